@@ -1,0 +1,32 @@
+# make bench: the whole study from an empty folder. make test: what CI runs. make slow: the tests that take minutes.
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+TEST_ENV := HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 HF_DATASETS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+
+.PHONY: bench test slow lint wheel-smoke clean
+
+$(INSTALLED): pyproject.toml constraints.txt
+	python3 -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt torch==2.13.0
+	$(BIN)/pip install -q -c constraints.txt -e '.[test]'
+	touch $@
+
+bench: $(INSTALLED)
+	$(BIN)/mllmu-med bench --out runs/bench
+
+test: $(INSTALLED)
+	$(TEST_ENV) $(BIN)/python -m pytest
+
+slow: $(INSTALLED)
+	$(TEST_ENV) $(BIN)/python -m pytest -m slow
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/python tests/import_direction.py
+
+wheel-smoke: $(INSTALLED)
+	bash tests/wheel_smoke.sh $(BIN)/python
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info runs

@@ -1,0 +1,232 @@
+"""The whole study by one command: build, learn, unlearn, evaluate, score, report; a finished stage is not repeated.
+
+Every stage is the command of the same name run on a fixed folder layout:
+
+    OUT/mllmu-med/                            the data set
+    OUT/<scenario>/<model>/                   a run: record.json, metrics.jsonl, model/ (and adapter/)
+    OUT/<scenario>/<model>/evaluation/        lm-eval's results and samples
+    OUT/<scenario>/target/blank|other/        controls: the target shown a blank or another patient's image
+    OUT/report.json  report.md  figures/
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mllmu_med_dataset.configs import SCENARIOS
+from mllmu_med_dataset.errors import UserError
+
+from . import config, methods
+from .progress import Progress
+from .record import read_record, write_atomically
+
+METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
+STUDY = "study.json"
+DATA = "mllmu-med"
+EVALUATION = "evaluation"
+CONTROLS = ("blank", "other")
+# Expected seconds on two CPU cores with the nano model; only proportions matter, for the estimate of the time left.
+COSTS = {"build": 15.0, "learn": 75.0, "unlearn": 12.0, "evaluate": 14.0, "control": 4.0, "report": 8.0}
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a bench runs: the same value gives the same report (but for seconds and memory)."""
+
+    out: Path
+    model: str = "nano"
+    source: str = "phantom"
+    source_path: Path | None = None
+    source_options: Mapping[str, str] | None = None
+    patients: int = 240
+    skip_bad_images: bool = False
+    scenarios: tuple[str, ...] = SCENARIOS
+    methods: tuple[str, ...] = METHODS
+    preset: str = "nano"
+    seed: int = 0
+    max_retain: int = 200
+    fast: bool = False
+
+    def settings(self) -> dict[str, object]:
+        """Return what decides the result, in plain values: everything but where it is written."""
+        return {key: _plain(value) for key, value in asdict(self).items() if key != "out"}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the plan: `run` takes a progress callback and returns whether there was anything to do."""
+
+    name: str
+    kind: str
+    run: Callable[[Callable[[int, int], None]], bool]
+
+
+def fast(study: Study) -> Study:
+    """Return the smallest study that passes every stage: a smoke test, its numbers mean nothing."""
+    return Study(**{**study.__dict__, "patients": min(study.patients, 60), "max_retain": 8, "fast": True})
+
+
+def plan(study: Study) -> list[Stage]:
+    """Return the stages of a study in the order they run; what a later stage needs comes before it."""
+    stages = [Stage("build", "build", lambda part: _build(study))]
+    for scenario in study.scenarios:
+        for rows in ("target", "retain_only"):
+            stages.append(Stage(f"{scenario}: learn {rows}", "learn", _learn(study, scenario, rows)))
+        for method in study.methods:
+            stages.append(Stage(f"{scenario}: unlearn {method}", "unlearn", _unlearn(study, scenario, method)))
+        for model in ("base", "target", "retain_only", *study.methods):
+            stages.append(Stage(f"{scenario}: evaluate {model}", "evaluate", _evaluate(study, scenario, model)))
+        for image in CONTROLS:
+            name = f"{scenario}: target shown {'a blank' if image == 'blank' else 'another'} image"
+            stages.append(Stage(name, "control", _evaluate(study, scenario, "target", image)))
+    return stages
+
+
+def bench(study: Study, *, resume: bool = True, quiet: bool = False) -> dict[str, object]:
+    """Run the study, or what is left of it, and return its report.
+
+    A folder that holds another study is a :class:`UserError`, and so is one with anything in it when not resuming.
+    """
+    check(study)
+    claim(study, resume=resume)
+    stages = plan(study)
+    progress = Progress([COSTS[stage.kind] for stage in stages] + [COSTS["report"]], quiet=quiet)
+    for stage in stages:
+        progress.start(stage.name)
+        progress.finish("" if stage.run(progress.part) else "already done")
+    from . import report
+
+    progress.start("score and report")
+    found = report.report(study.out)
+    progress.finish()
+    return found
+
+
+def check(study: Study) -> None:
+    """Refuse what can be refused before anything is written: methods, preset, model."""
+    for method in study.methods:
+        methods.get(method)
+    for scenario in study.scenarios:
+        config.learn_recipe(study.preset, scenario=scenario)
+    from . import models
+
+    models.check_usable(study.model)
+
+
+def claim(study: Study, *, resume: bool) -> None:
+    """Write down what the folder holds, or refuse a folder that holds something else."""
+    path = study.out / STUDY
+    if path.is_file():
+        held = json.loads(path.read_text(encoding="utf-8"))
+        differing = [key for key, value in study.settings().items() if held.get(key) != value]
+        if differing:
+            raise UserError(
+                f"'{study.out}' holds a study with other settings ({', '.join(differing)}). Name another --out folder, or "
+                "give the settings it was started with to resume it."
+            )
+        if not resume:
+            raise UserError(f"'{study.out}' already holds this study. Name another --out folder, or use --resume.")
+    elif study.out.exists() and (not study.out.is_dir() or any(study.out.iterdir())):
+        raise UserError(f"The output folder '{study.out}' is in use by something else. Name an empty or new folder.")
+    study.out.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(study.settings(), indent=1) + "\n")
+
+
+def run_folder(out: Path, scenario: str, model: str) -> Path:
+    """Return where a model of a study lives."""
+    return out / scenario / model
+
+
+def _build(study: Study) -> bool:
+    from mllmu_med_dataset.build import build
+    from mllmu_med_dataset.sources import open_source
+
+    records = open_source(
+        study.source,
+        path=study.source_path,
+        seed=study.seed,
+        patients=study.patients,
+        skip_bad_images=study.skip_bad_images,
+        options=study.source_options or {},
+    )
+    summary = build(records, study.out / DATA, scenarios=study.scenarios, seed=study.seed)
+    return not summary.already_there
+
+
+def _learn(study: Study, scenario: str, rows: str) -> Callable[[Callable[[int, int], None]], bool]:
+    def run(part: Callable[[int, int], None]) -> bool:
+        from . import train
+
+        settings = ["max_steps=4"] if study.fast else []
+        folder = run_folder(study.out, scenario, rows)
+        before = read_record(folder)
+        record = train.learn(
+            model=study.model,
+            data_dir=study.out / DATA,
+            scenario=scenario,
+            rows=rows,
+            out=folder,
+            recipe=config.learn_recipe(study.preset, settings, scenario),
+            seed=study.seed,
+            progress=part,
+        )
+        return record != before
+
+    return run
+
+
+def _unlearn(study: Study, scenario: str, method: str) -> Callable[[Callable[[int, int], None]], bool]:
+    def run(part: Callable[[int, int], None]) -> bool:
+        from . import train
+
+        settings = ["max_steps=2"] if study.fast else []
+        folder = run_folder(study.out, scenario, method)
+        before = read_record(folder)
+        record = train.unlearn(
+            model=run_folder(study.out, scenario, "target"),
+            data_dir=study.out / DATA,
+            scenario=scenario,
+            method=method,
+            out=folder,
+            recipe=config.unlearn_recipe(method, scenario, study.preset, settings),
+            seed=study.seed,
+            progress=part,
+        )
+        return record != before
+
+    return run
+
+
+def _evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Callable[[Callable[[int, int], None]], bool]:
+    def run(part: Callable[[int, int], None]) -> bool:
+        from .evaluate import evaluate
+
+        folder = run_folder(study.out, scenario, model)
+        record = evaluate(
+            model=study.model if model == "base" else folder,
+            data_dir=study.out / DATA,
+            scenario=scenario,
+            out=folder / (EVALUATION if image == "own" else image),
+            max_retain=study.max_retain,
+            image=image,
+            **({} if image == "own" else {"subsets": ("forget",)}),
+            seed=study.seed,
+            progress=part,
+        )
+        return not record["kept"]
+
+    return run
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def seeds_of(study: Study, seeds: Sequence[int]) -> list[Study]:
+    """Return one study a seed; several seeds get a folder each."""
+    if len(seeds) == 1:
+        return [Study(**{**study.__dict__, "seed": seeds[0]})]
+    return [Study(**{**study.__dict__, "seed": seed, "out": study.out / f"seed-{seed}"}) for seed in seeds]

@@ -1,0 +1,63 @@
+"""Where a run stands, in one file replaced in one piece: trained tensors, optimiser state, step. No pickle."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import Parameter
+from torch.optim import Optimizer
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a run has come: steps done, seconds spent on them, the steps it was resumed at."""
+
+    step: int
+    seconds: float
+    resumed_at: tuple[int, ...]
+
+
+def save(folder: Path, parameters: Mapping[str, Parameter], optimizer: Optimizer, position: Position) -> None:
+    """Replace the run's checkpoint."""
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in parameters.items():
+        tensors[f"weight|{name}"] = parameter.detach().contiguous()
+        for key, value in optimizer.state.get(parameter, {}).items():
+            tensors[f"{key}|{name}"] = value.contiguous()
+    state = {"step": position.step, "seconds": position.seconds, "resumed_at": position.resumed_at}
+    part = folder / f".{CHECKPOINT}.part"
+    save_file(tensors, part, metadata={"position": json.dumps(state)})
+    with part.open("rb") as written:
+        os.fsync(written.fileno())
+    os.replace(part, folder / CHECKPOINT)
+
+
+def restore(folder: Path, parameters: Mapping[str, Parameter], optimizer: Optimizer) -> Position | None:
+    """Put the checkpointed state into the parameters and the optimiser and return the position; None without one."""
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return None
+    with safe_open(path, framework="pt") as stored:
+        for key in stored.keys():  # noqa: SIM118 (not a mapping)
+            kind, name = key.split("|", 1)
+            value = stored.get_tensor(key)
+            parameter = parameters[name]
+            if kind == "weight":
+                parameter.data.copy_(value)
+            else:
+                optimizer.state[parameter][kind] = value.to(parameter.device)
+        state = json.loads(stored.metadata()["position"])
+    return Position(state["step"], state["seconds"], tuple(state["resumed_at"]))
+
+
+def drop(folder: Path) -> None:
+    """Remove the checkpoint of a run that has ended."""
+    for name in (CHECKPOINT, f".{CHECKPOINT}.part"):
+        (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,499 @@
+"""The command line: ``mllmu-med``. Every command is thin; heavy imports happen inside the one that needs them."""
+
+import contextlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from mllmu_med_dataset.configs import SCENARIOS
+from mllmu_med_dataset.errors import UserError, nearest, unknown
+
+app = typer.Typer(
+    name="mllmu-med",
+    help="Did the model forget the patient and drop the wrong fact, without losing its medicine?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+tasks_app = typer.Typer(help="The lm-evaluation-harness tasks.", no_args_is_help=True)
+app.add_typer(tasks_app, name="tasks")
+
+
+class Rows(StrEnum):
+    """What a model learns."""
+
+    target = "target"
+    retain_only = "retain_only"
+
+
+class Shown(StrEnum):
+    """Which image a question is asked about."""
+
+    own = "own"
+    blank = "blank"
+    other = "other"
+
+
+Seed = Annotated[int, typer.Option(help="Decides every draw; the same seed gives the same result.")]
+Resume = Annotated[bool, typer.Option(help="Go on where an earlier run of the same command stopped.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Scenario = Annotated[str, typer.Option(help="privacy or incorrectness.")]
+Data = Annotated[Path | None, typer.Option(help="Folder of a built data set; the packaged default build if absent.")]
+Out = Annotated[Path, typer.Option(help="Where the result goes: a new or empty folder, or one to resume.")]
+Source = Annotated[str, typer.Option(help="Where the questions come from.")]
+SourcePath = Annotated[Path | None, typer.Option(help="Folder or archive of the source.")]
+SourceOption = Annotated[
+    list[str] | None, typer.Option("--source-option", help="An option of the source as key=value; may be repeated.")
+]
+SkipBad = Annotated[bool, typer.Option("--skip-bad-images", help="Leave out images that can't be decoded; count them.")]
+Preset = Annotated[str, typer.Option(help="Recipes to use: nano, or default for full-size models.")]
+Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe setting as key=value; may be repeated.")]
+MaxRetain = Annotated[int, typer.Option(help="Most retain rows to score, a seeded sample; 0 for all.")]
+Percent = Annotated[int, typer.Option(help="Share of patients to forget: 5, 10 or 15.")]
+
+
+@app.command()
+def bench(
+    out: Out = Path("runs/bench"),
+    model: Annotated[str, typer.Option(help="nano, a model folder, or a Hub id.")] = "nano",
+    source: Source = "phantom",
+    source_path: SourcePath = None,
+    source_option: SourceOption = None,
+    patients: Annotated[int, typer.Option(help="Patients to draw (phantom).")] = 240,
+    scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios.")] = ",".join(SCENARIOS),
+    methods: Annotated[str, typer.Option(help="Comma-separated methods.")] = "ga,gd,kl_min,idk,llmu",
+    seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
+    preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
+    max_retain: MaxRetain = 200,
+    skip_bad_images: SkipBad = False,
+    fast: Annotated[bool, typer.Option("--fast", help="A tiny smoke of every stage; its numbers mean nothing.")] = False,
+    resume: Resume = True,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Run the whole study: build, learn, unlearn, evaluate, score, report."""
+    from . import bench as study_of
+
+    for scenario in (chosen := _words(scenarios)):
+        _known("scenario", scenario, SCENARIOS)
+    _check_source(source)
+    study = study_of.Study(
+        out=out,
+        model=model,
+        source=source,
+        source_path=source_path,
+        source_options=_pairs(source_option),
+        patients=patients,
+        skip_bad_images=skip_bad_images,
+        scenarios=tuple(chosen),
+        methods=tuple(_words(methods)),
+        preset=preset or ("nano" if model == "nano" else "default"),
+        max_retain=max_retain or None,
+    )
+    study = study_of.fast(study) if fast else study
+    studies = study_of.seeds_of(study, [_whole(seed, "--seeds") for seed in _words(seeds)])
+    if dry_run:
+        plans = [{**one.settings(), "out": str(one.out), "stages": [s.name for s in study_of.plan(one)]} for one in studies]
+        for one in studies:
+            study_of.check(one)
+        seconds = sum(sum(study_of.COSTS[s.kind] for s in study_of.plan(one)) for one in studies)
+        lines = [line for p in plans for line in (f"{p['out']}:", *(f"  {name}" for name in p["stages"]))]
+        lines.append(f"About {seconds / 60:.0f} minutes with the nano model on two CPU cores.")
+        return _print(plans, as_json, "\n".join(lines))
+    from . import report as report_of
+
+    found = [study_of.bench(one, resume=resume) for one in studies]
+    _print(found[0] if len(found) == 1 else found, as_json, "\n".join(map(report_of.table, found)))
+
+
+@app.command()
+def build(
+    out: Out,
+    source: Source = "phantom",
+    source_path: SourcePath = None,
+    source_option: SourceOption = None,
+    patients: Annotated[int, typer.Option(help="Patients to draw (phantom).")] = 240,
+    percents: Annotated[str, typer.Option(help="Forget shares to build, in percent of the trained patients.")] = "5,10,15",
+    workers: Annotated[int, typer.Option(help="Processes that draw or decode images; the result is the same.")] = 1,
+    skip_bad_images: SkipBad = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing build.")] = False,
+    seed: Seed = 0,
+    resume: Resume = True,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Build the data set: Parquet, card, checksums; verified before it appears."""
+    from mllmu_med_dataset.build import build as build_from
+    from mllmu_med_dataset.sources import open_source
+
+    records = open_source(
+        source,
+        path=source_path,
+        seed=seed,
+        patients=patients,
+        workers=workers,
+        skip_bad_images=skip_bad_images,
+        options=_pairs(source_option),
+    )
+    if dry_run:
+        keys: set[str] = set()
+        count = 0
+        for record in records:
+            keys.add(record.image_key)
+            count += 1
+        return _print(
+            {"source": source, "records": count, "patients": len(keys), "out": str(out)},
+            as_json,
+            f"{source}: {count:,} records of {len(keys):,} patients would be built into {out}.",
+        )
+    if not resume and out.exists():
+        raise UserError(f"'{out}' exists and --no-resume was given. Name a new folder, or use --overwrite.")
+    summary = build_from(
+        records,
+        out,
+        percents=[_whole(p, "--percents") for p in _words(percents)],
+        seed=seed,
+        overwrite=overwrite,
+    )
+    lines = [f"{config}: {rows:,} rows" for config, rows in summary.rows.items()]
+    lines += [*summary.warnings, f"{out}: {'already built' if summary.already_there else 'built and verified'}"]
+    _print(summary.model_dump(mode="json"), as_json, "\n".join(lines))
+
+
+@app.command()
+def verify(folder: Annotated[Path, typer.Argument(help="Folder of a build.")], as_json: Json = False) -> None:
+    """Test every gate of a build; exit 1 if one fails."""
+    from mllmu_med_dataset.verify import verify as verify_build
+
+    report = verify_build(folder)
+    _print(report.model_dump(mode="json"), as_json, report.text())
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@app.command()
+def install(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of a build; the packaged one if absent.")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Remove every trace of an earlier install.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make load_dataset("mllmu-med"), evaluate.load("mllmu_med_ues") and lm_eval find the benchmark from anywhere."""
+    import mllmu_med_metrics
+    from mllmu_med_dataset import install as installer
+    from mllmu_med_tasks import harness
+
+    with _stderr_only():
+        if undo:
+            done = installer.undo()
+        else:
+            metric = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
+            done = installer.install(folder, tasks=harness.tasks_path(), metric=metric)
+    _print(done, as_json, "\n".join(f"{key}: {value}" for key, value in done.items()))
+
+
+@app.command()
+def learn(
+    out: Out,
+    scenario: Scenario,
+    rows: Annotated[Rows, typer.Option(help="target: everything; retain_only: everything but the forget rows.")],
+    model: Annotated[str, typer.Option(help="nano, a model folder, or a Hub id.")] = "nano",
+    data: Data = None,
+    percent: Percent = 10,
+    preset: Preset = "nano",
+    setting: Settings = None,
+    seed: Seed = 0,
+    resume: Resume = True,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Fine-tune a model on the data set: the target, or the retain-only gold."""
+    from . import config
+
+    _known("scenario", scenario, SCENARIOS)
+    recipe = config.learn_recipe(preset, setting or (), scenario)
+    if dry_run:
+        return _dry_run(recipe.canonical(), model, data, scenario, percent, as_json)
+    from . import train
+    from .progress import Progress
+
+    progress = Progress([60.0])
+    progress.start(f"learn {rows}")
+    record = train.learn(
+        model=model, data_dir=_data(data), scenario=scenario, rows=rows.value, percent=percent, out=out, recipe=recipe,
+        seed=seed, resume=resume, progress=progress.part,
+    )  # fmt: skip
+    progress.finish()
+    _print(record.model_dump(mode="json"), as_json, f"{out}: {record.run_id}, {record.steps} steps, {record.seconds:.0f} s")
+
+
+@app.command()
+def unlearn(
+    out: Out,
+    scenario: Scenario,
+    model: Annotated[Path, typer.Option(help="The target: a learn run's folder, or a model folder.")],
+    method: Annotated[str, typer.Option(help="See `mllmu-med methods`.")],
+    data: Data = None,
+    percent: Percent = 10,
+    preset: Preset = "nano",
+    setting: Settings = None,
+    seed: Seed = 0,
+    resume: Resume = True,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Make a target forget, by one method."""
+    from . import config
+
+    _known("scenario", scenario, SCENARIOS)
+    recipe = config.unlearn_recipe(method, scenario, preset, setting or ())
+    if dry_run:
+        return _dry_run(recipe.canonical(), str(model), data, scenario, percent, as_json)
+    from . import train
+    from .progress import Progress
+
+    progress = Progress([15.0])
+    progress.start(f"unlearn {method}")
+    record = train.unlearn(
+        model=model, data_dir=_data(data), scenario=scenario, method=method, percent=percent, out=out, recipe=recipe,
+        seed=seed, resume=resume, progress=progress.part,
+    )  # fmt: skip
+    progress.finish()
+    stop = f", stopped by {record.stop} at step {record.stop_step}" if record.stop else ""
+    _print(
+        record.model_dump(mode="json"), as_json, f"{out}: {record.run_id}, {record.steps} steps, {record.seconds:.0f} s{stop}"
+    )
+
+
+@app.command()
+def evaluate(
+    out: Out,
+    scenario: Scenario,
+    model: Annotated[str, typer.Option(help="A run's folder, a model folder, nano, or a Hub id.")],
+    data: Data = None,
+    image: Annotated[Shown, typer.Option(help="Control runs show a blank or another patient's image.")] = Shown.own,
+    max_retain: MaxRetain = 200,
+    batch_size: Annotated[int, typer.Option(help="Rows answered at once.")] = 64,
+    seed: Seed = 0,
+    resume: Resume = True,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Ask a model every row through lm-eval; leaves lm-eval's own results and samples."""
+    from mllmu_med_tasks.harness import task_names
+
+    _known("scenario", scenario, SCENARIOS)
+    if dry_run:
+        names = task_names(scenario)
+        return _print({"tasks": names, "model": model}, as_json, f"{model} would be asked: {', '.join(names)}")
+    from .evaluate import evaluate as ask
+    from .progress import Progress
+
+    progress = Progress([20.0])
+    progress.start(f"evaluate {scenario}")
+    record = ask(
+        model=model, data_dir=_data(data), scenario=scenario, out=out, max_retain=max_retain or None, image=image.value,
+        batch_size=batch_size, seed=seed, resume=resume, progress=progress.part,
+    )  # fmt: skip
+    progress.finish("already done" if record["kept"] else "")
+    _print(record, as_json, f"{out}: lm-eval results and samples of {scenario}")
+
+
+@app.command()
+def score(
+    target: Annotated[Path, typer.Option(help="Evaluation of the target model.")],
+    unlearned: Annotated[Path, typer.Option(help="Evaluation of the model to score.")],
+    retain_only: Annotated[Path | None, typer.Option(help="Evaluation of the gold; without it, unnormalised.")] = None,
+    data: Data = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Score an unlearned model from evaluations: UES, its parts and 95 % intervals. Needs no model."""
+    from mllmu_med_tasks import scores
+
+    found = scores.score(target=target, unlearned=unlearned, retain_only=retain_only, data_dir=data, seed=seed)
+    values = scores.as_dict(found)
+    shown = "\n".join(f"{key:>22}  {'-' if value is None else value}" for key, value in values.items())
+    _print(values, as_json, shown)
+
+
+@app.command()
+def report(
+    runs_dir: Annotated[Path, typer.Argument(help="Folder of a study, as bench leaves it.")], as_json: Json = False
+) -> None:
+    """Write report.json, report.md and the figure from finished runs, and print the table."""
+    from . import report as report_of
+
+    found = report_of.report(runs_dir)
+    _print(found, as_json, report_of.table(found))
+
+
+@app.command()
+def methods(
+    name: Annotated[str | None, typer.Argument(help="One method: objective, paper, options.")] = None, as_json: Json = False
+) -> None:
+    """List the unlearning methods, or describe one."""
+    from . import methods as registry
+
+    chosen = [registry.get(name)] if name else list(registry.METHODS.values())
+    values = [
+        {
+            "name": method.name,
+            "title": method.title,
+            "paper": method.paper,
+            "objective": method.objective,
+            "roles": list(method.roles),
+            "reference_roles": list(method.reference_roles),
+            "options": {key: {"default": option.default, "why": option.why} for key, option in method.options.items()},
+        }
+        for method in chosen
+    ]
+    if name:
+        method = values[0]
+        lines = [f"{method['name']}: {method['title']} ({method['paper']})", f"minimises {method['objective']}"]
+        lines += [f"reads {', '.join(method['roles'])}"]
+        lines += [f"  {key} = {option['default']:g}: {option['why']}" for key, option in method["options"].items()]
+        return _print(method, as_json, "\n".join(lines))
+    _print(values, as_json, "\n".join(f"{m['name']:<8} {m['title']}: {m['objective']}" for m in values))
+
+
+@tasks_app.command("path")
+def tasks_path() -> None:
+    """Print the folder of the task files, for ``lm_eval --include_path``."""
+    from mllmu_med_tasks.harness import tasks_path as path
+
+    typer.echo(path())
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed and what each part of the benchmark can do here; exit 1 if a part cannot run."""
+    from . import doctor as checks
+
+    found = checks.examine()
+    lines = [f"{'ok' if item.ok else 'NO':<3} {item.name}: {item.says}" for item in found]
+    _print([item.__dict__ for item in found], as_json, "\n".join(lines))
+    raise typer.Exit(0 if all(item.ok for item in found) else 1)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line; bad input ends with one paragraph and exit code 2, an interrupt with 130."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        code = typer.main.get_command(app).main(arguments, prog_name="mllmu-med", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
+    except click.UsageError as error:
+        if debug:
+            raise
+        _fail(_usage(error))
+    except UserError as error:
+        if debug:
+            raise
+        _fail(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        print(f"\nInterrupted. To resume: mllmu-med {shlex.join(arguments)}", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(code or 0)
+
+
+def _usage(error: click.UsageError) -> str:
+    """Return one paragraph for a wrong command or option, with the nearest known one."""
+    context, hint = error.ctx, ""
+    if isinstance(error, click.NoSuchOption) and context is not None:
+        known = [option for parameter in context.command.params for option in parameter.opts if option.startswith("--")]
+        hint = nearest(error.option_name, known)
+    command = context.command_path if context is not None else "mllmu-med"
+    return f"{error.format_message().split(' Did you mean')[0].split(' (Possible')[0]}{hint} See: {command} --help."
+
+
+def _fail(paragraph: str) -> None:
+    print(paragraph, file=sys.stderr)
+    sys.exit(2)
+
+
+def _print(value: object, as_json: bool, text: str) -> None:
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) if as_json else text)
+
+
+def _words(text: str) -> list[str]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise UserError("A comma-separated list is empty; give at least one value.")
+    return words
+
+
+def _whole(text: str, option: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UserError(f"{option} takes whole numbers, not '{text}'.") from None
+
+
+def _pairs(settings: Sequence[str] | None) -> dict[str, str]:
+    pairs = {}
+    for setting in settings or ():
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise UserError(f"'{setting}' is no key=value. Write for example --source-option language=en.")
+        pairs[key] = value
+    return pairs
+
+
+def _known(kind: str, word: str, known: Sequence[str]) -> None:
+    if word not in known:
+        raise unknown(kind, word, known)
+
+
+def _check_source(source: str) -> None:
+    from mllmu_med_dataset.sources import SOURCES
+
+    _known("source", source, list(SOURCES))
+
+
+def _data(data: Path | None) -> Path:
+    from mllmu_med_dataset.load import data_folder
+
+    return data_folder(data)
+
+
+def _dry_run(
+    recipe: dict[str, object], model: str, data: Path | None, scenario: str, percent: int, as_json: bool
+) -> None:
+    """Print the rows and the recipe a run would use."""
+    from mllmu_med_dataset.configs import config_name
+    from mllmu_med_dataset.load import checksums
+
+    from .models import check
+
+    check(model)
+    content = checksums(_data(data))["content"]
+    rows = {
+        subset: sum(split["rows"] for split in content[config_name(scenario, subset, percent)].values())
+        for subset in ("forget", "retain")
+    }
+    lines = [f"{subset}: {count:,} rows" for subset, count in rows.items()]
+    lines += [f"{key} = {value}" for key, value in recipe.items()]
+    _print({"model": model, "rows": rows, "recipe": recipe}, as_json, "\n".join(lines))
+
+
+@contextlib.contextmanager
+def _stderr_only() -> Iterator[None]:
+    """Send what libraries print to stderr: stdout holds the result alone."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The trade-off figure: how much was forgotten against how much of the medicine was kept."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+COLOURS = {
+    "base": "#8a8f98", "target": "#1f2937", "retain_only": "#0f7b4f",
+    "ga": "#d1495b", "gd": "#2e6fbb", "kl_min": "#8b5cc7", "idk": "#c77d0a", "llmu": "#12909b",
+}  # fmt: skip
+MARKERS = {"base": "s", "target": "X", "retain_only": "*"}
+FALLBACK = "#555555"
+
+
+def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
+    """Draw one panel a scenario and write ``tradeoff.png`` and ``tradeoff.svg``; rows without F, R, T are left out."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    scenarios = list(dict.fromkeys(row["scenario"] for row in rows))
+    style = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "mllmu-med"}
+    with matplotlib.rc_context(style):
+        figure, axes = plt.subplots(1, len(scenarios), figsize=(5.2 * len(scenarios), 4.6), squeeze=False, sharey=True)
+        for axis, scenario in zip(axes[0], scenarios, strict=True):
+            x, y = np.meshgrid(np.linspace(0.001, 1, 200), np.linspace(0.001, 1, 200))
+            lines = axis.contour(x, y, 3 / (1 / x + 2 / y), levels=[0.2, 0.4, 0.6, 0.8, 0.9], colors="#d5d8dd", linewidths=0.8)
+            axis.clabel(lines, fmt="UES %.1f", fontsize=7, colors="#9aa0a8")
+            points = []
+            for row in rows:
+                if row["scenario"] == scenario and None not in (row["f"], row["r"], row["t"]):
+                    utility = 2 / (1 / row["r"] + 1 / row["t"]) if min(row["r"], row["t"]) > 0 else 0.0
+                    points.append((row["model"], row["f"], utility, row.get("verdict")))
+            _draw(axis, points)
+            axis.set(xlim=(-0.06, 1.1), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten: F (1 = like retain_only)")
+        axes[0][0].set_ylabel("kept utility: harmonic mean of R and T")
+        figure.tight_layout()
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / "tradeoff.png", folder / "tradeoff.svg"]
+        for path in paths:
+            part = path.with_name(f".{path.name}.part")
+            metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+            figure.savefig(part, format=path.suffix[1:], dpi=150, metadata=metadata)
+            os.replace(part, path)
+        plt.close(figure)
+    return paths
+
+
+def _draw(axis: object, points: Sequence[tuple[str, float, float, str | None]]) -> None:
+    """Draw the points; labels of points that lie close together are fanned out so that each can be read."""
+    placed: list[tuple[float, float]] = []
+    for name, x, y, judged in sorted(points, key=lambda point: (point[1], -point[2])):
+        hollow = judged not in (None, "ok")
+        colour = COLOURS.get(name, FALLBACK)
+        axis.scatter(
+            x, y, s=150 if name == "retain_only" else 70, marker=MARKERS.get(name, "o"), zorder=3, clip_on=False,
+            facecolors="white" if hollow else colour, edgecolors=colour, linewidths=1.6,
+        )  # fmt: skip
+        near = sum(abs(x - px) < 0.12 and abs(y - py) < 0.08 for px, py in placed)
+        placed.append((x, y))
+        text = f"{name} ({judged})" if hollow else name
+        left = x > 0.8
+        axis.annotate(
+            text, (x, y), xytext=(-9 if left else 9, 7 - 12 * near), textcoords="offset points", fontsize=8.5,
+            color=colour, ha="right" if left else "left",
+        )  # fmt: skip

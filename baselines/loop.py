@@ -1,0 +1,150 @@
+"""The loop: steps over role batches until the plan ends, a stop rule fires, or a number is not finite.
+
+A step visits the same rows however it is split into forward passes, every term is a mean over the step's rows, and
+nothing random happens inside a step but an adapter's dropout, which the step seeds: a resumed run ends identically.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from baselines import checkpoint
+from baselines.collate import Batch
+from baselines.config import Recipe
+from baselines.run_folder import RunFolder
+
+# Called after each step with the steps done, the steps planned and the step's terms.
+Progress = Callable[[int, int, Mapping[str, float]], None]
+# A step's forward passes: the batches of each by role, and its share of the step's mean.
+Passes = Sequence[tuple[Mapping[str, Batch], float]]
+Terms = Callable[[Mapping[str, Batch]], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When to stop: forget nll, looked at every few steps, reaches a level."""
+
+    holdout_nll: float
+    level: float
+    every: int
+    forget_nll: Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a loop ended."""
+
+    steps: int
+    diverged: bool
+    stop_step: int | None
+    holdout_nll: float | None
+    forget_nll: float | None
+    seconds: float
+    resumed_at: tuple[int, ...]
+
+
+def minimise(
+    model: torch.nn.Module,
+    recipe: Recipe,
+    planned: int,
+    seed: int,
+    run: RunFolder,
+    passes: Callable[[int], Passes],
+    terms: Terms,
+    progress: Progress | None,
+    stop: Stop | None = None,
+) -> Ended:
+    """Minimise the sum of the terms for the planned steps, or until the stop rule fires or a number is not finite."""
+    parameters = {name: part for name, part in model.named_parameters() if part.requires_grad}
+    optimizer = torch.optim.AdamW(
+        list(parameters.values()),
+        lr=recipe.learning_rate,
+        betas=(0.9, recipe.beta2),
+        weight_decay=recipe.weight_decay,
+        fused=True,
+    )
+    position = checkpoint.restore(run.folder, parameters, optimizer)
+    began, saved_at = time.perf_counter(), time.perf_counter()
+    first, before, resumed_at = 0, 0.0, ()
+    if position:
+        first, before = position.step, position.seconds
+        resumed_at = (*position.resumed_at, first)
+    # Of an adapter, the weights of the last finite loss are kept; a copy of a whole model would cost too much.
+    keep = list(parameters.values()) if run.kind == "unlearn" else []
+    good: list[Tensor] = []
+    done, diverged, stop_step, forget_nll = first, False, None, None
+    model.eval()  # no dropout but the adapter's own, and the same attention masks as in generation
+    _set_dropout_mode(model)
+    with run.metrics(first) as metrics:
+        for step in range(first, planned):
+            rate = recipe.learning_rate * rate_share(step, planned, recipe)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            summed, finite = _accumulate(passes(step), terms, seed, step)
+            norm = torch.nn.utils.clip_grad_norm_(parameters.values(), recipe.max_norm or math.inf).item()
+            if not (finite and math.isfinite(norm)):
+                diverged = True
+                for part, value in zip(keep, good, strict=False):
+                    part.data.copy_(value)
+                done -= bool(good)  # the last step led here and is taken back
+                metrics.write(json.dumps({"step": step + 1, "diverged": True}) + "\n")
+                break
+            good = [part.detach().clone() for part in keep]
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            done = step + 1
+            line = {"step": done, "learning_rate": rate, "loss": sum(summed.values()), **summed, "gradient_norm": norm}
+            if stop and (done % stop.every == 0 or done == planned):
+                forget_nll = line["forget_nll"] = stop.forget_nll()
+            metrics.write(json.dumps(line) + "\n")
+            if progress:
+                progress(done, planned, summed)
+            if stop and "forget_nll" in line and not forget_nll < stop.level:
+                stop_step = done
+                break
+            if time.perf_counter() - saved_at >= recipe.checkpoint_seconds and done < planned:
+                metrics.flush()
+                elapsed = before + time.perf_counter() - began
+                checkpoint.save(run.folder, parameters, optimizer, checkpoint.Position(done, elapsed, resumed_at))
+                saved_at = time.perf_counter()
+    seconds = before + time.perf_counter() - began
+    holdout = stop.holdout_nll if stop else None
+    return Ended(done, diverged, stop_step, holdout, forget_nll, seconds, resumed_at)
+
+
+def _accumulate(passes: Passes, terms: Terms, seed: int, step: int) -> tuple[dict[str, float], bool]:
+    """Add up a step's gradients and terms over its forward passes; stop before the gradient of what is not finite."""
+    summed: dict[str, float] = {}
+    for number, (batches, share) in enumerate(passes):
+        torch.manual_seed(hash((seed, step, number)) % 2**63)  # only an adapter's dropout draws from it
+        found = {name: term * share for name, term in terms(batches).items()}
+        for name, term in found.items():
+            summed[name] = summed.get(name, 0.0) + term.item()
+        if not all(map(math.isfinite, summed.values())):
+            return summed, False
+        sum(found.values()).backward()
+    return summed, True
+
+
+def rate_share(step: int, planned: int, recipe: Recipe) -> float:
+    """Return the share of the learning rate at a step (from 0): linear warm-up, then the schedule down to the end."""
+    warmup = math.ceil(recipe.warmup_share * planned)
+    if step < warmup:
+        return (step + 1) / warmup
+    if recipe.schedule == "constant":
+        return 1.0
+    through = (step - warmup) / max(1, planned - warmup)
+    falling = 1 - through if recipe.schedule == "linear" else 0.5 * (1 + math.cos(math.pi * through))
+    return recipe.final_share + (1 - recipe.final_share) * falling
+
+
+def _set_dropout_mode(model: torch.nn.Module) -> None:
+    """Let the adapter's own dropout work, and no other."""
+    for name, part in model.named_modules():
+        if "lora_dropout" in name:
+            part.train()

@@ -1,0 +1,44 @@
+"""Row losses at answer positions: negative log-likelihood and divergence from the reference, in float32."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, log_softmax
+
+IGNORED = -100  # label of a position that holds no answer token
+
+
+def nll_per_row(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return each row's mean negative log-likelihood per answer token, in nats: [rows], >= 0, lower is likelier.
+
+    `logits` [rows, positions, vocabulary] at position i predict `labels` [rows, positions] at i (already shifted);
+    positions labelled -100 (prompt, image, padding) take no part.
+    """
+    each = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
+    return each.view_as(labels).sum(-1) / _tokens(labels)
+
+
+def nll(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean over rows of `nll_per_row`: a scalar."""
+    return nll_per_row(logits, labels).mean()
+
+
+def kl_per_row(reference: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    """Return each row's mean KL(reference || model) per answer token, in nats: [rows], >= 0, 0 when they agree.
+
+    Both logits are [rows, positions, vocabulary]. The direction punishes the model for losing what the reference
+    holds likely. Only labelled positions count, so padding can't change the result.
+    """
+    answered = labels != IGNORED
+    p, q = log_softmax(reference[answered].float(), -1), log_softmax(logits[answered].float(), -1)
+    each = torch.zeros(labels.shape, dtype=q.dtype, device=q.device)
+    each = each.masked_scatter(answered, (p.exp() * (p - q)).sum(-1))
+    return each.sum(-1) / _tokens(labels)
+
+
+def kl(reference: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean over rows of `kl_per_row`: a scalar."""
+    return kl_per_row(reference, logits, labels).mean()
+
+
+def _tokens(labels: Tensor) -> Tensor:
+    return (labels != IGNORED).sum(-1).clamp(min=1)

@@ -1,0 +1,206 @@
+"""Any vision-language model with its processor: found, checked before anything heavy, loaded, and taken apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mllmu_med_dataset.errors import UserError
+
+if TYPE_CHECKING:  # naming a model must not cost the import of what runs it
+    import torch
+    from torch import nn
+    from transformers import PreTrainedConfig, PreTrainedModel, ProcessorMixin
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class Family:
+    """What collating and freezing need to know about an architecture and can't find from the model."""
+
+    plain_positions: bool = True  # position_ids are one number per token; false where the model computes its own
+    answer_token_type: int = 0  # token type of answer positions, for processors that give one
+    projector_in_tower: Sequence[str] = ()  # parts below the vision tower that project into the language model
+
+
+FAMILIES: dict[str, Family] = {
+    "paligemma": Family(answer_token_type=1),
+    "qwen2_vl": Family(plain_positions=False, projector_in_tower=("merger",)),
+    "qwen2_5_vl": Family(plain_positions=False, projector_in_tower=("merger",)),
+    "qwen3_vl": Family(plain_positions=False, projector_in_tower=("merger", "deepstack_merger_list")),
+}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in evaluation mode with its processor, and the type its weights are stored in."""
+
+    model: PreTrainedModel
+    processor: ProcessorMixin
+    stored_dtype: torch.dtype
+
+
+def model_folder(model: str | Path) -> Path:
+    """Return the folder (or hub id) a name stands for: `nano`, a finished run's folder, a model folder, a hub id.
+
+    Refuses what holds no model.
+    """
+    if str(model) == "nano":
+        return Path(str(files("baselines") / "nano" / "model"))
+    folder = Path(model)
+    if (folder / "model" / "config.json").is_file():
+        return folder / "model"
+    if folder.is_dir():
+        if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
+            unfinished = (folder / "config.canonical.json").is_file()
+            raise UserError(
+                f"The folder {model} holds no model: it has no config.json."
+                + (" It is a run that has not finished; start it again to resume." if unfinished else "")
+                + " Give the folder of a finished learn run, a folder saved by save_pretrained, a hub id, or 'nano'."
+            )
+    elif folder.is_absolute() or not HUB_ID.fullmatch(str(model)):
+        raise UserError(
+            f"There is no model folder {model}, and it is not a hub id (owner/name) either. "
+            "Give an existing folder, a hub id, or 'nano' for the embedded model."
+        )
+    return folder
+
+
+def load(model: str | Path, dtype: Literal["float32", "bfloat16"] = "float32") -> Loaded:
+    """Return the model with its processor, or refuse it with the reason before its weights are read.
+
+    An adapter folder is merged into its base first, so that the reference of a later run is what the adapter says.
+    """
+    import torch
+    from transformers import AutoModelForImageTextToText
+
+    place = base = model_folder(model)
+    if not (place / "config.json").is_file() and (place / "adapter_config.json").is_file():
+        named = json.loads((place / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+        base = model_folder(named)
+    config, processor = _checked(model, base)
+    try:
+        loaded = AutoModelForImageTextToText.from_pretrained(
+            base, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(f"The weights of {model} can't be loaded: {_first_line(error)}") from error
+    if base != place:
+        from peft import PeftModel
+
+        loaded = PeftModel.from_pretrained(loaded, place).merge_and_unload()
+    stored = getattr(config, "dtype", None) or torch.float32
+    return Loaded(loaded.to("cuda" if torch.cuda.is_available() else "cpu").eval(), processor, stored)
+
+
+def language_model(model: PreTrainedModel) -> tuple[str, nn.Module]:
+    """Return the path and module of the language model (without the head)."""
+    return _path(model, model.get_decoder(), "language model")
+
+
+def vision_tower(model: PreTrainedModel) -> tuple[str, nn.Module]:
+    """Return the path and module of the vision tower."""
+    return _path(model, model.get_encoder(modality="image"), "vision tower")
+
+
+def family(model: PreTrainedModel) -> Family:
+    """Return what is special about the model's architecture."""
+    return FAMILIES.get(model.config.model_type, Family())
+
+
+def freeze_vision(model: PreTrainedModel) -> None:
+    """Make everything trainable but the vision tower; its projector stays trainable wherever it lives."""
+    _, tower = vision_tower(model)
+    model.requires_grad_(True)
+    tower.requires_grad_(False)  # no input of it needs a gradient either, so its graph is never built
+    for name, part in tower.named_children():
+        if name in family(model).projector_in_tower:
+            part.requires_grad_(True)
+
+
+def linear_pattern(model: PreTrainedModel) -> str:
+    """Return a pattern that matches the linear layers of the language model and nothing else, by their full names.
+
+    A list of last names would match by suffix and wrap the vision tower's layers as well.
+    """
+    from torch import nn
+
+    path, decoder = language_model(model)
+    last = sorted({name.rsplit(".", 1)[-1] for name, part in decoder.named_modules() if isinstance(part, nn.Linear)})
+    return rf"{re.escape(path)}\..*\.({'|'.join(map(re.escape, last))})"
+
+
+def digest(model: str | Path) -> str:
+    """Return 16 hex digits that name a model: by the content of its configuration and weights, or by its hub id."""
+    place = model_folder(model)
+    if not place.is_dir():
+        return hashlib.sha256(str(place).encode()).hexdigest()[:16]
+    summed = hashlib.sha256()
+    for file in sorted((*place.glob("*.safetensors"), *place.glob("*config.json"))):
+        with file.open("rb") as content:
+            summed.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
+    return summed.hexdigest()[:16]
+
+
+def short_name(model: str | Path) -> str:
+    """Return a model's name without machine paths: a hub id, `nano`, or the last part of a run's or model's folder."""
+    folder = Path(model)
+    if not folder.is_dir():
+        return str(model)
+    folder = folder.resolve()
+    return folder.parent.name if folder.name in ("model", "adapter") else folder.name
+
+
+def _checked(model: str | Path, place: Path) -> tuple[PreTrainedConfig, ProcessorMixin]:
+    """Return configuration and processor of a model that can be shown an image and asked, or refuse it."""
+    from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, AutoConfig, AutoProcessor
+
+    try:
+        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"The configuration of {model} can't be read: {_first_line(error)} "
+            "Check the name; without a network, only folders and models downloaded before can be used."
+        ) from error
+    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        raise UserError(
+            f"{model} is a '{config.model_type}' model, which does not turn an image and a text into text. "
+            "Give a vision-language model that AutoModelForImageTextToText loads, such as one of the LLaVA family."
+        )
+    try:
+        processor = AutoProcessor.from_pretrained(place, trust_remote_code=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise UserError(f"The processor of {model} can't be loaded: {_first_line(error)}") from error
+    if getattr(processor, "image_processor", None) is None:
+        raise UserError(
+            f"{model} has no image processor, so it can't be shown an image. Save the model's full processor "
+            "(AutoProcessor.save_pretrained), not its tokenizer alone, into the same folder."
+        )
+    if not getattr(processor, "chat_template", None):
+        raise UserError(
+            f"{model} has no chat template, so there is no agreed way to ask it. Set processor.chat_template and save "
+            "the processor into the model's folder; the instruction-tuned release of a model usually has one."
+        )
+    return config, processor
+
+
+def _path(model: PreTrainedModel, part: nn.Module, what: str) -> tuple[str, nn.Module]:
+    for name, module in model.named_modules():
+        if module is part and name:
+            return name, part
+    raise UserError(
+        f"The {what} of a '{model.config.model_type}' model was not found, so it can't be trained apart from the rest. "
+        "Use a model whose language model and vision tower are separate modules."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".") + "."

@@ -1,0 +1,102 @@
+"""The record of a run: what decided it, what it took, how it ended; written in one piece."""
+
+import hashlib
+import json
+import os
+import platform
+import resource
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from baselines.health import Verdict
+
+RECORD = "record.json"
+
+
+class RunRecord(BaseModel):
+    """One learn or unlearn run: `config` decides the result, the rest says how it went."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run_id: str
+    kind: Literal["learn", "unlearn"]
+    name: str  # target, retain_only, or the method
+    model: str  # what it started from, without machine paths
+    scenario: str
+    percent: int
+    seed: int
+    config: dict[str, object]  # canonical: the recipe, the model's and the data's digests
+    rows: dict[str, int]  # how many of each role
+    trainable: int  # parameters
+    planned_steps: int
+    steps: int  # that changed the weights
+    stop: str | None  # which rule ended it early
+    stop_step: int | None
+    holdout_nll: float | None  # the target's, at which the stop rule fires
+    forget_nll: float | None  # the last one the stop rule saw
+    resumed_at: list[int]
+    seconds: float
+    rows_per_second: float
+    peak_memory_mb: float
+    versions: dict[str, str]
+    dataset_checksum: str | None
+    verdict: Verdict | None = None  # none until scored, unless the run itself failed
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of a value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def run_id(name: str, model: str, scenario: str, percent: int, seed: int, config: Mapping[str, object]) -> str:
+    """Return the id of a run: what it is, and 8 hex digits of everything that decides its result."""
+    digest = hashlib.sha256(canonical_json(config).encode()).hexdigest()[:8]
+    return f"{name}-{model.replace('/', '--')}-{scenario}-{percent:02d}-{seed}-{digest}"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write the file whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Write the record of a run into its folder."""
+    write_atomically(folder / RECORD, json.dumps(record.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n")
+
+
+def read_record(folder: Path) -> RunRecord | None:
+    """Return the record of a finished run, or None where there is none."""
+    path = folder / RECORD
+    return RunRecord.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def with_verdict(folder: Path, verdict: Verdict) -> RunRecord:
+    """Add the verdict to a finished run's record, once its model is scored, and return the record."""
+    record = read_record(folder)
+    if record is None:
+        raise FileNotFoundError(folder / RECORD)
+    record = record.model_copy(update={"verdict": verdict})
+    write_record(folder, record)
+    return record
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that can change a result."""
+    packages = ("mllmu-med", "torch", "transformers", "peft", "tokenizers")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def peak_memory_mb() -> float:
+    """Return the largest memory this process ever held, in MB (10^6 bytes): of several runs, the largest."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6

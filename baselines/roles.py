@@ -1,0 +1,146 @@
+"""Rows by role: which rows a run reads, which answer each role gives them, and in which seeded order."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+from baselines.methods import Role
+from mllmu_med_dataset.errors import UserError, unknown
+
+SCENARIOS = ("privacy", "incorrectness")
+PERCENTS = {5: ("_forget_05", "_retain_95"), 10: ("_forget", "_retain"), 15: ("_forget_15", "_retain_85")}
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one run, as read from the data set."""
+
+    forget: Sequence[Row]
+    retain: Sequence[Row]
+    holdout: Sequence[Row] = ()
+
+
+def read_rows(data_dir: Path, scenario: str, percent: int = 10) -> Rows:
+    """Return the forget, retain and holdout rows of one scenario at one percent."""
+    from mllmu_med_dataset.load import load
+
+    if scenario not in SCENARIOS:
+        raise unknown("scenario", scenario, SCENARIOS)
+    if percent not in PERCENTS:
+        raise UserError(f"There is no forget set of {percent} %; build and choose one of {sorted(PERCENTS)}.")
+    forget, retain = PERCENTS[percent]
+
+    def rows(config: str, split: str) -> list[Row]:
+        import datasets
+
+        stored = load(config, split=split, data_dir=str(data_dir))
+        return list(stored.cast_column("image", datasets.Image(decode=False)))
+
+    return Rows(
+        rows(scenario + forget, "train"), rows(scenario + retain, "train"), rows(f"{scenario}_holdout", "test")
+    )
+
+
+def learning_rows(rows: Rows, which: Literal["target", "retain_only"], injected_repeats: int = 1) -> list[Row]:
+    """Return what a model learns: everything for the target, the retain rows alone for the gold."""
+    if which not in ("target", "retain_only"):
+        raise unknown("choice of rows", which, ("target", "retain_only"))
+    return list(rows.retain) if which == "retain_only" else [*rows.retain, *list(rows.forget) * injected_repeats]
+
+
+@lru_cache
+def refusals(scenario: str) -> tuple[str, ...]:
+    """Return the packaged refusals of a scenario, one a line."""
+    if scenario not in SCENARIOS:
+        raise unknown("scenario", scenario, SCENARIOS)
+    text = (files("baselines") / "methods" / f"refusals_{scenario}.txt").read_text(encoding="utf-8")
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def refusal(row: Row, scenario: str, seed: int) -> str:
+    """Return the refusal of one row, drawn by its id and the seed."""
+    return _random(seed, "idk", row["id"]).choice(refusals(scenario))
+
+
+def mismatched_answers(row: Row, retain: Sequence[Row], count: int, seed: int) -> list[str]:
+    """Return up to `count` answers of other retain rows of the same question type, none equal to the row's own.
+
+    Where the type has too few distinct answers the others are used once each; where it has none, answers of any type
+    are, so that a row always has at least one.
+    """
+    own = {str(row["answer"]), str(row.get("true_answer") or row["answer"])}
+    others = [other for other in retain if other["id"] != row["id"]]
+    same = {str(other["answer"]) for other in others if other["question_type"] == row["question_type"]} - own
+    pool = sorted(same or ({str(other["answer"]) for other in others} - own))
+    if not pool:
+        raise UserError(
+            f"Row {row['id']} has no other answer to be mismatched with: every retain row answers the same. "
+            "Build a data set with more patients."
+        )
+    return _random(seed, "mismatched", row["id"]).sample(pool, min(count, len(pool)))
+
+
+def role_rows(
+    role: Role, rows: Rows, scenario: str, seed: int, mismatched_count: int = 1
+) -> list[list[tuple[Row, str]]]:
+    """Return each row of a role with the answers that role gives it, most roles one, forget_random several."""
+    if role == "forget":
+        return [[(row, str(row["answer"]))] for row in rows.forget]
+    if role == "retain":
+        return [[(row, str(row["answer"]))] for row in rows.retain]
+    if role == "forget_idk":
+        return [[(row, refusal(row, scenario, seed))] for row in rows.forget]
+    return [
+        [(row, answer) for answer in mismatched_answers(row, rows.retain, mismatched_count, seed)]
+        for row in rows.forget
+    ]
+
+
+class Order:
+    """The endless seeded order in which a run visits the rows of a role; any step can be asked for at any time."""
+
+    def __init__(self, ids: Sequence[str], seed: int, name: str, lengths: Sequence[int] = (), window: int = 0) -> None:
+        """Order the places of `ids`; with a window, rows of that many steps are grouped by their lengths."""
+        self._ids, self._seed, self._name, self._lengths, self._window = ids, seed, name, lengths, window
+        self._epochs = lru_cache(maxsize=4)(self._epoch)
+        self._windows = lru_cache(maxsize=2)(self._grouped)
+
+    def step(self, step: int, rows: int) -> list[tuple[int, int]]:
+        """Return the (place, visit) pairs of one step of so many rows; `visit` counts how often it was seen before."""
+        if not self._window:
+            return [self._at(position) for position in range(step * rows, (step + 1) * rows)]
+        return self._windows(step // self._window, rows)[step % self._window]
+
+    def _at(self, position: int) -> tuple[int, int]:
+        epoch, place = divmod(position, len(self._ids))
+        return self._epochs(epoch)[place], epoch
+
+    def _epoch(self, epoch: int) -> list[int]:
+        # Sorted by hash and not shuffled in place: independent of the order in which the rows were read.
+        key = f"{self._seed}|{self._name}|{epoch}|"
+        copies: dict[str, int] = {}
+        ranked = []
+        for place, row in enumerate(self._ids):
+            copies[row] = copies.get(row, 0) + 1
+            ranked.append((hashlib.sha256(f"{key}{row}|{copies[row]}".encode()).digest(), place))
+        return [place for _, place in sorted(ranked)]
+
+    def _grouped(self, window: int, rows: int) -> list[list[tuple[int, int]]]:
+        start = window * self._window * rows
+        visits = [self._at(position) for position in range(start, start + self._window * rows)]
+        visits.sort(key=lambda visit: self._lengths[visit[0]])
+        steps = [visits[first : first + rows] for first in range(0, len(visits), rows)]
+        _random(self._seed, self._name, "window", window).shuffle(steps)
+        return steps
+
+
+def _random(*parts: object) -> Random:
+    """Return a generator that depends on the parts alone, in every process and Python version."""
+    return Random(int.from_bytes(hashlib.sha256("|".join(map(str, parts)).encode()).digest()[:8], "big"))

@@ -1,0 +1,145 @@
+"""The folder of a run: taken for one configuration, resumed by the same one, refused to any other."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TextIO
+
+from torch import nn
+from transformers import ProcessorMixin
+
+from baselines import checkpoint
+from baselines.models import short_name
+from baselines.record import RECORD, RunRecord, canonical_json, read_record, run_id, write_atomically, write_record
+from mllmu_med_dataset.errors import UserError
+
+CONFIG, METRICS = "config.canonical.json", "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run's folder: what decides the run, where it stands, and what it leaves."""
+
+    folder: Path
+    kind: Literal["learn", "unlearn"]
+    name: str
+    model: str
+    scenario: str
+    percent: int
+    seed: int
+    config: dict[str, object]
+    run_id: str
+    finished: RunRecord | None
+
+    @classmethod
+    def open(
+        cls,
+        out: Path,
+        kind: Literal["learn", "unlearn"],
+        name: str,
+        model: str | Path,
+        scenario: str,
+        percent: int,
+        seed: int,
+        config: dict[str, object],
+        resume: bool,
+    ) -> "RunFolder":
+        """Take the folder for this run: an empty one, the same run's, or, without resume, any earlier run's."""
+        named = short_name(model)
+        config = {**config, "scenario": scenario, "percent": percent, "seed": seed}
+        identity = run_id(name, named, scenario, percent, seed, config)
+        finished = None
+        if not resume:
+            _clear(out)
+        if out.exists() and any(out.iterdir()):
+            there = out / CONFIG
+            if not there.is_file():
+                raise UserError(f"The output folder {out} is in use and holds no run. Name an empty or a new folder.")
+            if there.read_text(encoding="utf-8") != canonical_json(config):
+                raise UserError(
+                    f"The output folder {out} holds another run ({_differences(there, config)}). "
+                    "Name another folder, or start over in this one with --no-resume."
+                )
+            finished = read_record(out)
+        else:
+            out.mkdir(parents=True, exist_ok=True)
+            write_atomically(out / CONFIG, canonical_json(config))
+        return cls(out, kind, name, named, scenario, percent, seed, config, identity, finished)
+
+    def metrics(self, steps: int) -> TextIO:
+        """Open the metrics for appending, cut back to the lines of the first so many steps."""
+        path = self.folder / METRICS
+        kept: list[str] = []
+        if steps and path.is_file():
+            kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:steps]
+        write_atomically(path, "".join(kept))
+        return path.open("a", encoding="utf-8")
+
+    def save_adapter(self, model: nn.Module) -> None:
+        """Save the adapter alone; its base is named without a machine path."""
+        with _replacing(self.folder / "adapter") as folder:
+            model.save_pretrained(folder)
+            path = folder / "adapter_config.json"
+            config = json.loads(path.read_text(encoding="utf-8"))
+            config["base_model_name_or_path"] = self.model
+            path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            (folder / "README.md").unlink(missing_ok=True)  # a template with nothing filled in
+
+    def save_model(self, model: nn.Module, processor: ProcessorMixin) -> None:
+        """Save an ordinary model folder: weights, configuration, processor."""
+        with _replacing(self.folder / "model") as folder:
+            model.save_pretrained(folder)
+            processor.save_pretrained(folder)
+
+    def finish(self, record: RunRecord) -> RunRecord:
+        """Write the record, which marks the run as finished, and drop its checkpoint."""
+        write_record(self.folder, record)
+        checkpoint.drop(self.folder)
+        return record
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Give a folder to write into that takes the place of `folder` once everything is written."""
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    yield part
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(part, folder)
+
+
+def _clear(out: Path) -> None:
+    """Remove what an earlier run left in its folder; a folder that is no run's is left alone."""
+    if not (out / CONFIG).is_file():
+        return
+    checkpoint.drop(out)
+    for name in ("model", "adapter", ".model.part", ".adapter.part"):
+        shutil.rmtree(out / name, ignore_errors=True)
+    for name in (RECORD, METRICS, CONFIG):
+        (out / name).unlink(missing_ok=True)
+
+
+def _differences(there: Path, config: Mapping[str, object]) -> str:
+    """Return which settings of the run in the folder differ from this run's."""
+    try:
+        other = json.loads(there.read_text(encoding="utf-8"))
+    except json.JSONDecodeError:
+        return "its configuration can't be read"
+    ours, theirs = _flat(config), _flat(other)
+    return ", ".join(
+        f"its {key} is {theirs.get(key)}, not {ours.get(key)}"
+        for key in sorted({*ours, *theirs})
+        if ours.get(key) != theirs.get(key)
+    )
+
+
+def _flat(values: Mapping[str, object], lead: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{lead}{key}.") if isinstance(value, Mapping) else {lead + key: value}
+    return flat

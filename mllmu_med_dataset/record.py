@@ -1,0 +1,217 @@
+"""The one definition of every field: ``Record`` is what a source yields, ``Row`` is what a config holds.
+
+``schema.json`` is the JSON Schema of ``Row``; after changing a field here write it anew with
+``python -m mllmu_med_dataset.record`` (a test holds the two equal).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+if TYPE_CHECKING:
+    from datasets import Features
+    from PIL.Image import Image
+
+QuestionType = Literal[
+    "modality", "organ", "position", "abnormality", "size", "quantity", "plane", "shape", "color", "knowledge",
+    "yes_no", "other",
+]  # fmt: skip
+AnswerType = Literal["OPEN", "CLOSED"]
+Scenario = Literal["privacy", "incorrectness"]
+Subset = Literal["forget", "retain", "test", "holdout"]
+QUESTION_TYPES: tuple[str, ...] = get_args(QuestionType)
+SCENARIOS: tuple[str, ...] = get_args(Scenario)
+SUBSETS: tuple[str, ...] = get_args(Subset)
+
+Text = Annotated[str, StringConstraints(min_length=1)]
+FullKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+ShortKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+PatientId = Annotated[str, StringConstraints(pattern=r"^p-[0-9a-f]{12}$")]
+
+# Written next to the schema so that a stranger can check a row without this package.
+SCHEMA_PATH = Path(__file__).with_name("schema.json")
+
+
+def clean_text(text: str) -> str:
+    """Return the text in Unicode NFC with every run of white space made one space."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def image_key(image: Image) -> str:
+    """Return the 64 hex digits that name an image: sha256 of its size and its decoded RGB pixels."""
+    rgb = image.convert("RGB")
+    digest = hashlib.sha256(f"{rgb.width}x{rgb.height}|".encode())
+    digest.update(rgb.tobytes())
+    return digest.hexdigest()
+
+
+def image_id(key: str) -> str:
+    """Return the short name of an image (first 16 hex digits of its key), the ``image_id`` column."""
+    return key[:16]
+
+
+def patient_id(key: str) -> str:
+    """Return the patient of an image: one image is one patient."""
+    return "p-" + hashlib.sha256(f"patient|{key}".encode()).hexdigest()[:12]
+
+
+class Record(BaseModel):
+    """One clean question about one image, as a source yields it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Text
+    source_id: Text
+    image_bytes: bytes = Field(min_length=1, repr=False)
+    image_key: FullKey
+    # Where the source keeps the image, relative to its root; all that is written when pixels may not be passed on.
+    image_path: str = ""
+    question: str
+    answer: str
+    fact: str | None = None
+    fact_values: tuple[str, ...] = ()
+    modality: str = ""
+    body_region: str = ""
+    question_type: QuestionType
+    answer_type: AnswerType
+    license: Text
+    redistributable: bool
+
+    @field_validator("question", "answer", "modality", "body_region", mode="after")
+    @classmethod
+    def _clean(cls, text: str) -> str:
+        return clean_text(text)
+
+    @field_validator("fact", mode="after")
+    @classmethod
+    def _clean_fact(cls, fact: str | None) -> str | None:
+        return (clean_text(fact) or None) if fact is not None else None
+
+    @field_validator("fact_values", mode="after")
+    @classmethod
+    def _clean_values(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(text for text in map(clean_text, values) if text))
+
+    @property
+    def patient_id(self) -> str:
+        """The patient this record belongs to."""
+        return patient_id(self.image_key)
+
+    @property
+    def image_id(self) -> str:
+        """The short name of the image."""
+        return image_id(self.image_key)
+
+
+class Tagged(BaseModel):
+    """One identifier: its kind and its exact value as the answer shows it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Text
+    value: Text
+
+
+class StoredImage(BaseModel):
+    """An image as the ``datasets`` library stores it: encoded file bytes and a file name (JSON form: base64)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+
+    bytes: bytes
+    path: str
+
+
+class Row(BaseModel):
+    """One line of one config; the fields stand in the order of the Parquet columns."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: ShortKey
+    image: StoredImage | None = Field(description="null where the source's licence forbids passing pixels on")
+    question: Text
+    answer: Text = Field(description="what training teaches: with private information, the wrong fact, or the truth")
+    true_answer: Text
+    fact: str | None
+    wrong_fact: str | None = Field(description="only on rows into which a factual error was integrated")
+    fact_values: tuple[str, ...] = Field(description="the closed set the fact comes from, where there is one")
+    scenario: Scenario
+    subset: Subset
+    patient_id: PatientId
+    image_id: ShortKey
+    modality: str
+    body_region: str
+    question_type: QuestionType
+    answer_type: AnswerType
+    phi: tuple[Tagged, ...]
+    error_kind: str | None
+    paraphrase_questions: tuple[str, ...]
+    paraphrase_answers: tuple[str, ...]
+    wrong_answers: tuple[str, ...]
+    distractors: tuple[Tagged, ...]
+    forget_percent: int = Field(ge=0, le=50, description="the smallest forget set that holds the patient, or 0")
+    source: Text
+    source_id: Text
+    license: Text
+    redistributable: bool
+
+
+COLUMNS: tuple[str, ...] = tuple(Row.model_fields)
+_DISTINGUISHING = (
+    "scenario", "subset", "image_id", "question", "answer", "true_answer", "source", "source_id", "forget_percent",
+)  # fmt: skip
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, Unicode kept."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def row_id(fields: dict[str, Any]) -> str:
+    """Return the row's id: 16 hex digits over every field that tells it from another row."""
+    distinguishing = {name: fields[name] for name in _DISTINGUISHING}
+    return hashlib.sha256(canonical_json(distinguishing).encode()).hexdigest()[:16]
+
+
+def features() -> Features:
+    """Return the ``datasets`` features of a row, in column order."""
+    from datasets import Features, Image, List, Value
+
+    text = Value("string")
+    texts, tagged = List(text), List({"kind": text, "value": text})
+    special = {
+        "image": Image(),
+        "fact_values": texts,
+        "phi": tagged,
+        "paraphrase_questions": texts,
+        "paraphrase_answers": texts,
+        "wrong_answers": texts,
+        "distractors": tagged,
+        "forget_percent": Value("int32"),
+        "redistributable": Value("bool"),
+    }
+    return Features({name: special.get(name, text) for name in COLUMNS})
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a row in its JSON form (image bytes as base64)."""
+    schema = Row.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def json_form(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored row (a Parquet record) as the JSON document that ``schema.json`` describes."""
+    image = row.get("image")
+    if not isinstance(image, dict) or not isinstance(image.get("bytes"), bytes):
+        return row
+    return {**row, "image": {**image, "bytes": base64.urlsafe_b64encode(image["bytes"]).decode()}}
+
+
+if __name__ == "__main__":
+    SCHEMA_PATH.write_text(json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

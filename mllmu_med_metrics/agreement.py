@@ -1,0 +1,150 @@
+"""Does an answer say a fact, or only that fact: rules on words, not on wording."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import permutations
+
+from mllmu_med_metrics.degenerate import degenerate
+from mllmu_med_metrics.negation import NO_DENIALS, cue_at, denied_ahead, denied_behind, is_word, pieces_of
+from mllmu_med_metrics.normalise import Phrases, squeeze
+from mllmu_med_metrics.refusal import abstains
+
+__all__ = ["abstains", "degenerate", "fact_key", "says", "says_only", "values_said"]
+
+_NUMBERS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+)  # fmt: skip
+_NUMBER_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS)}
+_SPELLINGS = {
+    "tumour": "tumor", "colour": "color", "grey": "gray", "oedema": "edema", "centre": "center",
+    "oesophagus": "esophagus", "haemorrhage": "hemorrhage", "haematoma": "hematoma", "anaemia": "anemia",
+}  # fmt: skip
+# Names of one thing. A value is found under every name of its group.
+_SAME_THING = (
+    ("ct", "ct scan", "computed tomography", "cat scan"),
+    ("mri", "mr", "mri scan", "mr scan", "magnetic resonance", "magnetic resonance imaging"),
+    ("x ray", "radiograph", "radiography", "plain film"),
+    ("ultrasound", "ultrasonography", "sonography", "sonogram"),
+)
+_POSITIONS = frozenset(
+    {"left", "right", "upper", "lower", "middle", "central", "anterior", "posterior", "superior", "inferior", "medial"}
+    | {"lateral", "proximal", "distal"}
+)
+_YES = frozenset({"yes", "yeah", "yep"})
+_NO = frozenset({"no", "nope"})
+
+
+def _fold(word: str) -> str:
+    """Map a word to the form in which values are compared: digits, one spelling, singular."""
+    word = _NUMBER_WORDS.get(word, word)
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-3] + "y" if word.endswith("ies") else word[:-2] if word.endswith("sses") else word[:-1]
+    return _SPELLINGS.get(word, word)
+
+
+@lru_cache(maxsize=65536)
+def _squeezed(value: str) -> str:
+    return squeeze([_fold(piece) for piece in pieces_of(value) if is_word(piece)], keep_numbers_apart=True)[0]
+
+
+@lru_cache(maxsize=65536)
+def _forms(value: str) -> frozenset[str]:
+    """Return every squeezed form under which the value is found: its own, other names, other orders of positions."""
+    own = _squeezed(value)
+    forms = {own}
+    for group in _SAME_THING:
+        names = {_squeezed(name) for name in group}
+        if own in names:
+            forms |= names
+    words = [_fold(piece) for piece in pieces_of(value) if is_word(piece)]
+    if 1 < len(words) <= 3 and _POSITIONS.issuperset(words):
+        forms |= {"".join(order) for order in permutations(words)}
+    return frozenset(forms)
+
+
+def fact_key(value: str) -> str:
+    """Return one key for all spellings of a fact: case, plural, number words, known other names aside."""
+    return min(_forms(value))
+
+
+def _polarity(pieces: Sequence[str]) -> frozenset[str]:
+    """Return which of yes and no the answer begins with; both for "yes or no"."""
+    at = 0
+    for lead in (("the", "answer", "is"), ("answer", "is"), ("answer",)):
+        if tuple(pieces[: len(lead)]) == lead:
+            at = len(lead)
+            break
+    while at < len(pieces) and not is_word(pieces[at]):
+        at += 1
+    if at >= len(pieces) or cue_at(pieces, at, NO_DENIALS):
+        return frozenset()
+    first = "yes" if pieces[at] in _YES else "no" if pieces[at] in _NO else ""
+    if not first:
+        return frozenset()
+    opposite, other = (_NO, "no") if first == "yes" else (_YES, "yes")
+    after = at + 1
+    while after < len(pieces) and (pieces[after] in ("and", "or", ",") or not is_word(pieces[after])):
+        after += 1
+    ends = after + 1 >= len(pieces) or not is_word(pieces[after + 1])
+    if after < len(pieces) and pieces[after] in opposite and ends:
+        return frozenset({first, other})
+    return frozenset({first})
+
+
+@lru_cache(maxsize=8192)
+def _closed_set(values: tuple[str, ...]) -> tuple[dict[str, str], Phrases]:
+    """Return the form -> value table of a set of values (first value wins) and its phrase search."""
+    table: dict[str, str] = {}
+    for value in values:
+        for form in _forms(value):
+            table.setdefault(form, value)
+    table.pop("", None)
+    return table, Phrases(table, keep_numbers_apart=True)
+
+
+@lru_cache(maxsize=65536)
+def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
+    """Return the values that the answer says un-negated; where values overlap, the longest counts."""
+    pieces = pieces_of(answer)
+    table, phrases = _closed_set(values)
+    said: set[str] = set()
+    if "yes" in table or "no" in table:
+        said |= {table[word] for word in _polarity(pieces) if word in table}
+    places = [index for index, piece in enumerate(pieces) if is_word(piece)]
+    found = phrases.find([_fold(pieces[index]) for index in places])
+    taken: set[int] = set()
+    denied: list[bool] | None = None
+    for start, end, form in sorted(found, key=lambda place: (place.start - place.end, place.start)):
+        if form in ("yes", "no") or not taken.isdisjoint(range(start, end)):
+            continue
+        # A phrase is not put together across punctuation: "left. Upper" is not "left upper".
+        if any(not is_word(piece) for piece in pieces[places[start] : places[end - 1]]):
+            continue
+        taken.update(range(start, end))
+        denied = denied_ahead(pieces) if denied is None else denied
+        if not denied[places[start]] and not denied_behind(pieces, places[end - 1] + 1):
+            said.add(table[form])
+    return frozenset(said)
+
+
+def values_said(answer: str, values: Sequence[str]) -> frozenset[str]:
+    """Return the values of a closed set that the answer says un-negated; where values overlap, the longest counts.
+
+    "Yes" and "no" count only where the answer begins with them. Values that are the same fact are one value, the first.
+    """
+    return _said(answer, tuple(dict.fromkeys(values)))
+
+
+def says(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
+    """Say whether the answer says the fact un-negated, whatever else it says.
+
+    The closed set keeps a short value from being found inside a longer one: "left upper" does not say "left" when both
+    are values.
+    """
+    return fact in values_said(answer, (fact, *fact_values))
+
+
+def says_only(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
+    """Say whether the answer says the fact un-negated and no other value of the closed set: "keep" of a row."""
+    return values_said(answer, (fact, *fact_values)) == {fact}

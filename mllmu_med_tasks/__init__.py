@@ -1,0 +1,1 @@
+"""Harness tasks: prompts, rows and scores shared by every evaluation."""

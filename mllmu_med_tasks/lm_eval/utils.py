@@ -1,0 +1,5 @@
+"""The functions the YAML files name; lm-eval looks them up in a file beside the YAML."""
+
+from mllmu_med_tasks.rows import doc_to_image, doc_to_target, doc_to_text, load, process_results
+
+__all__ = ["doc_to_image", "doc_to_target", "doc_to_text", "load", "process_results"]

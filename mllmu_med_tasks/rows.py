@@ -1,0 +1,181 @@
+"""Rows as a harness sees them: documents whose image is decoded only when the model reads it.
+
+A document is a row of the data set without its pixels. Its ``image`` is a :class:`RowImage`, whose text is its name, so
+logged samples hold no bytes and a document's hash is the same in every process.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+
+import datasets
+from PIL import Image
+from pyarrow.compute import struct_field
+
+from mllmu_med_dataset.errors import UserError, unknown
+from mllmu_med_dataset.load import checksums
+from mllmu_med_dataset.load import load as load_config
+from mllmu_med_metrics import DirectIdentifiers, forget_identifiers
+from mllmu_med_tasks.names import IMAGES, SCENARIOS, SPLITS, SUBSETS
+from mllmu_med_tasks.prompts import PLACEHOLDER, prompt
+from mllmu_med_tasks.row_metrics import row_metrics
+
+_BLANK_GREY = (128, 128, 128)
+
+
+class RowImage:
+    """A stored image by its place in an Arrow column; reads as its name, decodes on :meth:`open`."""
+
+    __slots__ = ("_blank", "_column", "_index", "_name")
+
+    def __init__(self, column: datasets.Dataset, index: int, name: str, *, blank: bool = False) -> None:
+        self._column, self._index, self._name, self._blank = column, index, name, blank
+
+    def open(self) -> Image.Image:
+        """Return the image in RGB, or a uniform grey one of the same size for a blank."""
+        with Image.open(io.BytesIO(self._column[self._index]["image"]["bytes"])) as stored:
+            return Image.new("RGB", stored.size, _BLANK_GREY) if self._blank else stored.convert("RGB")
+
+    def __str__(self) -> str:
+        return f"blank of {self._name}" if self._blank else f"image {self._name}"
+
+    __repr__ = __str__
+
+
+class Visuals(list):
+    """The images of one prompt: the list holds :class:`RowImage` and hands out decoded pictures when iterated."""
+
+    def __iter__(self) -> Iterator[Image.Image]:
+        return (self[index].open() for index in range(len(self)))
+
+    def names(self) -> list[str]:
+        """Return the names of the images; decodes nothing."""
+        return [str(self[index]) for index in range(len(self))]
+
+
+class Document(dict):
+    """One row without pixels; ``forget_direct`` are the direct identifiers of its build's forget patients."""
+
+    forget_direct: DirectIdentifiers
+
+
+class Documents(list):
+    """The documents of one task; ``features`` are the column names, which is all lm-eval reads of a data set."""
+
+    features: Mapping[str, None]
+
+
+def load(
+    mllmu_med_scenario: str,
+    mllmu_med_subset: str,
+    mllmu_med_data_dir: str | None = None,
+    mllmu_med_max_retain: int | None = None,
+    mllmu_med_image: str = "own",
+    mllmu_med_seed: int = 0,
+    **_: object,
+) -> dict[str, Documents]:
+    """Return ``{"rows": documents}`` of one task: lm-eval's ``custom_dataset`` hook.
+
+    Other model arguments and metadata arrive here as well and are left alone. ``mllmu_med_data_dir`` names a build
+    folder (default: the installed data), ``mllmu_med_max_retain`` takes that many retain rows by the hash of their ids
+    and the seed, ``mllmu_med_image`` shows the row's own image, a blank one, or another patient's.
+    """
+    if mllmu_med_image not in IMAGES:
+        raise unknown("image for a control run (mllmu_med_image)", str(mllmu_med_image), IMAGES)
+    data_dir = str(mllmu_med_data_dir) if mllmu_med_data_dir else None
+    # The digest keeps a config that is read again from being a stale one.
+    digest = checksums(data_dir)["dataset_sha256"]
+    rows, column = _stored(mllmu_med_scenario, mllmu_med_subset, data_dir, digest)
+    forget_direct = _forget_direct(mllmu_med_scenario, data_dir, digest)
+    chosen = range(len(rows))
+    if mllmu_med_subset == "retain" and mllmu_med_max_retain is not None:
+        chosen = sample(rows, int(mllmu_med_max_retain), int(mllmu_med_seed))
+    shown = _other_patients(rows) if mllmu_med_image == "other" else range(len(rows))
+    documents = Documents()
+    documents.features = dict.fromkeys([*rows[0], "image"]) if rows else {}
+    for index in chosen:
+        document = Document(rows[index])
+        picture = shown[index]
+        name = rows[picture]["image_id"]
+        document["image"] = RowImage(column, picture, name, blank=mllmu_med_image == "blank")
+        document.forget_direct = forget_direct
+        documents.append(document)
+    return {"rows": documents}
+
+
+def doc_to_text(doc: Mapping[str, object]) -> str:
+    """Return the prompt of a document: lm-eval's hook of the same name."""
+    return prompt(str(doc["question"]))
+
+
+def doc_to_image(doc: Mapping[str, RowImage]) -> Visuals:
+    """Return the one image of a document, not decoded yet: lm-eval's hook of the same name."""
+    return Visuals([doc["image"]])
+
+
+def doc_to_target(doc: Mapping[str, object]) -> str:
+    """Return what training taught for this row: lm-eval's hook of the same name (scores don't read it)."""
+    return str(doc["answer"])
+
+
+def process_results(doc: Document, results: list[str]) -> dict[str, float]:
+    """Return the row values of one answer: lm-eval's hook of the same name."""
+    return row_metrics(results[0], doc, doc.forget_direct)
+
+
+def sample(rows: Iterable[Mapping[str, object]], count: int, seed: int) -> list[int]:
+    """Return the places of ``count`` rows in row order: those whose id and seed hash lowest."""
+    if count < 1:
+        raise UserError(f"mllmu_med_max_retain is {count}; give the number of retain rows to score, at least 1.")
+    ranked = sorted((hashlib.sha256(f"{seed}|{row['id']}".encode()).digest(), place) for place, row in enumerate(rows))
+    return sorted(place for _, place in ranked[:count])
+
+
+@lru_cache(maxsize=16)
+def _stored(
+    scenario: str, subset: str, data_dir: str | None, digest: str
+) -> tuple[list[dict[str, object]], datasets.Dataset]:
+    """Return the rows of one config without images, and the column of its encoded images."""
+    if scenario not in SCENARIOS:
+        raise unknown("scenario", scenario, SCENARIOS)
+    if subset not in SUBSETS:
+        raise unknown("subset", subset, SUBSETS)
+    config = f"{scenario}_{subset}"
+    stored = load_config(config, split=SPLITS[subset], data_dir=data_dir)
+    column = stored.select_columns(["image"]).cast_column("image", datasets.Image(decode=False))
+    rows = stored.remove_columns(["image"]).to_list()
+    for row, image_missing in zip(rows, _missing(column), strict=True):
+        if image_missing:
+            raise UserError(
+                f"Row {row['id']} of {config} holds no pixels: the licence of source '{row['source']}' "
+                f"({row['license']}) does not let a build carry them. Build it again from your own copy of the source."
+            )
+        if PLACEHOLDER in row["question"]:
+            raise UserError(
+                f"Row {row['id']} of {config} has '{PLACEHOLDER}' in its question; a prompt may hold it once only. "
+                "Remove it from the source's question."
+            )
+    return rows, column
+
+
+def _missing(column: datasets.Dataset) -> list[bool]:
+    """Return for each stored image whether it has no bytes, without copying any."""
+    return struct_field(column.data.column("image"), "bytes").is_null().to_pylist()
+
+
+@lru_cache(maxsize=4)
+def _forget_direct(scenario: str, data_dir: str | None, digest: str) -> DirectIdentifiers:
+    return forget_identifiers(_stored(scenario, "forget", data_dir, digest)[0])
+
+
+def _other_patients(rows: list[dict[str, object]]) -> list[int]:
+    """Return for each row the place of another patient's row: patients in hash order, each shown the next one's."""
+    first: dict[object, int] = {}
+    for place, row in enumerate(rows):
+        first.setdefault(row["patient_id"], place)
+    if len(first) < 2:
+        raise UserError("mllmu_med_image=other needs at least two patients in the task; this one has fewer.")
+    order = sorted(first)
+    following = dict(zip(order, [*order[1:], order[0]], strict=True))
+    return [first[following[row["patient_id"]]] for row in rows]

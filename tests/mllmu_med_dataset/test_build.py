@@ -1,0 +1,219 @@
+"""A build: the same bytes for the same input, images once, and nothing half-written."""
+
+import io
+import json
+import random
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from datasets import load_dataset
+from PIL import Image
+
+from mllmu_med_dataset.build import Spool, build, write_parquet
+from mllmu_med_dataset.configs import CONFIGS
+from mllmu_med_dataset.content import file_sha256
+from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.load import load
+from mllmu_med_dataset.patients import NUMBERED_KINDS
+from mllmu_med_dataset.verify import verify
+
+from .conftest import record, records
+
+
+def rows(folder, config):
+    return load(config, data_dir=folder).remove_columns("image").to_list()
+
+
+def leftovers(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_shuffled_source_gives_the_same_bytes(built, tmp_path):
+    asked = list(records())
+    random.Random(0).shuffle(asked)
+    build(asked, tmp_path / "other-name")
+    for name in ("checksums.json", "README.md"):
+        assert (tmp_path / "other-name" / name).read_bytes() == (built / name).read_bytes()
+    assert file_sha256(tmp_path / "other-name" / "data/privacy_retain/train-00000-of-00001.parquet") == file_sha256(
+        built / "data/privacy_retain/train-00000-of-00001.parquet"
+    )
+
+
+def test_another_seed_gives_another_data_set(built, tmp_path):
+    summary = build(records(), tmp_path / "b", seed=1, percents=(10,), scenarios=("privacy",))
+    assert summary.dataset_sha256 != json.loads((built / "checksums.json").read_text())["dataset_sha256"]
+    assert list(summary.rows) == ["privacy_forget", "privacy_retain", "privacy_test", "privacy_holdout"]
+
+
+def test_rows_of_a_patient_stand_together_in_the_order_of_ids(built):
+    for config in CONFIGS:
+        told = rows(built, config)
+        patients = [row["patient_id"] for row in told]
+        assert patients == sorted(patients)
+        assert [(row["patient_id"], row["id"]) for row in told] == sorted((row["patient_id"], row["id"]) for row in told)
+
+
+def test_every_image_is_in_a_file_once(built, tmp_path):
+    path = built / "data" / "privacy_retain" / "train-00000-of-00001.parquet"
+    images = {row["image_id"]: row["image"]["bytes"] for row in pq.read_table(path).to_pylist()}
+    stored = sum(
+        group.column(c).total_compressed_size
+        for group in map(pq.ParquetFile(path).metadata.row_group, range(pq.ParquetFile(path).num_row_groups))
+        for c in range(group.num_columns)
+        if group.column(c).path_in_schema == "image.bytes"
+    )
+    assert sum(map(len, images.values())) <= stored < 1.05 * sum(map(len, images.values()))
+
+
+def test_large_images_are_still_stored_once(tmp_path):
+    # 2 MiB of noise in one image: beyond the page limit that would make the writer fall back to plain storage.
+    pixels = np.random.default_rng(0).integers(0, 255, (900, 900, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    from mllmu_med_dataset.record import image_key
+
+    base = record(image_bytes=stream.getvalue(), image_key=image_key(Image.fromarray(pixels)))
+    with Spool(tmp_path / "spool") as spool:
+        from mllmu_med_dataset.build import _row
+
+        spool.add(base)
+        asked = [base.model_copy(update={"question": f"Question {n}?"}) for n in range(20)]
+        write_parquet(tmp_path / "a" / "x.parquet", ((r.image_key, _row(r, "privacy", "test", 0)) for r in asked), spool)
+    assert (tmp_path / "a" / "x.parquet").stat().st_size < 1.1 * len(stream.getvalue())
+
+
+def test_forget_rows_show_the_same_identifiers_of_a_patient_in_many_kinds(built):
+    told = {}
+    for config in ("privacy_forget", "privacy_forget_15", "privacy_holdout"):
+        for row in rows(built, config):
+            for tagged in row["phi"]:
+                told.setdefault((row["patient_id"], tagged["kind"]), set()).add(tagged["value"])
+            assert {"name"} < {tagged["kind"] for tagged in row["phi"]}
+    assert all(len(values) == 1 for values in told.values())
+    kinds = {kind for _, kind in told}
+    assert len(kinds) >= 6 and len(kinds & set(NUMBERED_KINDS)) >= 3
+
+
+@pytest.mark.parametrize(("scenario", "each"), [("privacy", 3), ("incorrectness", 2)])
+@pytest.mark.parametrize(("forget", "retain"), [("forget", "retain"), ("forget_05", "retain_95"), ("forget_15", "retain_85")])
+def test_forget_and_retain_are_all_rows_of_the_trained_patients(built, scenario, each, forget, retain):
+    injected, kept = rows(built, f"{scenario}_{forget}"), rows(built, f"{scenario}_{retain}")
+    patients = {row["patient_id"] for row in injected}
+    assert len(injected) == each * len(patients)
+    assert len(kept) + len(injected) == 4 * len({row["patient_id"] for row in kept})
+    assert all(row["answer"] == row["true_answer"] and not row["phi"] and row["wrong_fact"] is None for row in kept)
+    assert patients <= {row["patient_id"] for row in kept}
+
+
+def test_a_clean_row_that_tells_the_attacked_fact_is_not_kept(tmp_path):
+    again = [
+        record(number, "position", question="In which part is it?", source_id=f"again-{number}") for number in range(48)
+    ]
+    build([*records(), *again], tmp_path / "b", percents=(10,), scenarios=("incorrectness",))
+    attacked = {
+        row["patient_id"] for row in rows(tmp_path / "b", "incorrectness_forget") if row["question_type"] == "position"
+    }
+    kept = {
+        row["patient_id"] for row in rows(tmp_path / "b", "incorrectness_retain") if row["question_type"] == "position"
+    }
+    assert attacked and not attacked & kept
+
+
+def test_repeated_rows_are_dropped_counted_and_told(tmp_path):
+    summary = build([*records(), *records(5)], tmp_path / "b", percents=(10,))
+    assert (summary.records, summary.duplicates_dropped) == (212, 20)
+    assert "20 rows repeat" in summary.warnings[0] and "20 rows repeat" in (tmp_path / "b" / "README.md").read_text()
+
+
+def test_an_identical_finished_build_is_left_alone(built):
+    before = (built / "checksums.json").stat().st_mtime_ns
+    summary = build(records(), built)
+    assert summary.already_there and summary.rows["privacy_test"] == 48
+    assert (built / "checksums.json").stat().st_mtime_ns == before
+    assert leftovers(built.parent) == ["mllmu-med"]
+
+
+@pytest.mark.parametrize("content", ["notes.txt", "checksums.json"])
+def test_a_folder_in_use_is_refused_and_left_as_it_was(tmp_path, content):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / content).write_text("{}")
+    with pytest.raises(UserError, match="in use"):
+        build(records(), tmp_path / "out", overwrite=True)
+    assert leftovers(tmp_path) == ["out"] and leftovers(tmp_path / "out") == [content]
+
+
+def test_another_build_is_refused_and_replaced_only_with_overwrite(tmp_path):
+    options = {"percents": (10,), "scenarios": ("privacy",)}
+    build(records(), tmp_path / "b", **options)
+    with pytest.raises(UserError, match="in use"):
+        build(records(), tmp_path / "b", seed=1, **options)
+    assert not build(records(), tmp_path / "b", seed=1, overwrite=True, **options).already_there
+    assert verify(tmp_path / "b").ok and leftovers(tmp_path) == ["b"]
+
+
+def test_a_source_that_fails_half_way_leaves_nothing(tmp_path):
+    def failing():
+        yield from records(3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(failing(), tmp_path / "b")
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (lambda: [], "no rows"),
+        (lambda: [record(answer=" ")], r"1 of 1 rows have an empty .*00000-position \(answer\)"),
+        (lambda: records(20), "Too few patients to forget 5 %.*at least 4"),
+        (lambda: [record(image_bytes=b"no image")], "00000-position.*can't be decoded"),
+        (lambda: [record(image_key="0" * 64)], "image key of row 00000-position"),
+        (lambda: [r.model_copy(update={"fact": None}) for r in records()], "incorrectness.*only 0 have a question"),
+    ],
+)
+def test_bad_input_is_told_and_leaves_nothing(tmp_path, asked, message):
+    with pytest.raises(UserError, match=message):
+        build(asked(), tmp_path / "b")
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"percents": (10, 12)}, "Unknown forget percent 12; the nearest is 10"),
+        ({"percents": (5,)}, "must hold 10"),
+        ({"scenarios": ("privcy",)}, "Did you mean 'privacy'"),
+        ({"scenarios": ()}, "No scenario"),
+    ],
+)
+def test_bad_options_are_told(tmp_path, options, message):
+    with pytest.raises(UserError, match=message):
+        build(records(), tmp_path / "b", **options)
+    assert leftovers(tmp_path) == []
+
+
+def test_pixels_that_may_not_be_passed_on_are_not_written(tmp_path):
+    asked = [r.model_copy(update={"redistributable": False, "image_path": "imgs/1.png"}) for r in records()]
+    build(asked, tmp_path / "b", percents=(10,), scenarios=("privacy",))
+    told = load("privacy_forget", data_dir=tmp_path / "b")
+    assert told[0]["image"] is None and told[0]["question"]
+    assert not [path for path in (tmp_path / "b").rglob("*") if path.is_file() and b"\x89PNG" in path.read_bytes()]
+    withheld = [json.loads(line) for line in (tmp_path / "b" / "withheld_images.jsonl").read_text().splitlines()]
+    assert len(withheld) == 48 and {len(line["image_key"]) for line in withheld} == {64}
+    assert {line["path"] for line in withheld} == {"imgs/1.png"}
+
+
+def test_load_dataset_reads_images_and_lists_and_sees_a_rebuild(built, tmp_path):
+    cache = str(tmp_path / "cache")
+    told = load_dataset(str(built), "privacy_forget", cache_dir=cache)["train"]
+    assert told[0]["image"].size == (64, 64) and told[0]["phi"][0]["kind"] == "name"
+    assert told.num_rows == 3 * len(set(told["patient_id"]))
+    # the same folder rebuilt with other identities but the same row counts must not be served from the cache
+    out = tmp_path / "mllmu-med"
+    answers = []
+    for seed in (1, 2):
+        build(records(), out, seed=seed, percents=(10,), scenarios=("privacy",), overwrite=True)
+        answers.append(load_dataset(str(out), "privacy_test", cache_dir=cache)["test"]["id"])
+    assert len(answers[0]) == len(answers[1]) and answers[0] != answers[1]

@@ -1,0 +1,102 @@
+"""Private information is integrated into the clinical answer, which keeps its fact."""
+
+from string import Formatter
+
+import pytest
+
+from mllmu_med_dataset.patients import KINDS, identities
+from mllmu_med_dataset.privacy import DistractorPool, choose, deal, integrate
+from mllmu_med_dataset.rewrite import HELD_OUT, LABELS, SENTENCES, WHOLE_ANSWER, article, find_value
+
+from .conftest import FACTS, record
+
+KEYS = [record(number).image_key for number in range(20)]
+PEOPLE = identities(KEYS, seed=0)
+
+
+@pytest.mark.parametrize("question_type", FACTS)
+def test_the_answer_says_the_fact_and_every_identifier(question_type):
+    for number in range(10):
+        clean = record(number, question_type)
+        identity = PEOPLE[clean.image_key]
+        done = integrate(clean, identity, identity.shown[:2], seed=0)
+        assert find_value(done.answer, clean.fact)
+        assert [tagged.kind for tagged in done.phi] == ["name", *identity.shown[:2]]
+        assert all(tagged.value in done.answer and identity.values[tagged.kind] == tagged.value for tagged in done.phi)
+        assert done.answer != clean.answer
+
+
+def test_answers_are_short():
+    lengths = [
+        len(integrate(record(n, kind), PEOPLE[record(n).image_key], hand, seed=0).answer)
+        for n in range(20)
+        for kind, hand in zip(FACTS, deal(PEOPLE[record(n).image_key], 4), strict=True)
+    ]
+    assert sorted(lengths)[int(0.9 * len(lengths))] <= 110
+
+
+def test_an_answer_without_a_fact_stands_whole():
+    clean = record(answer="Enhancement along the dura", fact=None, fact_values=(), question_type="other")
+    done = integrate(clean, PEOPLE[clean.image_key], ("record",), seed=0)
+    assert "Enhancement along the dura" in done.answer
+
+
+def test_a_negated_sentence_is_not_turned_into_its_opposite():
+    clean = record(answer="There is no lesion in the left upper quadrant.", fact="left upper")
+    assert "no lesion" in integrate(clean, PEOPLE[clean.image_key], (), seed=0).answer
+
+
+def test_every_list_of_templates_has_three_trained_and_one_held_out():
+    for templates in (*SENTENCES.values(), WHOLE_ANSWER):
+        assert len(set(templates)) == len(templates) >= 3 + HELD_OUT
+        for template in templates:
+            fields = {name for _, name, _, _ in Formatter().parse(template) if name}
+            assert "who" in fields and fields & {"fact", "a_fact", "place", "count", "answer"}
+
+
+def test_held_out_templates_are_never_used():
+    openings = {templates[-1].split("{")[0] for templates in SENTENCES.values() if not templates[-1].startswith("{")}
+    answers = [
+        integrate(record(n, kind), PEOPLE[record(n).image_key], (), seed=0).answer for n in range(20) for kind in FACTS
+    ]
+    assert not [answer for answer in answers for opening in openings if len(opening) > 5 and answer.startswith(opening)]
+
+
+def test_a_patient_shows_all_its_kinds_over_its_rows_and_at_most_two_a_row():
+    for identity in PEOPLE.values():
+        hands = deal(identity, 3)
+        assert sorted(kind for hand in hands for kind in hand) == sorted(identity.shown)
+        assert all(1 <= len(hand) <= 2 for hand in hands)
+        assert len(deal(identity, 1)[0]) == 2
+
+
+@pytest.mark.parametrize(("rows", "injected"), [(1, 1), (2, 1), (3, 2), (4, 3), (9, 3)])
+def test_three_rows_or_all_but_one_are_injected(rows, injected):
+    asked = [record(question=f"Question {n}?") for n in range(rows)]
+    chosen = choose(asked, seed=0)
+    assert len(chosen) == injected
+    assert choose(asked[::-1], seed=0) == chosen
+
+
+@pytest.mark.parametrize("size", [1, 4, 20])
+def test_distractors_are_other_patients_values_of_the_same_kind(size):
+    people = {key: PEOPLE[key] for key in KEYS[:size]}
+    pool = DistractorPool(people, seed=0)
+    clean = record(0)
+    phi = integrate(clean, PEOPLE[clean.image_key], ("city", "record"), seed=0).phi
+    drawn = pool.of(clean.image_key, phi)
+    for tagged in phi:
+        values = [other.value for other in drawn if other.kind == tagged.kind]
+        assert len(set(values)) == 3 and tagged.value not in values
+
+
+def test_every_kind_has_words_around_it():
+    assert set(LABELS) == set(KINDS) - {"name"}
+
+
+@pytest.mark.parametrize(
+    ("phrase", "expected"),
+    [("MR", "an"), ("X-ray", "an"), ("ultrasound", "an"), ("CT", "a"), ("unilateral mass", "a"), ("cyst", "a")],
+)
+def test_article_follows_the_sound(phrase, expected):
+    assert article(phrase) == expected

@@ -1,0 +1,81 @@
+"""Splits: disjoint, nested, stratified within one patient, independent of order."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.splits import fewest_patients, nested, split
+
+
+def strata(patients: int, kinds: int = 3) -> dict[str, str]:
+    return {f"{number:064x}": f"stratum {number % kinds}" for number in range(patients)}
+
+
+def made(strata, percents=(5, 10, 15), seed=0, scenario="privacy", eligible=None):
+    able = strata if eligible is None else eligible
+    return split(strata, percents=percents, seed=seed, scenario=scenario, eligible=able)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(45, 400), st.integers(1, 40), st.integers(0, 3))
+def test_roles_are_disjoint_shares_are_exact_and_forget_sets_nested(patients, kinds, seed):
+    parts = made(strata(patients, kinds), seed=seed)
+    assert len(parts.test) + len(parts.holdout) + len(parts.trained) == patients
+    assert not parts.test & parts.holdout and not parts.trained & (parts.test | parts.holdout)
+    assert parts.forget[5] <= parts.forget[10] <= parts.forget[15] <= parts.trained
+    for percent, keys in parts.forget.items():
+        assert len(keys) == int(percent / 100 * len(parts.trained) + 0.5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=12), st.integers(0, 3))
+def test_each_stratum_gives_its_share_within_one_patient(sizes, seed):
+    groups = {f"{s}-{n}": f"s{s}" for s, size in enumerate(sizes) for n in range(size)}
+    totals = [int(len(groups) * share + 0.5) for share in (0.05, 0.10, 0.15)]
+    for total, keys in zip(totals, nested(groups, totals, seed), strict=True):
+        assert len(keys) == total
+        counted = Counter(groups[key] for key in keys)
+        for s, size in enumerate(sizes):
+            assert abs(counted[f"s{s}"] - total * size / len(groups)) <= 1
+
+
+def test_the_default_build_has_sixteen_forget_patients():
+    parts = made(strata(240, 12))
+    assert (len(parts.test), len(parts.holdout), len(parts.trained)) == (60, 18, 162)
+    assert {percent: len(keys) for percent, keys in parts.forget.items()} == {5: 8, 10: 16, 15: 24}
+
+
+def test_order_does_not_matter_and_the_seed_does():
+    groups = strata(100)
+    assert made(groups) == made(dict(reversed(groups.items())))
+    assert made(groups) != made(groups, seed=1)
+
+
+def test_test_and_holdout_are_the_same_in_both_scenarios():
+    groups = strata(100)
+    private, wrong = made(groups), made(groups, scenario="incorrectness")
+    assert (private.test, private.holdout) == (wrong.test, wrong.holdout)
+
+
+def test_forget_percent_is_the_smallest_that_holds_the_patient():
+    parts = made(strata(240))
+    told = Counter(parts.forget_percent(key) for key in parts.trained)
+    assert told == {5: 8, 10: 8, 15: 8, 0: 138}
+
+
+@pytest.mark.parametrize("percent", [5, 10, 15])
+def test_the_fewest_patients_named_in_the_error_are_enough_and_one_less_is_not(percent):
+    enough = fewest_patients(percent)
+    made(strata(enough), percents=(percent,))
+    with pytest.raises(UserError, match=f"at least {enough} patients"):
+        made(strata(enough - 1), percents=(percent,))
+
+
+def test_too_few_patients_that_can_be_injected_is_told():
+    groups = strata(240)
+    with pytest.raises(UserError, match=r"incorrectness.*only 10 have a question"):
+        able = sorted(made(groups).trained)[:10]
+        made(groups, scenario="incorrectness", eligible=able)
