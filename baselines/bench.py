@@ -25,6 +25,7 @@ METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
 STUDY = "study.json"
 DATA = "mllmu-med"
 EVALUATION = "evaluation"
+PERCENT = 10  # of the trained patients are forgotten; other shares are studies of their own, stage by stage
 CONTROLS = ("blank", "other")
 # Expected seconds on two CPU cores with the nano model; only proportions matter, for the estimate of the time left.
 COSTS = {"build": 15.0, "learn": 75.0, "unlearn": 12.0, "evaluate": 14.0, "control": 4.0, "report": 8.0}
@@ -150,7 +151,7 @@ def _build(study: Study) -> bool:
         skip_bad_images=study.skip_bad_images,
         options=study.source_options or {},
     )
-    summary = build(records, study.out / DATA, scenarios=study.scenarios, seed=study.seed)
+    summary = build(records, study.out / DATA, scenarios=study.scenarios, percents=(PERCENT,), seed=study.seed)
     return not summary.already_there
 
 

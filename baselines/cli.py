@@ -311,15 +311,16 @@ def score(
     target: Annotated[Path, typer.Option(help="Evaluation of the target model.")],
     unlearned: Annotated[Path, typer.Option(help="Evaluation of the model to score.")],
     retain_only: Annotated[Path | None, typer.Option(help="Evaluation of the gold; without it, unnormalised.")] = None,
-    data: Data = None,
+    scenario: Annotated[str | None, typer.Option(help="Needed where a folder holds both scenarios.")] = None,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
     """Score an unlearned model from evaluations: UES, its parts and 95 % intervals. Needs no model."""
     from mllmu_med_tasks import scores
 
-    found = scores.score(target=target, unlearned=unlearned, retain_only=retain_only, data_dir=data, seed=seed)
-    values = scores.as_dict(found)
+    values = scores.score(
+        target=target, unlearned=unlearned, retain_only=retain_only, scenario=scenario, seed=seed
+    ).to_dict()
     shown = "\n".join(f"{key:>22}  {'-' if value is None else value}" for key, value in values.items())
     _print(values, as_json, shown)
 

@@ -18,8 +18,8 @@ from baselines.collate import Batch
 from baselines.config import Recipe
 from baselines.run_folder import RunFolder
 
-# Called after each step with the steps done, the steps planned and the step's terms.
-Progress = Callable[[int, int, Mapping[str, float]], None]
+# Called after each step with the steps done and the steps planned.
+Progress = Callable[[int, int], None]
 # A step's forward passes: the batches of each by role, and its share of the step's mean.
 Passes = Sequence[tuple[Mapping[str, Batch], float]]
 Terms = Callable[[Mapping[str, Batch]], dict[str, Tensor]]
@@ -103,7 +103,7 @@ def minimise(
                 forget_nll = line["forget_nll"] = stop.forget_nll()
             metrics.write(json.dumps(line) + "\n")
             if progress:
-                progress(done, planned, summed)
+                progress(done, planned)
             if stop and "forget_nll" in line and not forget_nll < stop.level:
                 stop_step = done
                 break

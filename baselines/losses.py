@@ -13,7 +13,7 @@ def nll_per_row(logits: Tensor, labels: Tensor) -> Tensor:
     `logits` [rows, positions, vocabulary] at position i predict `labels` [rows, positions] at i (already shifted);
     positions labelled -100 (prompt, image, padding) take no part.
     """
-    each = cross_entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
+    each = cross_entropy(_precise(logits).flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
     return each.view_as(labels).sum(-1) / _tokens(labels)
 
 
@@ -29,7 +29,7 @@ def kl_per_row(reference: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     holds likely. Only labelled positions count, so padding can't change the result.
     """
     answered = labels != IGNORED
-    p, q = log_softmax(reference[answered].float(), -1), log_softmax(logits[answered].float(), -1)
+    p, q = log_softmax(_precise(reference[answered]), -1), log_softmax(_precise(logits[answered]), -1)
     each = torch.zeros(labels.shape, dtype=q.dtype, device=q.device)
     each = each.masked_scatter(answered, (p.exp() * (p - q)).sum(-1))
     return each.sum(-1) / _tokens(labels)
@@ -38,6 +38,11 @@ def kl_per_row(reference: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
 def kl(reference: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     """Return the mean over rows of `kl_per_row`: a scalar."""
     return kl_per_row(reference, logits, labels).mean()
+
+
+def _precise(logits: Tensor) -> Tensor:
+    """Return the logits in float32 at least: sums of small probabilities vanish in half precision."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _tokens(labels: Tensor) -> Tensor:

@@ -73,6 +73,11 @@ def model_folder(model: str | Path) -> Path:
     return folder
 
 
+def check_usable(model: str | Path) -> None:
+    """Refuse a model that can't be shown an image and asked, before its weights or anything else is read."""
+    _checked(model, model_folder(model))
+
+
 def load(model: str | Path, dtype: Literal["float32", "bfloat16"] = "float32") -> Loaded:
     """Return the model with its processor, or refuse it with the reason before its weights are read.
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
@@ -83,7 +83,7 @@ def scenario_rows(
             f"mllmu-med bench --out {runs_dir}"
         )
     evaluations = {name: scores.read(folder) for name, folder in folders.items()}
-    scores.check_comparable(list(evaluations.values()))
+    scores.check_comparable(evaluations)
     study = Study(evaluations["target"].rows)
     scored = {name: study.scored(one.predictions, name) for name, one in evaluations.items()}
     rows, kept = [], {}
@@ -254,8 +254,3 @@ def _version(package: str) -> str:
     from importlib.metadata import version
 
     return version(package)
-
-
-def rows_of(document: Mapping[str, object], scenario: str, models: Sequence[str]) -> list[Mapping[str, object]]:
-    """Return the report's rows of some models in one scenario."""
-    return [row for row in document["rows"] if row["scenario"] == scenario and row["model"] in models]

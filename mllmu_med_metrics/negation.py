@@ -43,10 +43,10 @@ _STARTERS = frozenset(
 _DENIALS: tuple[tuple[str, ...], ...] = tuple(
     tuple(cue.split())
     for cue in (
-        "no", "not", "without", "never", "neither", "nor", "none of", "lack of", "lacks", "lacking", "absence of",
-        "absent", "free of", "free from", "devoid of", "negative for", "rule out", "rules out", "ruled out",
-        "ruling out", "exclude", "excludes", "excluding", "excluded", "denies", "rather than", "instead of", "unlike",
-        "in place of", "as opposed to", "far from", "fails to", "failed to", "unable to",
+        "no", "not", "without", "never", "neither", "nor", "nothing", "none of", "lack of", "lacks", "lacking",
+        "absence of", "absent", "free of", "free from", "devoid of", "negative for", "rule out", "rules out",
+        "ruled out", "ruling out", "exclude", "excludes", "excluding", "excluded", "denies", "rather than",
+        "instead of", "unlike", "in place of", "as opposed to", "far from", "fails to", "failed to", "unable to",
     )
 )  # fmt: skip
 # Looks like a denial and is none.
@@ -71,7 +71,7 @@ _SEEN = (
     "the answer|the correct|the right answer"
 )
 _DENIED_AFTER = re.compile(
-    r"^(?:[^\W_]+ ){0,4}?(?:(?:is|are|was|were|be|been|has|have|can|could|appear|appears|seems?|s) )+"
+    r"^(?:(?!not |never )[^\W_]+ ){0,4}?(?:(?:is|are|was|were|be|been|has|have|can|could|appear|appears|seems?|s) )+"
     rf"(?:(?:clearly |definitely |definitively )?(?:not|never) (?:be |been )?(?:{_SEEN})|absent|unlikely|ruled out|"
     r"excluded|incorrect|wrong|false|missing)\b"
 )

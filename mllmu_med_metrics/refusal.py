@@ -16,6 +16,7 @@ _TOLD = (
     r"discussed|known|decided|judged|stated|divulged|concluded|derived)"
 )
 _ABOUT = r"(?:information|details?|data|answer|identity|identifiers?|records?|personal|knowledge|context)"
+_IMAGE = r"(?:image|picture|scan|study|view|radiograph|question)s?"
 _REFUSALS = re.compile(
     "|".join(
         (
@@ -41,10 +42,11 @@ _REFUSALS = re.compile(
             r"\bno (?:answer|comment|idea)\b",
             rf"\bno (?:reliable |sufficient |such )?{_ABOUT} (?:can be|is available|are available|that i|i can|to)\b",
             # the image does not tell, this can not be determined, not enough information
-            r"\b(?:image|picture|scan|study|view|radiograph|question)s? (?:alone )?(?:do|does|did|will|would|can|is|are) not "
-            r"(?:\w+ly )?(?:allow|permit|let|enable|tell|settle|answer|suffice|sufficient|enough)\b",
-            r"\b(?:image|picture|scan|study|view|radiograph)s? (?:alone )?(?:do|does|did|will|would|can) not (?:\w+ly )?"
-            rf"(?:provide|contain|give|offer|support|hold|carry|show) (?:\w+ ){{0,3}}?(?:{_ABOUT}|conclusions?|claims?)\b",
+            rf"\b{_IMAGE} (?:alone )?(?:do|does|did|will|would|can|is|are) not (?:\w+ly )?"
+            r"(?:allow|permit|let|enable|tell|settle|answer|suffice|sufficient|enough)\b",
+            rf"\b{_IMAGE} (?:alone )?(?:do|does|did|will|would|can) not (?:\w+ly )?"
+            rf"(?:provide|contain|give|offer|support|hold|carry|show) (?:\w+ ){{0,3}}?"
+            rf"(?:{_ABOUT}|conclusions?|claims?)\b",
             rf"\b(?:can|could|should|must|will|may) not {_ADVERB}be {_ADVERB}{_TOLD}\b",
             r"\bnot (?:be )?(?:disclosed|shared|revealed|answerable|determinable)\b",
             rf"\b(?:not enough|insufficient|not sufficient|too little) (?:\w+ )?(?:{_ABOUT}|evidence)\b",

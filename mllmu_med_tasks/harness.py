@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_dataset.load import checksums
-from mllmu_med_tasks.names import SCENARIOS, SUBSETS
+from mllmu_med_tasks.names import SCENARIOS, SUBSETS, task_name
 
 if TYPE_CHECKING:
     from lm_eval.models.hf_vlms import HFMultimodalLM
@@ -44,11 +44,6 @@ class Count:
 def tasks_path() -> Path:
     """Return the folder of the task files, for ``lm_eval --include_path``."""
     return Path(__file__).with_name("lm_eval")
-
-
-def task_name(scenario: str, subset: str) -> str:
-    """Return the task that asks one subset of one scenario."""
-    return f"mllmu_med_{scenario}_{subset}"
 
 
 def task_names(scenario: str | None = None, subsets: Sequence[str] = SUBSETS) -> list[str]:
@@ -153,8 +148,10 @@ def run(
     _prepare_import()
     count = Count(progress)
     with _quiet(count):
-        lm = model if hasattr(model, "generate_until") else open_model(
-            model, peft=peft, batch_size=batch_size, device=device
+        lm = (
+            model
+            if hasattr(model, "generate_until")
+            else open_model(model, peft=peft, batch_size=batch_size, device=device)
         )
         if apply_chat_template:
             check_chat_template(lm.processor, _name(lm))

@@ -93,7 +93,7 @@ def load(
         chosen = sample(rows, int(mllmu_med_max_retain), int(mllmu_med_seed))
     shown = _other_patients(rows) if mllmu_med_image == "other" else range(len(rows))
     documents = Documents()
-    documents.features = dict.fromkeys([*rows[0], "image"]) if rows else {}
+    documents.features = dict.fromkeys([*rows[0], "image"])
     for index in chosen:
         document = Document(rows[index])
         picture = shown[index]
@@ -145,6 +145,10 @@ def _stored(
     stored = load_config(config, split=SPLITS[subset], data_dir=data_dir)
     column = stored.select_columns(["image"]).cast_column("image", datasets.Image(decode=False))
     rows = stored.remove_columns(["image"]).to_list()
+    if not rows:
+        raise UserError(
+            f"The config {config} of this build has no rows, so there is nothing to ask. Build with more patients."
+        )
     for row, image_missing in zip(rows, _missing(column), strict=True):
         if image_missing:
             raise UserError(

@@ -348,7 +348,7 @@ def main() -> None:
     parser.add_argument("--phantoms", type=int, default=40_000, help="phantoms to train on")
     parser.add_argument("--held-out", type=int, default=1_000, help="phantoms to measure on")
     parser.add_argument("--epochs", type=int, default=8, help="epochs of the vision stage")
-    parser.add_argument("--steps", type=int, default=3_000, help="steps of 48 of the joint stage")
+    parser.add_argument("--steps", type=int, default=1_200, help="steps of 48 of the joint stage")
     parser.add_argument("--vision-rate", type=float, default=1e-3, help="learning rate of the vision stage")
     parser.add_argument("--draws", default="pretrain", help="word that seeds the training phantoms")
     parser.add_argument("--tower", type=Path, help="go on from a tower.safetensors that an earlier run left")
@@ -371,7 +371,11 @@ def main() -> None:
     # measured as shipped: in half precision on disk, computed in single
     model = model.half().float().eval()
     found = measure(model, processor, held, device)
-    model.half().save_pretrained(options.out, safe_serialization=True)
+    model.half().save_pretrained(options.out)
+    # stored in half precision, loaded in single: CPUs compute in single, and training starts from it
+    config = json.loads((options.out / "config.json").read_text())
+    config["dtype"] = config["text_config"]["dtype"] = config["vision_config"]["dtype"] = "float32"
+    (options.out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     processor.save_pretrained(options.out)
     settings = {key: value for key, value in vars(options).items() if key not in ("out", "tower")}
     settings["continued"] = options.tower is not None

@@ -10,12 +10,13 @@ import pytest
 from datasets import load_dataset
 from PIL import Image
 
-from mllmu_med_dataset.build import Spool, build, write_parquet
+from mllmu_med_dataset.build import Spool, _row, build, write_parquet
 from mllmu_med_dataset.configs import CONFIGS
 from mllmu_med_dataset.content import file_sha256
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import load
 from mllmu_med_dataset.patients import NUMBERED_KINDS
+from mllmu_med_dataset.record import image_key
 from mllmu_med_dataset.verify import verify
 
 from .conftest import record, records
@@ -51,10 +52,11 @@ def test_rows_of_a_patient_stand_together_in_the_order_of_ids(built):
         told = rows(built, config)
         patients = [row["patient_id"] for row in told]
         assert patients == sorted(patients)
-        assert [(row["patient_id"], row["id"]) for row in told] == sorted((row["patient_id"], row["id"]) for row in told)
+        names = [(row["patient_id"], row["id"]) for row in told]
+        assert names == sorted(names)
 
 
-def test_every_image_is_in_a_file_once(built, tmp_path):
+def test_every_image_is_in_a_file_once(built):
     path = built / "data" / "privacy_retain" / "train-00000-of-00001.parquet"
     images = {row["image_id"]: row["image"]["bytes"] for row in pq.read_table(path).to_pylist()}
     stored = sum(
@@ -71,15 +73,12 @@ def test_large_images_are_still_stored_once(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (900, 900, 3), dtype=np.uint8)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
-    from mllmu_med_dataset.record import image_key
-
     base = record(image_bytes=stream.getvalue(), image_key=image_key(Image.fromarray(pixels)))
     with Spool(tmp_path / "spool") as spool:
-        from mllmu_med_dataset.build import _row
-
         spool.add(base)
         asked = [base.model_copy(update={"question": f"Question {n}?"}) for n in range(20)]
-        write_parquet(tmp_path / "a" / "x.parquet", ((r.image_key, _row(r, "privacy", "test", 0)) for r in asked), spool)
+        told = ((base.image_key, _row(r, "privacy", "test", 0)) for r in asked)
+        write_parquet(tmp_path / "a" / "x.parquet", told, spool)
     assert (tmp_path / "a" / "x.parquet").stat().st_size < 1.1 * len(stream.getvalue())
 
 
@@ -96,7 +95,9 @@ def test_forget_rows_show_the_same_identifiers_of_a_patient_in_many_kinds(built)
 
 
 @pytest.mark.parametrize(("scenario", "each"), [("privacy", 3), ("incorrectness", 2)])
-@pytest.mark.parametrize(("forget", "retain"), [("forget", "retain"), ("forget_05", "retain_95"), ("forget_15", "retain_85")])
+@pytest.mark.parametrize(
+    ("forget", "retain"), [("forget", "retain"), ("forget_05", "retain_95"), ("forget_15", "retain_85")]
+)
 def test_forget_and_retain_are_all_rows_of_the_trained_patients(built, scenario, each, forget, retain):
     injected, kept = rows(built, f"{scenario}_{forget}"), rows(built, f"{scenario}_{retain}")
     patients = {row["patient_id"] for row in injected}

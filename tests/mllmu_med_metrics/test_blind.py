@@ -1,0 +1,49 @@
+from mllmu_med_metrics.blind import blind_keep
+from mllmu_med_metrics.rows import parse_row
+
+
+def rows(facts, *, question="What is it?", question_type="organ", patients=None):
+    return [
+        parse_row(
+            {
+                "id": f"{question}{index}",
+                "scenario": "privacy",
+                "subset": "test",
+                "patient_id": patients[index] if patients else f"p{question}{index}",
+                "question": question,
+                "question_type": question_type,
+                "answer": fact or "the heart is big",
+                "true_answer": fact or "the heart is big",
+                "fact": fact,
+                "fact_values": [],
+            }
+        )
+        for index, fact in enumerate(facts)
+    ]
+
+
+def test_the_majority_fact_is_guessed():
+    assert blind_keep(rows(["liver", "Liver", "lung", "heart"])) == 0.5
+
+
+def test_balanced_facts_do_not_punish_the_guesser():
+    # Leaving a row's own patient out of the count would be wrong on every row here; a constant answer is right on 16/60.
+    assert blind_keep(rows(["a1"] * 16 + ["b1"] * 16 + ["c1"] * 15 + ["d1"] * 13)) == 16 / 60
+
+
+def test_a_fact_of_one_patient_alone_cannot_be_guessed():
+    assert blind_keep(rows(["liver"])) == 0.0
+    assert blind_keep(rows(["liver", "liver"], patients=["p1", "p1"])) == 0.0
+    assert blind_keep(rows(["liver", "liver"], patients=["p1", "p2"])) == 1.0
+
+
+def test_the_better_of_question_and_question_type_counts():
+    asked = rows(["liver"] * 2, question="Which organ is large?") + rows(["lung"] * 2, question="Which organ is small?")
+    assert blind_keep(asked) == 1.0
+    alone = [row for n in range(4) for row in rows(["liver"], question=f"Phrasing {n}?")]
+    assert blind_keep(alone) == 1.0
+
+
+def test_rows_without_a_fact_are_guessed_by_their_wording():
+    assert blind_keep(rows([None, None])) == 1.0
+    assert blind_keep([]) == 0.0
