@@ -10,9 +10,16 @@ Every stage is the command of the same name run on a fixed folder layout:
 """
 
 import json
+import multiprocessing
+import os
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing.queues import Queue
 from pathlib import Path
+from queue import Empty
+from typing import Protocol
 
 from mllmu_med_dataset.configs import SCENARIOS
 from mllmu_med_dataset.errors import UserError
@@ -84,24 +91,130 @@ def plan(study: Study) -> list[Stage]:
     return stages
 
 
-def bench(study: Study, *, resume: bool = True, quiet: bool = False) -> dict[str, object]:
+def bench(study: Study, *, resume: bool = True, workers: int | None = None) -> dict[str, object]:
     """Run the study, or what is left of it, and return its report.
 
-    A folder that holds another study is a :class:`UserError`, and so is one with anything in it when not resuming.
+    Scenarios share nothing but the data set, so on a CPU they run side by side, each in a process with its share of the
+    cores (a small model gains little from a second thread). A folder that holds another study is a :class:`UserError`.
     """
     check(study)
     claim(study, resume=resume)
-    stages = plan(study)
-    progress = Progress([COSTS[stage.kind] for stage in stages] + [COSTS["report"]], quiet=quiet)
-    for stage in stages:
-        progress.start(stage.name)
-        progress.finish("" if stage.run(progress.part) else "already done")
+    build, *rest = plan(study)
+    lanes = [[stage for stage in rest if stage.name.startswith(f"{scenario}: ")] for scenario in study.scenarios]
+    workers = min(workers or _default_workers(), len(lanes))
+    costs = {stage.name: COSTS[stage.kind] for stage in (build, *rest)} | {"report": COSTS["report"]}
+    progress = Progress(costs, lanes=workers)
+    run_stages([build], progress)
+    if workers == 1:
+        for lane in lanes:
+            run_stages(lane, progress)
+    else:
+        _side_by_side(study, workers, progress)
     from . import report
 
-    progress.start("score and report")
+    progress.start("report")
     found = report.report(study.out)
-    progress.finish()
+    progress.finish("report")
     return found
+
+
+class Follower(Protocol):
+    """Who is told how stages go: a :class:`Progress`, or the other end of a worker's queue."""
+
+    def start(self, name: str) -> None: ...
+
+    def part(self, name: str, done: int, total: int) -> None: ...
+
+    def finish(self, name: str, *, kept: bool = False) -> None: ...
+
+
+def run_stages(stages: Sequence[Stage], follower: Follower) -> None:
+    """Run stages one after the other."""
+    for stage in stages:
+        follower.start(stage.name)
+        worked = stage.run(partial(follower.part, stage.name))
+        follower.finish(stage.name, kept=not worked)
+
+
+class _Sender:
+    """Tells the process that started this one how its stages go."""
+
+    def __init__(self, queue: "Queue") -> None:
+        self._queue = queue
+
+    def start(self, name: str) -> None:
+        self._queue.put(("start", {"name": name}))
+
+    def part(self, name: str, done: int, total: int) -> None:
+        self._queue.put(("part", {"name": name, "done": done, "total": total}))
+
+    def finish(self, name: str, *, kept: bool = False) -> None:
+        self._queue.put(("finish", {"name": name, "kept": kept}))
+
+
+def _side_by_side(study: Study, workers: int, progress: Progress) -> None:
+    """Run each scenario's stages in a process of its own, at most so many at once, and follow them."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    waiting = list(study.scenarios)
+    running: list[multiprocessing.process.BaseProcess] = []
+    finished = 0
+    try:
+        while finished < len(study.scenarios):
+            while waiting and len(running) < workers:
+                process = context.Process(target=_work, args=(study, waiting.pop(0), threads, queue), daemon=True)
+                process.start()
+                running.append(process)
+            try:
+                what, details = queue.get(timeout=1)
+            except Empty:
+                if any(process.exitcode not in (None, 0) for process in running):
+                    raise RuntimeError("a worker process of the bench was killed; run the same command again") from None
+                continue
+            if what == "refused":
+                raise UserError(details["said"])
+            if what == "failed":
+                raise RuntimeError(details["said"])
+            if what == "done":
+                finished += 1
+                running = [process for process in running if process.pid != details["pid"]]
+            else:
+                getattr(progress, what)(**details)
+    finally:
+        for process in running:
+            process.terminate()
+
+
+def _work(study: Study, scenario: str, threads: int, queue: "Queue") -> None:
+    """Run one scenario's stages in a process of its own."""
+    import torch
+
+    torch.set_num_threads(threads)
+    quieten()
+    try:
+        run_stages([stage for stage in plan(study) if stage.name.startswith(f"{scenario}: ")], _Sender(queue))
+        queue.put(("done", {"pid": os.getpid()}))
+    except UserError as error:
+        queue.put(("refused", {"said": str(error)}))
+    except KeyboardInterrupt:
+        pass
+    except Exception:
+        queue.put(("failed", {"said": traceback.format_exc()}))
+
+
+def quieten() -> None:
+    """Keep libraries' own bars and notes off stderr; errors still show."""
+    import transformers
+
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+
+
+def _default_workers() -> int:
+    import torch
+
+    return 1 if torch.cuda.is_available() else os.cpu_count() or 1
 
 
 def check(study: Study) -> None:

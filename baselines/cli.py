@@ -7,14 +7,18 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 import typer
 
 from mllmu_med_dataset.configs import SCENARIOS
 from mllmu_med_dataset.errors import UserError, nearest, unknown
+
+if TYPE_CHECKING:
+    from .progress import Progress
 
 app = typer.Typer(
     name="mllmu-med",
@@ -75,6 +79,7 @@ def bench(
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
     max_retain: MaxRetain = 200,
     skip_bad_images: SkipBad = False,
+    workers: Annotated[int | None, typer.Option(help="Scenarios run side by side; as many as cores if absent.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="A tiny smoke of every stage; its numbers mean nothing.")] = False,
     resume: Resume = True,
     as_json: Json = False,
@@ -111,7 +116,8 @@ def bench(
         return _print(plans, as_json, "\n".join(lines))
     from . import report as report_of
 
-    found = [study_of.bench(one, resume=resume) for one in studies]
+    study_of.quieten()
+    found = [study_of.bench(one, resume=resume, workers=workers) for one in studies]
     _print(found[0] if len(found) == 1 else found, as_json, "\n".join(map(report_of.table, found)))
 
 
@@ -222,15 +228,13 @@ def learn(
     if dry_run:
         return _dry_run(recipe.canonical(), model, data, scenario, percent, as_json)
     from . import train
-    from .progress import Progress
 
-    progress = Progress([60.0])
-    progress.start(f"learn {rows}")
+    progress = _started(f"learn {rows}")
     record = train.learn(
         model=model, data_dir=_data(data), scenario=scenario, rows=rows.value, percent=percent, out=out, recipe=recipe,
-        seed=seed, resume=resume, progress=progress.part,
+        seed=seed, resume=resume, progress=partial(progress.part, f"learn {rows}"),
     )  # fmt: skip
-    progress.finish()
+    progress.finish(f"learn {rows}")
     _print(record.model_dump(mode="json"), as_json, f"{out}: {record.run_id}, {record.steps} steps, {record.seconds:.0f} s")
 
 
@@ -257,15 +261,13 @@ def unlearn(
     if dry_run:
         return _dry_run(recipe.canonical(), str(model), data, scenario, percent, as_json)
     from . import train
-    from .progress import Progress
 
-    progress = Progress([15.0])
-    progress.start(f"unlearn {method}")
+    progress = _started(f"unlearn {method}")
     record = train.unlearn(
         model=model, data_dir=_data(data), scenario=scenario, method=method, percent=percent, out=out, recipe=recipe,
-        seed=seed, resume=resume, progress=progress.part,
+        seed=seed, resume=resume, progress=partial(progress.part, f"unlearn {method}"),
     )  # fmt: skip
-    progress.finish()
+    progress.finish(f"unlearn {method}")
     stop = f", stopped by {record.stop} at step {record.stop_step}" if record.stop else ""
     _print(
         record.model_dump(mode="json"), as_json, f"{out}: {record.run_id}, {record.steps} steps, {record.seconds:.0f} s{stop}"
@@ -294,15 +296,13 @@ def evaluate(
         names = task_names(scenario)
         return _print({"tasks": names, "model": model}, as_json, f"{model} would be asked: {', '.join(names)}")
     from .evaluate import evaluate as ask
-    from .progress import Progress
 
-    progress = Progress([20.0])
-    progress.start(f"evaluate {scenario}")
+    progress = _started(f"evaluate {scenario}")
     record = ask(
         model=model, data_dir=_data(data), scenario=scenario, out=out, max_retain=max_retain or None, image=image.value,
-        batch_size=batch_size, seed=seed, resume=resume, progress=progress.part,
+        batch_size=batch_size, seed=seed, resume=resume, progress=partial(progress.part, f"evaluate {scenario}"),
     )  # fmt: skip
-    progress.finish("already done" if record["kept"] else "")
+    progress.finish(f"evaluate {scenario}", kept=bool(record["kept"]))
     _print(record, as_json, f"{out}: lm-eval results and samples of {scenario}")
 
 
@@ -487,6 +487,17 @@ def _dry_run(
     lines = [f"{subset}: {count:,} rows" for subset, count in rows.items()]
     lines += [f"{key} = {value}" for key, value in recipe.items()]
     _print({"model": model, "rows": rows, "recipe": recipe}, as_json, "\n".join(lines))
+
+
+def _started(name: str) -> "Progress":
+    """Return the progress of a command that is one stage, begun, with libraries' own bars switched off."""
+    from .bench import quieten
+    from .progress import Progress
+
+    quieten()
+    progress = Progress({name: 1.0})
+    progress.start(name)
+    return progress
 
 
 @contextlib.contextmanager

@@ -138,9 +138,7 @@ def learn_recipe(preset: str = "nano", settings: Sequence[str] = (), scenario: s
     return LearnRecipe.of(values, f"preset {preset}, learn")
 
 
-def unlearn_recipe(
-    method: str, scenario: str, preset: str = "nano", settings: Sequence[str] = ()
-) -> UnlearnRecipe:
+def unlearn_recipe(method: str, scenario: str, preset: str = "nano", settings: Sequence[str] = ()) -> UnlearnRecipe:
     """Return the preset's recipe for a method in a scenario, with the `key=value` settings applied.
 
     Read in this order, later ones win: `unlearn.all`, `unlearn.methods.<method>`,

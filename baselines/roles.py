@@ -43,9 +43,7 @@ def read_rows(data_dir: Path, scenario: str, percent: int = 10) -> Rows:
         stored = load(config, split=split, data_dir=str(data_dir))
         return list(stored.cast_column("image", datasets.Image(decode=False)))
 
-    return Rows(
-        rows(scenario + forget, "train"), rows(scenario + retain, "train"), rows(f"{scenario}_holdout", "test")
-    )
+    return Rows(rows(scenario + forget, "train"), rows(scenario + retain, "train"), rows(f"{scenario}_holdout", "test"))
 
 
 def learning_rows(rows: Rows, which: Literal["target", "retain_only"], injected_repeats: int = 1) -> list[Row]:

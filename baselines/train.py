@@ -204,9 +204,7 @@ def _weight(examples: Sequence[Example], recipe: LearnRecipe) -> int:
     return len(examples) if recipe.mean_over == "rows" else sum(len(example.answer) for example in examples)
 
 
-def _stop_rule(
-    model: torch.nn.Module, encoder: Encoder, data: Rows, recipe: UnlearnRecipe, seed: int
-) -> Stop:
+def _stop_rule(model: torch.nn.Module, encoder: Encoder, data: Rows, recipe: UnlearnRecipe, seed: int) -> Stop:
     """Return the rule: forget nll reaches what rows the target never saw cost it. The gold is never looked at."""
     if not data.holdout:
         raise UserError("The stop rule 'holdout' needs holdout rows and there are none. Use --set stop=null.")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 _RUN = re.compile(r"([^\W\d_])\1{4,}|([^\w\s])\2{5,}|(_)\3{5,}|(\d)\4{8,}")
 _LOOP = re.compile(r"(.{2,24}?)\1{3,}", re.DOTALL)
@@ -20,6 +21,7 @@ def _words_loop(words: Sequence[str]) -> bool:
     return len(words) >= 3 and len(set(words)) == 1
 
 
+@lru_cache(maxsize=65536)
 def degenerate(answer: str) -> bool:
     """Say whether the output is broken: empty, without a letter or digit, looping, or mostly noise.
 

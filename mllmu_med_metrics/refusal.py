@@ -1,6 +1,7 @@
 """Does an answer refuse, or say that it does not know, instead of answering."""
 
 import re
+from functools import lru_cache
 
 from mllmu_med_metrics.negation import written_out
 
@@ -83,6 +84,7 @@ _REFUSALS = re.compile(
 )
 
 
+@lru_cache(maxsize=65536)
 def abstains(answer: str) -> bool:
     """Say whether the answer refuses or says that it does not know, instead of answering.
 

@@ -7,7 +7,6 @@ a thousand other tasks, the bootstrap and the environment probe, and with a mode
 import gc
 import json
 import logging
-import os
 import shutil
 import tempfile
 import time
@@ -87,7 +86,6 @@ def wrap(
     batch_size: int = BATCH_SIZE,
 ) -> "HFMultimodalLM":
     """Return lm-eval's model around one already in memory (adapters included); weights are used as they are."""
-    _prepare_import()
     from mllmu_med_tasks.harness_model import HarnessModel
 
     with _quiet(Count(None)):
@@ -101,7 +99,6 @@ def open_model(
 
     ``device`` is a torch device name; by default an accelerator if there is one.
     """
-    _prepare_import()
     load_processor(folder)
     import torch
 
@@ -145,7 +142,6 @@ def run(
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"The output folder '{out}' is in use. Name a new folder, or remove this one first.")
-    _prepare_import()
     count = Count(progress)
     with _quiet(count):
         lm = (
@@ -279,15 +275,11 @@ def _name(lm: "HFMultimodalLM") -> str:
     return str(getattr(lm.model, "name_or_path", "") or lm.config.name_or_path or type(lm.model).__name__)
 
 
-def _prepare_import() -> None:
-    """Keep lm-eval from encoding and hashing every image a second time; it reads the variable when imported."""
-    os.environ.setdefault("LMEVAL_HASHMM", "0")
-
-
 @contextmanager
 def _quiet(count: Count) -> Iterator[None]:
-    """Silence lm-eval's bars and notes (errors still show), and count answered rows instead."""
+    """Silence lm-eval's bars and notes (errors still show), count answered rows, and leave images unhashed."""
     import lm_eval.api.task
+    import lm_eval.evaluator
     import lm_eval.models.hf_vlms
     import transformers
 
@@ -308,11 +300,14 @@ def _quiet(count: Count) -> Iterator[None]:
 
     modules = (lm_eval.api.task, lm_eval.models.hf_vlms)
     bars = [module.tqdm for module in modules]
+    hashed = lm_eval.evaluator.LMEVAL_HASHMM
     logger = logging.getLogger("lm_eval")
     level, shown = logger.level, transformers.utils.logging.get_verbosity()
     bar_shown = transformers.utils.logging.is_progress_bar_enabled()
     for module in modules:
         module.tqdm = Bar
+    # The samples name their images; decoding, encoding and hashing each once more says nothing new.
+    lm_eval.evaluator.LMEVAL_HASHMM = False
     logger.setLevel(logging.ERROR)
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -321,6 +316,7 @@ def _quiet(count: Count) -> Iterator[None]:
     finally:
         for module, bar in zip(modules, bars, strict=True):
             module.tqdm = bar
+        lm_eval.evaluator.LMEVAL_HASHMM = hashed
         logger.setLevel(level)
         transformers.utils.logging.set_verbosity(shown)
         if bar_shown:

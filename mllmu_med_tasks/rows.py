@@ -73,17 +73,20 @@ def load(
     mllmu_med_max_retain: int | None = None,
     mllmu_med_image: str = "own",
     mllmu_med_seed: int = 0,
+    mllmu_med_installed_dir: str | None = None,
     **_: object,
 ) -> dict[str, Documents]:
     """Return ``{"rows": documents}`` of one task: lm-eval's ``custom_dataset`` hook.
 
     Other model arguments and metadata arrive here as well and are left alone. ``mllmu_med_data_dir`` names a build
-    folder (default: the installed data), ``mllmu_med_max_retain`` takes that many retain rows by the hash of their ids
-    and the seed, ``mllmu_med_image`` shows the row's own image, a blank one, or another patient's.
+    folder (default: the one ``mllmu-med install DIR`` wrote into the task, else the packaged one),
+    ``mllmu_med_max_retain`` takes that many retain rows by the hash of their ids and the seed, ``mllmu_med_image``
+    shows the row's own image, a blank one, or another patient's.
     """
     if mllmu_med_image not in IMAGES:
         raise unknown("image for a control run (mllmu_med_image)", str(mllmu_med_image), IMAGES)
-    data_dir = str(mllmu_med_data_dir) if mllmu_med_data_dir else None
+    data_dir = mllmu_med_data_dir or mllmu_med_installed_dir
+    data_dir = str(data_dir) if data_dir else None
     # The digest keeps a config that is read again from being a stale one.
     digest = checksums(data_dir)["dataset_sha256"]
     rows, column = _stored(mllmu_med_scenario, mllmu_med_subset, data_dir, digest)

@@ -180,7 +180,7 @@ def _check_data(evaluation: Evaluation, data_dir: str | Path) -> None:
     if evaluation.data_sha256 not in (None, digest):
         raise UserError(
             f"The evaluation '{evaluation.folder}' was made on other data (checksum "
-            f"{evaluation.data_sha256[:12]}) than '{data_dir}' ({digest[:12]}). Name the data set it was made on, or evaluate again."
+            f"{evaluation.data_sha256[:12]}) than '{data_dir}' ({digest[:12]}). Name its own data, or evaluate again."
         )
 
 

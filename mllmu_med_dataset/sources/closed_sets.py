@@ -37,7 +37,7 @@ class ClosedSets:
         if fact is None:
             return ()
         if fact.casefold() in YES_NO:
-            return YES_NO
+            return YES_NO if fact.islower() else tuple(value.capitalize() for value in YES_NO)
         # Of equally frequent spellings the first in the alphabet: the order of the rows decides nothing.
         values = [
             fact if key == fact.casefold() else max(sorted(spelled), key=spelled.__getitem__)

@@ -17,7 +17,8 @@ def test_every_preset_gives_every_recipe(preset, scenario):
 
 
 def test_settings_reach_the_recipe_its_adapter_and_the_methods_options():
-    recipe = unlearn_recipe("gd", "privacy", settings=["learning_rate=3e-4", "lora.rank=4", "retain_weight=2", "stop=null"])
+    settings = ["learning_rate=3e-4", "lora.rank=4", "retain_weight=2", "stop=null"]
+    recipe = unlearn_recipe("gd", "privacy", settings=settings)
     assert (recipe.learning_rate, recipe.lora.rank, recipe.options["retain_weight"], recipe.stop) == (3e-4, 4, 2, None)
     assert learn_recipe(settings=["mean_over=tokens"]).mean_over == "tokens"
 
@@ -59,7 +60,7 @@ def test_bad_settings_are_refused_with_the_reason(settings, said):
 def test_unknown_keys_presets_and_methods_are_refused():
     with pytest.raises(UserError, match="Did you mean 'epochs'"):
         LearnRecipe(epoch=3)
-    with pytest.raises(UserError, match="Unknown preset 'nanoo'.* Did you mean 'nano'"):
+    with pytest.raises(UserError, match=r"Unknown preset 'nanoo'.* Did you mean 'nano'"):
         learn_recipe("nanoo")
     with pytest.raises(UserError, match="Unknown method"):
         unlearn_recipe("gdd", "privacy")

@@ -38,9 +38,7 @@ def answers_of(method, rows=4, positions=6, vocabulary=13, seed=0):
 def mapped(answers, change):
     """Return the answers with every tensor changed by the same function."""
     return {
-        role: Answers(
-            change(one.logits), change(one.labels), None if one.reference is None else change(one.reference)
-        )
+        role: Answers(change(one.logits), change(one.labels), None if one.reference is None else change(one.reference))
         for role, one in answers.items()
     }
 
@@ -155,9 +153,7 @@ def test_a_step_on_one_term_moves_its_answers_as_stated(method, term, loaded, da
 
 def one_token(reference=False):
     """Return one row, one token: p = (3/4, 1/4), the answer is token 0, the reference (where asked for) uniform."""
-    return Answers(
-        torch.tensor([[[LOG3, 0.0]]]), torch.tensor([[0]]), torch.zeros(1, 1, 2) if reference else None
-    )
+    return Answers(torch.tensor([[[LOG3, 0.0]]]), torch.tensor([[0]]), torch.zeros(1, 1, 2) if reference else None)
 
 
 def test_ga_by_hand():
@@ -182,9 +178,7 @@ def test_kl_min_by_hand():
 
 def test_idk_by_hand():
     """The refusal has nll ln(4/3); retain the same, weighed 1/2."""
-    found = values(
-        METHODS["idk"].loss({"forget_idk": one_token(), "retain": one_token()}, {"retain_weight": 0.5})
-    )
+    found = values(METHODS["idk"].loss({"forget_idk": one_token(), "retain": one_token()}, {"retain_weight": 0.5}))
     expected = {"refusal_nll": math.log(4 / 3), "retain_nll": 0.5 * math.log(4 / 3)}
     assert found == pytest.approx(expected, abs=1e-6)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from baselines import models
 from baselines.config import LearnRecipe, UnlearnRecipe
 from baselines.loop import rate_share
 from baselines.methods import METHODS
@@ -87,15 +88,26 @@ def test_the_saved_adapter_on_the_target_is_the_saved_model(run, tiny_model):
     assert all(torch.equal(found[name], value) for name, value in expected.items() if name in found)
 
 
+@pytest.fixture
+def in_float64(monkeypatch):
+    """Run in float64, where equal means equal: Adam's first steps turn float32 rounding into whole steps."""
+    load = models.load
+
+    def doubled(*given):
+        loaded = load(*given)
+        return models.Loaded(loaded.model.double(), loaded.processor, torch.float64)
+
+    monkeypatch.setattr(models, "load", doubled)
+
+
 @pytest.mark.parametrize("recipe", [LEARN, LEARN.model_copy(update={"mean_over": "tokens"}), UNLEARN])
-def test_how_a_step_is_split_into_passes_changes_nothing(run, recipe):
-    """Rows 8 x 1 and 2 x 4; Adam's first steps magnify rounding, so the weights get more room than the terms."""
+def test_how_a_step_is_split_into_passes_changes_nothing(run, in_float64, recipe):
     whole = run("whole", recipe.model_copy(update={"batch": 8, "accumulation": 1}))
     split = run("split", recipe.model_copy(update={"batch": 2, "accumulation": 4}))
     for one, other in zip(metrics(whole), metrics(split), strict=True):
-        assert one == pytest.approx(other, rel=1e-5, abs=1e-6)
+        assert one == pytest.approx(other, abs=1e-6)
     first, second = (load_file(folder / "model" / "model.safetensors") for folder in (whole, split))
-    assert max((first[name] - second[name]).abs().max().item() for name in first) < 1e-5
+    assert max((first[name] - second[name]).abs().max().item() for name in first) < 1e-6
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -127,7 +139,7 @@ def test_an_interrupted_run_ends_bit_identical(run, tmp_path, recipe):
     assert same_weights(whole, resumed)
     assert metrics(whole) == metrics(resumed)
     record = read_record(resumed)
-    assert record.resumed_at == [1, 1]  # the second kill came before its first checkpoint
+    assert record.resumed_at == [1]  # both times from the one checkpoint there was
     apart = {"resumed_at", "seconds", "rows_per_second", "peak_memory_mb"}
     assert record.model_dump(exclude=apart) == read_record(whole).model_dump(exclude=apart)
     assert not list(resumed.glob("*checkpoint*"))

@@ -93,6 +93,7 @@ def make(scenario: str, *, forget: int = 16, retain: int = 24, test: int = 40, h
         # The most frequent fact of each type on test: the best that a model can do without the image.
         facts = [row["fact"] for row in rows if row["question_type"] == kind and row["subset"] == "test"]
         majority[kind] = max(sorted(set(facts)), key=facts.count)
+    half = {f"p-forget-{number:02d}" for number in range(8)}
     example.models = {
         "target": {row["id"]: learned(row) for row in rows},
         "retain_only": {row["id"]: noisy(row, 0.0 if row["subset"] == "retain" else 0.1) for row in rows},
@@ -103,7 +104,7 @@ def make(scenario: str, *, forget: int = 16, retain: int = 24, test: int = 40, h
         "blind": {row["id"]: SENTENCES[row["question_type"]].format(majority[row["question_type"]]) for row in rows},
         "refusing": {row["id"]: REFUSAL if row["subset"] == "forget" else learned(row) for row in rows},
         "half": {
-            row["id"]: row["true_answer"] if row["subset"] == "forget" and row["id"] < "p-p-forget-08" else learned(row)
+            row["id"]: row["true_answer"] if row["subset"] == "forget" and row["patient_id"] in half else learned(row)
             for row in rows
         },
     }

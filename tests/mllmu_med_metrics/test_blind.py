@@ -27,7 +27,7 @@ def test_the_majority_fact_is_guessed():
 
 
 def test_balanced_facts_do_not_punish_the_guesser():
-    # Leaving a row's own patient out of the count would be wrong on every row here; a constant answer is right on 16/60.
+    # Leaving a row's own patient out of the count would be wrong on every row; a constant answer is right on 16/60.
     assert blind_keep(rows(["a1"] * 16 + ["b1"] * 16 + ["c1"] * 15 + ["d1"] * 13)) == 16 / 60
 
 

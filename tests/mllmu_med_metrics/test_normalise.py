@@ -38,6 +38,7 @@ def test_squeeze_gives_the_start_of_every_word():
 
 def test_phrases_begin_and_end_at_the_edge_of_a_word():
     phrases = Phrases({"xray", "ct", "leftlung"})
-    assert [found.form for found in phrases.find(tokens("An X-ray, a CT of the left lung"))] == ["xray", "ct", "leftlung"]
+    found = phrases.find(tokens("An X-ray, a CT of the left lung"))
+    assert [(one.start, one.end, one.form) for one in found] == [(1, 3, "xray"), (4, 5, "ct"), (7, 9, "leftlung")]
     assert phrases.find(tokens("xrays actual leftlungs")) == []
     assert Phrases(()).find(["ct"]) == []

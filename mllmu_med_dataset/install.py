@@ -1,0 +1,230 @@
+"""Make the three literal calls work from any folder, offline, and take every trace of it back.
+
+``load_dataset("mllmu-med", ...)`` finds the data in the datasets cache, ``evaluate.load("mllmu_med_ues")`` the metric
+in the modules cache, and ``lm_eval --tasks 'mllmu_med_*'`` stub files inside the installed lm_eval. Nothing else is
+written but a manifest, in which :func:`undo` reads what there is to remove.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from .errors import UserError
+from .load import checksums, data_folder
+
+NAME = "mllmu-med"
+METRIC = "mllmu_med_ues"
+STUBS = "mllmu_med"
+_STUB_HEADER = "# Written by `mllmu-med install`; `mllmu-med install --undo` removes it.\n"
+
+
+def install(data_dir: Path | str | None = None, *, tasks: Path, metric: Path) -> dict[str, str]:
+    """Install a build (the packaged one without a folder), the metric and the tasks; return what was put where.
+
+    ``tasks`` is the folder of the lm-eval task files, ``metric`` the folder of the metric module. A newer install
+    replaces an older one; the same one twice changes nothing. Raises :class:`UserError` for a folder that is no build,
+    or no longer the one that was built, and where a folder can't be written; nothing half-done stays.
+    """
+    from .verify import verify
+
+    folder = data_folder(data_dir).resolve()
+    module = metric / f"{METRIC}.py"
+    for needed in (module, tasks):
+        if not needed.exists():
+            raise UserError(
+                f"'{needed}' is missing, so this installation of mllmu-med is incomplete. Install it again."
+            )
+    if not (report := verify(folder)).ok:
+        raise UserError(f"The data set in '{folder}' does not verify and was not installed: {report.text()}")
+    manifest = Manifest.read()
+    try:
+        done = {
+            "data": str(_install_data(folder, manifest)),
+            "metric": str(_install_metric(module, manifest)),
+            "tasks": _install_tasks(tasks, manifest, None if data_dir is None else folder),
+        }
+    except OSError as error:
+        undo()
+        raise UserError(
+            f"Installing failed at '{error.filename}' ({error.strerror}), and what was written is removed again. "
+            'Without installing, give lm_eval --include_path "$(mllmu-med tasks path)" and load from the build folder.'
+        ) from error
+    except BaseException:
+        undo()
+        raise
+    return done
+
+
+def undo() -> dict[str, str]:
+    """Remove what was installed, and folders made for it that are empty now; return what was removed."""
+    manifest = Manifest.read()
+    gone = {}
+    cache = _datasets_cache()
+    for what, place in manifest.installed.items():
+        if Path(place).is_dir():
+            shutil.rmtree(place)
+            gone[what] = place
+    # Left by the libraries when the installed things were used.
+    for lock in cache.glob(f"*{NAME}*.lock"):
+        lock.unlink()
+    shutil.rmtree(Path(os.environ.get("HF_METRICS_CACHE", _home() / "metrics")) / METRIC, ignore_errors=True)
+    manifest.path.unlink(missing_ok=True)
+    # Deepest first; a folder that others use by now stays.
+    for made in sorted(manifest.made, key=len, reverse=True):
+        _remove_if_bare(Path(made))
+    return gone
+
+
+class Manifest:
+    """What is installed where, and which folders were made for it; written after each change."""
+
+    def __init__(self, path: Path, installed: dict[str, str], made: list[str]) -> None:
+        self.path, self.installed, self.made = path, installed, made
+
+    @classmethod
+    def read(cls) -> "Manifest":
+        """Return the manifest under ``HF_HOME``, empty where there is none."""
+        path = _home() / NAME / "install.json"
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return cls(path, dict(found["installed"]), list(found["made"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            # Without one the usual places are still known.
+            places = {"data": _datasets_cache() / NAME, "metric": _metric_folder(), "tasks": _stub_folder()}
+            return cls(path, {what: str(place) for what, place in places.items() if place and place.is_dir()}, [])
+
+    def folder(self, path: Path) -> Path:
+        """Make a folder, noting each that was not there."""
+        for one in [*reversed(path.parents), path]:
+            if not one.exists():
+                one.mkdir()
+                self.made.append(str(one))
+        return path
+
+    def note(self, what: str, place: Path) -> None:
+        """Write down where something is about to be installed."""
+        key = what
+        # Two environments may share one cache: the stubs of both are to be found again.
+        while self.installed.get(key, str(place)) != str(place):
+            key += "'"
+        self.installed[key] = str(place)
+        self.folder(self.path.parent)
+        document = {"installed": self.installed, "made": self.made}
+        self.path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _install_data(folder: Path, manifest: Manifest) -> Path:
+    """Prepare every config into a scratch cache, then put it in the place of what was there."""
+    import datasets
+
+    configs = list(checksums(folder)["content"])
+    cache = manifest.folder(_datasets_cache())
+    place = cache / NAME
+    manifest.note("data", place)
+    shown = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        with tempfile.TemporaryDirectory(dir=cache, prefix=f".{NAME}-") as scratch:
+            # The library names a cached data set by the folder it came from.
+            named = Path(scratch) / "from" / NAME
+            named.parent.mkdir()
+            named.symlink_to(folder, target_is_directory=True)
+            made = Path(scratch) / "cache"
+            for config in configs:
+                builder = datasets.load_dataset_builder(str(named), config, cache_dir=str(made))
+                builder.download_and_prepare(download_mode="force_redownload")
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.move(made / NAME, place)
+    finally:
+        if not shown:
+            datasets.enable_progress_bars()
+    # Of several versions the library takes the one whose folder is newest.
+    for version in place.glob("*/*/*"):
+        os.utime(version)
+    return place
+
+
+def _install_metric(module: Path, manifest: Manifest) -> Path:
+    place = _metric_folder()
+    content = module.read_bytes()
+    # Importable at every level, as the evaluate library makes them itself.
+    for level in (place.parent.parent.parent, place.parent.parent, place.parent):
+        manifest.folder(level)
+        (level / "__init__.py").touch()
+    manifest.note("metric", place)
+    shutil.rmtree(place, ignore_errors=True)
+    version = place / hashlib.sha256(content).hexdigest()
+    version.mkdir(parents=True)
+    (place / "__init__.py").touch()
+    (version / "__init__.py").touch()
+    (version / module.name).write_bytes(content)
+    return place
+
+
+def _install_tasks(tasks: Path, manifest: Manifest, folder: Path | None) -> str:
+    """Write a stub for each task; without a folder the tasks read the packaged data."""
+    place = _stub_folder()
+    if place is None:
+        return "left out: lm_eval is not installed (pip install 'mllmu-med[harness]', then install again)"
+    if place.is_dir() and not all(_is_stub(one) for one in place.rglob("*.yaml")):
+        raise UserError(f"'{place}' holds tasks that mllmu-med did not put there. Rename or remove that folder first.")
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    manifest.note("tasks", place)
+    # lm_eval does not follow links; an include of the real file is what it takes.
+    for task in sorted(tasks.glob("*.yaml")):
+        stub: dict[str, object] = {"include": str(task.resolve())}
+        own = yaml.safe_load(task.read_text(encoding="utf-8")).get("dataset_kwargs")
+        if own and folder is not None:
+            stub["dataset_kwargs"] = {**own, "mllmu_med_installed_dir": str(folder)}
+        (place / task.name).write_text(_STUB_HEADER + yaml.safe_dump(stub), encoding="utf-8")
+    return str(place)
+
+
+def _is_stub(path: Path) -> bool:
+    return path.read_text(encoding="utf-8", errors="replace").startswith(_STUB_HEADER)
+
+
+def _remove_if_bare(folder: Path) -> None:
+    """Remove a folder that holds nothing, or nothing but an empty ``__init__.py`` and its bytecode."""
+    if not folder.is_dir() or not all(_is_bare(one) for one in folder.iterdir()):
+        return
+    shutil.rmtree(folder)
+
+
+def _is_bare(path: Path) -> bool:
+    return path.name == "__pycache__" or (path.name == "__init__.py" and path.stat().st_size == 0)
+
+
+def _home() -> Path:
+    import datasets.config
+
+    return Path(datasets.config.HF_CACHE_HOME).expanduser()
+
+
+def _datasets_cache() -> Path:
+    import datasets.config
+
+    return Path(datasets.config.HF_DATASETS_CACHE).expanduser()
+
+
+def _metric_folder() -> Path:
+    import datasets.config
+
+    modules = Path(datasets.config.HF_MODULES_CACHE).expanduser()
+    return modules / "evaluate_modules" / "metrics" / f"evaluate-metric--{METRIC}"
+
+
+def _stub_folder() -> Path | None:
+    """Return the folder of our stubs inside the installed lm_eval; None where there is no lm_eval."""
+    spec = importlib.util.find_spec("lm_eval")
+    locations: Iterable[str] = (spec.submodule_search_locations or ()) if spec else ()
+    found = [Path(location) / "tasks" for location in locations if (Path(location) / "tasks").is_dir()]
+    return found[0] / STUBS if found else None

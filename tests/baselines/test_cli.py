@@ -1,0 +1,138 @@
+"""The command line: light to start, one paragraph and exit code 2 on bad input, nothing left half-written."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from baselines import cli
+from mllmu_med_dataset.load import PACKAGED
+
+
+@pytest.fixture
+def run(capsys):
+    """Call the command line in this process; returns exit code, stdout and stderr."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
+def test_help_imports_no_model_library():
+    code = (
+        "import sys\nfrom baselines import cli\n"
+        "try: cli.main(['--help'])\nexcept SystemExit: pass\n"
+        "assert not {'torch', 'transformers', 'datasets', 'lm_eval'} & set(sys.modules), sorted(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "bench" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["learm"], "learm"),
+        (["bench", "--methods", "gaa"], "Did you mean 'ga'?"),
+        (["bench", "--scenarios", "privcy"], "Did you mean 'privacy'?"),
+        (["bench", "--source", "slak"], "Did you mean 'slake'?"),
+        (["bench", "--model", "no-such-model"], "no-such-model"),
+        (["bench", "--preset", "nanno"], "Did you mean 'nano'?"),
+        (["bench", "--seed", "1"], "Did you mean '--seeds'?"),
+        (["bench", "--seeds", "one"], "whole numbers"),
+        (["learn", "--scenario", "privacy", "--rows", "targt"], "targt"),
+        (["learn", "--scenario", "privacy", "--rows", "target", "--set", "epoch=3"], "Did you mean 'epochs'?"),
+        (
+            ["unlearn", "--scenario", "privacy", "--model", "x", "--method", "gd", "--set", "retain_wait=2"],
+            "retain_weight",
+        ),
+        (["methods", "klmin"], "Did you mean 'kl_min'?"),
+        (["build", "--source", "slake"], "--source-path"),
+        (["build", "--source", "phantom", "--patients", "4"], "patients"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_gets_one_paragraph_and_exit_code_2(run, tmp_path, arguments, said):
+    out = tmp_path / "out"
+    takes_out = arguments[0] in ("bench", "build", "learn", "unlearn")
+    code, stdout, stderr = run(*arguments, *(["--out", out] if takes_out else []))
+    assert code == 2
+    assert said in stderr
+    assert stdout == ""
+    assert len(stderr.strip().splitlines()) == 1
+    assert "Traceback" not in stderr
+    assert not out.exists()
+
+
+def test_an_output_folder_in_use_is_refused_and_left_alone(run, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    for command in (
+        ["bench"],
+        ["build"],
+        ["learn", "--scenario", "privacy", "--rows", "target"],
+        ["evaluate", "--scenario", "privacy", "--model", "nano"],
+    ):
+        code, _, stderr = run(*command, "--out", tmp_path)
+        assert code == 2, command
+        assert str(tmp_path) in stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"], command
+
+
+def test_a_folder_without_a_study_has_no_report(run, tmp_path):
+    code, _, stderr = run("report", tmp_path)
+    assert (code, str(tmp_path) in stderr) == (2, True)
+
+
+def test_verify_passes_the_packaged_build_and_fails_a_tampered_one(run, tmp_path):
+    import shutil
+
+    code, stdout, _ = run("verify", PACKAGED, "--json")
+    assert code == 0
+    assert json.loads(stdout)["gates"]
+    copy = tmp_path / "mllmu-med"
+    shutil.copytree(PACKAGED, copy)
+    path = copy / "data" / "privacy_test" / "test-00000-of-00001.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert run("verify", copy)[0] == 1
+
+
+def test_methods_are_listed_and_described(run):
+    code, stdout, _ = run("methods")
+    assert code == 0
+    assert [line.split()[0] for line in stdout.splitlines()] == ["ga", "gd", "kl_min", "idk", "llmu"]
+    code, stdout, _ = run("methods", "kl_min", "--json")
+    described = json.loads(stdout)
+    assert described["reference_roles"] == ["retain"]
+    assert described["options"]["kl_weight"]["default"] == 1.0
+
+
+def test_a_dry_run_writes_nothing(run, tmp_path):
+    out = tmp_path / "out"
+    for command in (
+        ["bench"],
+        ["build", "--patients", "24"],
+        ["learn", "--scenario", "privacy", "--rows", "target"],
+        ["unlearn", "--scenario", "privacy", "--model", "nano", "--method", "gd"],
+        ["evaluate", "--scenario", "privacy", "--model", "nano"],
+    ):
+        code, stdout, stderr = run(*command, "--dry-run", "--out", out)
+        assert code == 0, stderr
+        assert stdout.strip()
+        assert not out.exists()
+
+
+def test_an_interrupt_ends_with_130_and_the_command_that_resumes(run, tmp_path, monkeypatch):
+    from baselines import bench
+
+    def interrupted(*_: object, **__: object):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "_build", interrupted)
+    code, _, stderr = run("bench", "--out", tmp_path / "study", "--fast")
+    assert code == 130
+    assert f"mllmu-med bench --out {tmp_path / 'study'} --fast" in stderr

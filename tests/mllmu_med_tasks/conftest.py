@@ -1,0 +1,28 @@
+"""A small phantom build and one evaluation of the tiny model on it, shared by the tests of this package."""
+
+import pytest
+
+from mllmu_med_dataset.build import build
+from mllmu_med_dataset.sources import open_source
+from mllmu_med_tasks import harness
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    """A build of 48 phantoms at 10 %; tests must not change it."""
+    out = tmp_path_factory.mktemp("data") / "mllmu-med"
+    build(open_source("phantom", patients=48), out, percents=(10,))
+    return out
+
+
+@pytest.fixture(scope="session")
+def lm(tiny_model):
+    """The tiny model as lm-eval holds it."""
+    return harness.open_model(tiny_model, batch_size=16, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def evaluation(lm, data_dir, tmp_path_factory):
+    """The folder of one finished evaluation of the privacy scenario; tests must not change it."""
+    out = tmp_path_factory.mktemp("evaluation") / "tiny"
+    return harness.run(lm, "privacy", out=out, data_dir=data_dir, max_retain=10)
