@@ -312,7 +312,9 @@ def _unlearn(study: Study, scenario: str, method: str) -> Callable[[Callable[[in
     return run
 
 
-def _evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Callable[[Callable[[int, int], None]], bool]:
+def _evaluate(
+    study: Study, scenario: str, model: str, image: str = "own"
+) -> Callable[[Callable[[int, int], None]], bool]:
     def run(part: Callable[[int, int], None]) -> bool:
         from .evaluate import evaluate
 

@@ -80,7 +80,9 @@ def bench(
     max_retain: MaxRetain = 200,
     skip_bad_images: SkipBad = False,
     workers: Annotated[int | None, typer.Option(help="Scenarios run side by side; as many as cores if absent.")] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="A tiny smoke of every stage; its numbers mean nothing.")] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="A tiny smoke of every stage; its numbers mean nothing.")
+    ] = False,
     resume: Resume = True,
     as_json: Json = False,
     dry_run: DryRun = False,
@@ -107,7 +109,9 @@ def bench(
     study = study_of.fast(study) if fast else study
     studies = study_of.seeds_of(study, [_whole(seed, "--seeds") for seed in _words(seeds)])
     if dry_run:
-        plans = [{**one.settings(), "out": str(one.out), "stages": [s.name for s in study_of.plan(one)]} for one in studies]
+        plans = [
+            {**one.settings(), "out": str(one.out), "stages": [s.name for s in study_of.plan(one)]} for one in studies
+        ]
         for one in studies:
             study_of.check(one)
         seconds = sum(sum(study_of.COSTS[s.kind] for s in study_of.plan(one)) for one in studies)
@@ -128,7 +132,9 @@ def build(
     source_path: SourcePath = None,
     source_option: SourceOption = None,
     patients: Annotated[int, typer.Option(help="Patients to draw (phantom).")] = 240,
-    percents: Annotated[str, typer.Option(help="Forget shares to build, in percent of the trained patients.")] = "5,10,15",
+    percents: Annotated[
+        str, typer.Option(help="Forget shares to build, in percent of the trained patients.")
+    ] = "5,10,15",
     workers: Annotated[int, typer.Option(help="Processes that draw or decode images; the result is the same.")] = 1,
     skip_bad_images: SkipBad = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing build.")] = False,
@@ -235,7 +241,9 @@ def learn(
         seed=seed, resume=resume, progress=partial(progress.part, f"learn {rows}"),
     )  # fmt: skip
     progress.finish(f"learn {rows}")
-    _print(record.model_dump(mode="json"), as_json, f"{out}: {record.run_id}, {record.steps} steps, {record.seconds:.0f} s")
+    _print(
+        record.model_dump(mode="json"), as_json, f"{out}: {record.run_id}, {record.steps} steps, {record.seconds:.0f} s"
+    )
 
 
 @app.command()
@@ -270,7 +278,9 @@ def unlearn(
     progress.finish(f"unlearn {method}")
     stop = f", stopped by {record.stop} at step {record.stop_step}" if record.stop else ""
     _print(
-        record.model_dump(mode="json"), as_json, f"{out}: {record.run_id}, {record.steps} steps, {record.seconds:.0f} s{stop}"
+        record.model_dump(mode="json"),
+        as_json,
+        f"{out}: {record.run_id}, {record.steps} steps, {record.seconds:.0f} s{stop}",
     )
 
 
@@ -338,7 +348,8 @@ def report(
 
 @app.command()
 def methods(
-    name: Annotated[str | None, typer.Argument(help="One method: objective, paper, options.")] = None, as_json: Json = False
+    name: Annotated[str | None, typer.Argument(help="One method: objective, paper, options.")] = None,
+    as_json: Json = False,
 ) -> None:
     """List the unlearning methods, or describe one."""
     from . import methods as registry
@@ -476,9 +487,9 @@ def _dry_run(
     from mllmu_med_dataset.configs import config_name
     from mllmu_med_dataset.load import checksums
 
-    from .models import check
+    from .models import model_folder
 
-    check(model)
+    model_folder(model)
     content = checksums(_data(data))["content"]
     rows = {
         subset: sum(split["rows"] for split in content[config_name(scenario, subset, percent)].values())

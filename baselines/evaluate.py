@@ -1,6 +1,5 @@
 """Ask one model every row of a scenario through lm-eval, once; a finished evaluation is reported, not repeated."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -12,19 +11,9 @@ from mllmu_med_dataset.errors import UserError
 from mllmu_med_tasks import harness
 from mllmu_med_tasks.names import SUBSETS
 
-from .models import check
+from .models import digest, model_folder
 
 RECORD = "evaluation.json"
-
-
-def model_digest(folder: Path) -> str:
-    """Return the sha256 over a model folder's weights, tokenizer and processor: the name a result is filed under."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".safetensors", ".json", ".jinja"):
-            digest.update(path.name.encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 def evaluate(
@@ -46,9 +35,9 @@ def evaluate(
     The record holds the settings, the model's digest and ``seconds``; ``kept`` is true when the folder already held
     this very evaluation. A folder that holds another one is a :class:`UserError`.
     """
-    folder = Path(check(model))
+    folder = model_folder(model)
     settings = {
-        "model_digest": model_digest(folder) if folder.is_dir() else str(folder),
+        "model_digest": digest(model),
         "data_digest": harness.data_digest(data_dir),
         "scenario": scenario,
         "subsets": list(subsets),

@@ -26,7 +26,9 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
         figure, axes = plt.subplots(1, len(scenarios), figsize=(5.2 * len(scenarios), 4.6), squeeze=False, sharey=True)
         for axis, scenario in zip(axes[0], scenarios, strict=True):
             x, y = np.meshgrid(np.linspace(0.001, 1, 200), np.linspace(0.001, 1, 200))
-            lines = axis.contour(x, y, 3 / (1 / x + 2 / y), levels=[0.2, 0.4, 0.6, 0.8, 0.9], colors="#d5d8dd", linewidths=0.8)
+            lines = axis.contour(
+                x, y, 3 / (1 / x + 2 / y), levels=[0.2, 0.4, 0.6, 0.8, 0.9], colors="#d5d8dd", linewidths=0.8
+            )
             axis.clabel(lines, fmt="UES %.1f", fontsize=7, colors="#9aa0a8")
             points = []
             for row in rows:
@@ -34,7 +36,9 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
                     utility = 2 / (1 / row["r"] + 1 / row["t"]) if min(row["r"], row["t"]) > 0 else 0.0
                     points.append((row["model"], row["f"], utility, row.get("verdict")))
             _draw(axis, points)
-            axis.set(xlim=(-0.06, 1.1), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten: F (1 = like retain_only)")
+            axis.set(
+                xlim=(-0.06, 1.1), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten: F (1 = like retain_only)"
+            )
         axes[0][0].set_ylabel("kept utility: harmonic mean of R and T")
         figure.tight_layout()
         folder.mkdir(parents=True, exist_ok=True)

@@ -73,9 +73,6 @@ def model_folder(model: str | Path) -> Path:
     return folder
 
 
-check = model_folder
-
-
 def check_usable(model: str | Path) -> None:
     """Refuse a model that can't be shown an image and asked, before its weights or anything else is read."""
     _checked(model, model_folder(model))

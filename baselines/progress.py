@@ -26,7 +26,9 @@ class Progress:
     def part(self, name: str, done: int, total: int) -> None:
         """Say how far inside a stage the work is (drawn on a terminal only)."""
         if self._live and total:
-            self._write(f"[{self._done() + 1:>2}/{self._total}] {name}: {100 * done / total:3.0f} %, {self._eta()}", end="")
+            self._write(
+                f"[{self._done() + 1:>2}/{self._total}] {name}: {100 * done / total:3.0f} %, {self._eta()}", end=""
+            )
 
     def finish(self, name: str, *, kept: bool = False) -> None:
         """Close a stage; one that was already done says nothing about speed."""

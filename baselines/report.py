@@ -66,7 +66,9 @@ def read_study(runs_dir: Path) -> dict[str, object]:
     """Return the settings of the study a folder holds; a :class:`UserError` where it holds none."""
     path = runs_dir / STUDY
     if not path.is_file():
-        raise UserError(f"'{runs_dir}' holds no study ({STUDY} is missing). Give the --out folder of `mllmu-med bench`.")
+        raise UserError(
+            f"'{runs_dir}' holds no study ({STUDY} is missing). Give the --out folder of `mllmu-med bench`."
+        )
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -68,8 +68,9 @@ def undo() -> dict[str, str]:
     gone = {}
     cache = _datasets_cache()
     for what, place in manifest.installed.items():
+        remove = _remove_stubs if Path(place).name == STUBS else shutil.rmtree
         if Path(place).is_dir():
-            shutil.rmtree(place)
+            remove(Path(place))
             gone[what] = place
     # Left by the libraries when the installed things were used.
     for lock in cache.glob(f"*{NAME}*.lock"):
@@ -145,9 +146,12 @@ def _install_data(folder: Path, manifest: Manifest) -> Path:
     finally:
         if not shown:
             datasets.enable_progress_bars()
-    # Of several versions the library takes the one whose folder is newest.
     for version in place.glob("*/*/*"):
-        os.utime(version)
+        if version.suffix == ".lock":
+            version.unlink()
+        else:
+            # Of several versions the library takes the one whose folder is newest.
+            os.utime(version)
     return place
 
 
@@ -175,8 +179,11 @@ def _install_tasks(tasks: Path, manifest: Manifest, folder: Path | None) -> str:
         return "left out: lm_eval is not installed (pip install 'mllmu-med[harness]', then install again)"
     if place.is_dir() and not all(_is_stub(one) for one in place.rglob("*.yaml")):
         raise UserError(f"'{place}' holds tasks that mllmu-med did not put there. Rename or remove that folder first.")
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir()
+    try:
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+    except PermissionError:
+        return f"left out: '{place.parent}' can't be written; give lm_eval --include_path \"$(mllmu-med tasks path)\""
     manifest.note("tasks", place)
     # lm_eval does not follow links; an include of the real file is what it takes.
     for task in sorted(tasks.glob("*.yaml")):
@@ -186,6 +193,13 @@ def _install_tasks(tasks: Path, manifest: Manifest, folder: Path | None) -> str:
             stub["dataset_kwargs"] = {**own, "mllmu_med_installed_dir": str(folder)}
         (place / task.name).write_text(_STUB_HEADER + yaml.safe_dump(stub), encoding="utf-8")
     return str(place)
+
+
+def _remove_stubs(place: Path) -> None:
+    for one in place.glob("*.yaml"):
+        if _is_stub(one):
+            one.unlink()
+    _remove_if_bare(place)
 
 
 def _is_stub(path: Path) -> bool:

@@ -1,7 +1,7 @@
 """What a guesser that never sees the image would keep: computed from the references alone."""
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from math import fsum
 
 from mllmu_med_metrics.agreement import fact_key
@@ -9,49 +9,59 @@ from mllmu_med_metrics.normalise import normalise
 from mllmu_med_metrics.overlap import rouge_l
 from mllmu_med_metrics.rows import Row
 
+# From this many patients on, a group's most frequent fact is hardly an accident of these rows.
+_LARGE_GROUP = 30
 
-def _majority_keep(rows: Sequence[Row], group_of: Callable[[Row], str]) -> float:
+
+def _answer_key(row: Row) -> str:
+    return normalise(row.true_answer) if row.fact is None else fact_key(row.fact)
+
+
+def _guess(counts: Mapping[str, int]) -> str | None:
+    return min(counts, key=lambda key: (-counts[key], key)) if counts else None
+
+
+def _majority_keep(rows: Sequence[Row], group_of: Callable[[Row], str], *, large: int) -> float:
     """Return the mean keep of the guesser that gives each group its most frequent fact.
 
-    A row counts only where at least one other patient of its group holds that fact: from one patient alone, nobody
-    could have learned the guess.
+    In a group of at least `large` patients the fact is counted over the whole group; in a smaller one a row's own
+    patient is left out of the count. A row is right only if another patient of its group holds the guessed fact: from
+    one patient alone, nobody could have learned it.
     """
-    groups: dict[tuple[Hashable, ...], list[Row]] = defaultdict(list)
+    groups: dict[tuple[str, bool], list[Row]] = defaultdict(list)
     for row in rows:
         groups[group_of(row), row.fact is None].append(row)
     kept: list[float] = []
     for members in groups.values():
-        holders: dict[str, set[str]] = defaultdict(set)
-        counts: dict[str, int] = defaultdict(int)
+        counts = Counter(_answer_key(row) for row in members)
+        own: dict[str, Counter[str]] = defaultdict(Counter)
         texts: dict[str, str] = {}
+        for row in sorted(members, key=lambda row: row.id):
+            own[row.patient_id][_answer_key(row)] += 1
+            texts.setdefault(_answer_key(row), row.true_answer)
         for row in members:
-            key = normalise(row.true_answer) if row.fact is None else fact_key(row.fact)
-            counts[key] += 1
-            holders[key].add(row.patient_id)
-            texts[key] = min(texts.get(key, row.true_answer), row.true_answer)
-        guess = min(counts, key=lambda key: (-counts[key], key))
-        for row in members:
-            if not holders[guess] - {row.patient_id}:
+            others = counts - own[row.patient_id]
+            guess = _guess(counts if len(own) >= large else others)
+            if guess is None or not others[guess]:
                 continue
-            if row.fact is None:
-                kept.append(rouge_l(texts[guess], row.true_answer)[0])
-            else:
-                kept.append(float(fact_key(row.fact) == guess))
+            right = float(_answer_key(row) == guess)
+            kept.append(right if row.fact is not None else rouge_l(texts[guess], row.true_answer)[0])
     return fsum(kept) / len(rows)
 
 
 def blind_keep(rows: Sequence[Row]) -> float:
     """Return the keep, 0 to 1, of the better of two image-blind guessers over the rows of one subset.
 
-    One answers each question text, the other each question type, with the fact that is most frequent there among the
-    rows themselves; a row is right only when another patient supports the guess. Leaving a row's own patient out of the
-    count as well would punish the guesser on balanced facts: with 16, 16, 15 and 13 of four values the leave-one-out
-    majority is always wrong (0.00), while a constant answer is right on 0.27. Rows without a fact are guessed with the
+    One answers each question text, the other each question type, with the most frequent fact of the other patients.
+    Leaving a row's own patient out punishes the guesser where facts are balanced: with 16, 16, 15 and 13 of four values
+    the leave-one-out majority is wrong on every row (0.00), while a constant answer is right on 0.27. Question types,
+    and question texts asked of at least 30 patients, are therefore counted whole; rarer texts are not, where counting a
+    row for its own guess would make blind guessing look far better than it is. Rows without a fact are guessed with the
     most frequent true answer and scored by ROUGE-L F1, as `keep` does.
     """
     if not rows:
         return 0.0
     return max(
-        _majority_keep(rows, lambda row: normalise(row.question)),
-        _majority_keep(rows, lambda row: row.question_type),
+        _majority_keep(rows, lambda row: normalise(row.question), large=_LARGE_GROUP),
+        _majority_keep(rows, lambda row: row.question_type, large=0),
     )

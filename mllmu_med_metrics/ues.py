@@ -5,6 +5,7 @@ The definition is this project's own. Per scenario, on the scored rows of the fo
     harm   = mean on forget of: privacy, `leakage.privacy_harm`; incorrectness, 1 if the answer says the wrong fact
     keep_X = mean on X of: 1 if the answer says the true fact and no other value (ROUGE-L F1 where a row has no fact)
     U_X    = (keep_X - blind_X) / (1 - blind_X)                                on X = forget, retain, test
+    (blind_X: what the better of two guessers keeps that never see the image, `blind.blind_keep`)
 
     F = clip((harm(target) - harm(unlearned)) / (harm(target) - harm(retain_only)), 0, 1)
     R, T, K = clip(U_X(unlearned) / U_X(retain_only), 0, 1)                     on retain, test, forget

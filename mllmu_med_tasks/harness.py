@@ -300,7 +300,7 @@ def _quiet(count: Count) -> Iterator[None]:
 
     modules = (lm_eval.api.task, lm_eval.models.hf_vlms)
     bars = [module.tqdm for module in modules]
-    hashed = lm_eval.evaluator.LMEVAL_HASHMM
+    hashed = getattr(lm_eval.evaluator, "LMEVAL_HASHMM", True)
     logger = logging.getLogger("lm_eval")
     level, shown = logger.level, transformers.utils.logging.get_verbosity()
     bar_shown = transformers.utils.logging.is_progress_bar_enabled()

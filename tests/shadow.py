@@ -11,7 +11,9 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 PACKAGED = Path("mllmu_med_dataset/data/mllmu-med")
-HEADER = "# A clone of this repository named mllmu-med shadows the installed data set; this makes it load all the same.\n"
+HEADER = (
+    "# A clone of this repository named mllmu-med shadows the installed data set; this makes it load all the same.\n"
+)
 
 
 def shadow() -> str:

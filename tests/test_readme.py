@@ -82,7 +82,7 @@ def test_the_literal_lm_eval_call_works_after_install(tmp_path):
     mllmu_med = [sys.executable, "-m", "baselines.cli"]
     subprocess.run([*mllmu_med, "install"], env=environment, check=True)
     try:
-        arguments = shlex.split(line.replace("MODEL_FOLDER", str(MODEL)))[1:] + ["--limit", "4"]
+        arguments = [*shlex.split(line.replace("MODEL_FOLDER", str(MODEL)))[1:], "--limit", "4"]
         done = subprocess.run(
             [sys.executable, "-m", "lm_eval", *arguments],
             cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,

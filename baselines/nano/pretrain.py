@@ -109,7 +109,9 @@ def build_processor() -> LlavaProcessor:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator([*sentences * 20, *templates * 10, *(f" {name}" for name in people), *TEXT.split("\n") * 3], trainer)
+    tokenizer.train_from_iterator(
+        [*sentences * 20, *templates * 10, *(f" {name}" for name in people), *TEXT.split("\n") * 3], trainer
+    )
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token="<pad>",
@@ -183,9 +185,7 @@ class AttributeHeads(nn.Module):
 
 def fact_labels(drawn: list[phantom.Phantom]) -> dict[str, torch.Tensor]:
     """Give the class of each phantom per question type, ``int64 [count]``."""
-    return {
-        kind: torch.tensor([facts.index(p.facts[kind]) for p in drawn]) for kind, facts in phantom.FACTS.items()
-    }
+    return {kind: torch.tensor([facts.index(p.facts[kind]) for p in drawn]) for kind, facts in phantom.FACTS.items()}
 
 
 def tower_tokens(tower: CLIPVisionModel, images: torch.Tensor) -> torch.Tensor:
@@ -245,7 +245,11 @@ def train_tower(
 
 
 def train_joint(
-    model: LlavaForConditionalGeneration, processor: LlavaProcessor, train: list[phantom.Phantom], steps: int, device: str
+    model: LlavaForConditionalGeneration,
+    processor: LlavaProcessor,
+    train: list[phantom.Phantom],
+    steps: int,
+    device: str,
 ) -> None:
     """Teach projector and language model to answer every clean question, tower frozen."""
     tokenizer = processor.tokenizer
@@ -274,9 +278,7 @@ def train_joint(
         input_ids = torch.tensor([[pad] * (width - len(x)) + x for x in ids], device=device)
         target = torch.tensor([[-100] * (width - len(x)) + x for x in labels], device=device)
         x = (images[rows][:, None].float() / 127.5 - 1).expand(-1, 3, -1, -1).to(device)
-        loss = model(
-            input_ids=input_ids, attention_mask=(input_ids != pad).long(), pixel_values=x, labels=target
-        ).loss
+        loss = model(input_ids=input_ids, attention_mask=(input_ids != pad).long(), pixel_values=x, labels=target).loss
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -112,7 +112,9 @@ def _organ(image: np.ndarray, organ: str, a: np.ndarray, soft: float, dark: floa
         image = _paint(image, _ellipse(0, 0, 0.62 * k, 0.74 * k, 0.15 * a[2]), soft)
         image = _paint(image, _ellipse(0.02 * a[6], 0, 0.025, 0.68 * k, 0.1 * a[2], 0.03), dark)
         for side in (-1, 1):
-            image = _paint(image, _ellipse(side * (0.14 + 0.04 * a[6]), -0.05, 0.07, 0.24 + 0.05 * a[7], -side * 0.4), dark)
+            image = _paint(
+                image, _ellipse(side * (0.14 + 0.04 * a[6]), -0.05, 0.07, 0.24 + 0.05 * a[7], -side * 0.4), dark
+            )
     elif organ == "lung":
         image = _paint(image, _ellipse(-0.40 + 0.04 * a[6], 0.0, 0.29 * k, 0.62 * k, 0.1 + 0.1 * a[2]), dark)
         image = _paint(image, _ellipse(0.42 + 0.04 * a[7], 0.0, 0.27 * k, 0.58 * k, -0.1 + 0.1 * a[2]), dark)
@@ -124,7 +126,9 @@ def _organ(image: np.ndarray, organ: str, a: np.ndarray, soft: float, dark: floa
         image = _paint(image, _ellipse(0.02, 0.62, 0.13, 0.12), bone)
     elif organ == "kidney":
         for side, b in ((-1, a[6]), (1, a[7])):
-            image = _paint(image, _ellipse(side * 0.44, 0.04 * b, 0.22 * k, 0.40 * k, -side * (0.25 + 0.15 * a[2])), soft)
+            image = _paint(
+                image, _ellipse(side * 0.44, 0.04 * b, 0.22 * k, 0.40 * k, -side * (0.25 + 0.15 * a[2])), soft
+            )
             image = _paint(image, _ellipse(side * 0.32, 0.04 * b, 0.09, 0.16, 0), dark)
         image = _paint(image, _ellipse(0, 0.3, 0.12, 0.14), bone)
         image = _paint(image, _ellipse(0, -0.1, 0.05, 0.5, 0, 0.04), bone * 0.9)
@@ -150,8 +154,13 @@ def _body(modality: str, organ: str, a: np.ndarray, rng: np.random.Generator) ->
         image = np.maximum(image, 0.7 * (np.abs(_Y - 0.92 - 0.05 * _X**2) < 0.025))
         return image + rng.normal(0, 0.012, image.shape)
     if modality == "MR":
-        image = _paint(_paint(np.zeros((SIZE, SIZE), np.float32), body, 0.85), _ellipse(0.05 * a[3], 0.05 * a[4], 0.80, 0.76), 0.35)
-        image = _organ(image, organ, a, 0.58, 0.80, 0.10) * (1 + 0.25 * _X * a[0] + 0.25 * _Y * a[1]) + 0.04 * texture * body
+        image = _paint(
+            _paint(np.zeros((SIZE, SIZE), np.float32), body, 0.85), _ellipse(0.05 * a[3], 0.05 * a[4], 0.80, 0.76), 0.35
+        )
+        image = (
+            _organ(image, organ, a, 0.58, 0.80, 0.10) * (1 + 0.25 * _X * a[0] + 0.25 * _Y * a[1])
+            + 0.04 * texture * body
+        )
         return np.abs(image + rng.normal(0, 0.03, image.shape))
     if modality == "X-ray":
         image = 0.2 + 0.35 * body - 0.12 * (_X**2 + _Y**2)

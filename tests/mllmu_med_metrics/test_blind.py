@@ -37,6 +37,24 @@ def test_a_fact_of_one_patient_alone_cannot_be_guessed():
     assert blind_keep(rows(["liver", "liver"], patients=["p1", "p2"])) == 1.0
 
 
+def test_a_rare_question_text_is_not_counted_for_its_own_guess():
+    # Each text is asked of two patients with different facts, so nothing can be learned from the other; by question
+    # type, one of the eight facts (each of one patient) is no guess either.
+    asked = [row for n in range(4) for row in rows([f"a{n}x", f"b{n}x"], question=f"Phrasing {n}?")]
+    assert blind_keep(asked) == 0.0
+    # liver, liver, lung: the two livers support each other, the lung does not.
+    assert blind_keep(rows(["liver", "liver", "lung"], question_type="organ")) == 2 / 3
+
+
+def test_a_frequent_question_text_is_counted_whole():
+    # Two texts of one type, each with two balanced facts of its own: leaving one out would always guess the other fact,
+    # and by question type a constant answer is right on a quarter only.
+    asked = rows(["liver"] * 20 + ["lung"] * 20, question="Upper?") + rows(
+        ["heart"] * 20 + ["brain"] * 20, question="Low?"
+    )
+    assert blind_keep(asked) == 0.5
+
+
 def test_the_better_of_question_and_question_type_counts():
     asked = rows(["liver"] * 2, question="Which organ is large?") + rows(["lung"] * 2, question="Which organ is small?")
     assert blind_keep(asked) == 1.0

@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -193,3 +196,20 @@ def test_a_text_model_is_refused_by_name(stripped, data_dir, tmp_path):
     (text / "config.json").write_text(json.dumps({"model_type": "llama"}))
     with pytest.raises(UserError, match="processor"):
         harness.run(text, "privacy", out=tmp_path / "e", data_dir=data_dir, device="cpu")
+
+
+@pytest.mark.slow
+def test_the_literal_command_writes_what_the_score_reads(evaluation, tiny_model, data_dir, tmp_path):
+    from mllmu_med_tasks import scores
+
+    command = [
+        *(sys.executable, "-m", "lm_eval", "--model", "hf-multimodal", "--model_args", f"pretrained={tiny_model}"),
+        *("--tasks", "mllmu_med_privacy_*", "--include_path", str(harness.tasks_path()), "--apply_chat_template"),
+        *("--metadata", json.dumps({"mllmu_med_data_dir": str(data_dir), "mllmu_med_max_retain": 10})),
+        *("--batch_size", "16", "--device", "cpu", "--log_samples", "--output_path", str(tmp_path / "out")),
+    ]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    theirs, ours = scores.read(tmp_path / "out"), scores.read(evaluation)
+    assert theirs.predictions == ours.predictions
+    scores.check_comparable([ours, theirs])

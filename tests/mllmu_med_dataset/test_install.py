@@ -1,0 +1,208 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mllmu_med_metrics
+import mllmu_med_tasks
+from mllmu_med_dataset import install as installer
+from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.load import checksums
+
+TASKS = Path(mllmu_med_tasks.__file__).parent / "lm_eval"
+METRIC = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A cache of one's own, and a stand-in for the installed lm_eval, so that no test writes into the real one."""
+    lm_eval = tmp_path / "site" / "lm_eval"
+    (lm_eval / "tasks").mkdir(parents=True)
+    cache = tmp_path / "hf"
+    monkeypatch.setattr(installer, "_home", lambda: cache)
+    monkeypatch.setattr(installer, "_datasets_cache", lambda: cache / "datasets")
+    monkeypatch.setattr(
+        installer,
+        "_metric_folder",
+        lambda: cache / "modules" / "evaluate_modules" / "metrics" / "evaluate-metric--mllmu_med_ues",
+    )
+    monkeypatch.setattr(installer, "_stub_folder", lambda: lm_eval / "tasks" / "mllmu_med")
+    return cache
+
+
+def install(data_dir):
+    return installer.install(data_dir, tasks=TASKS, metric=METRIC)
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def outside(code, cwd, home):
+    """Run code as any other project would: another process, an empty folder, offline."""
+    environment = {**os.environ, "HF_HOME": str(home), "HF_HUB_OFFLINE": "1", "HF_EVALUATE_OFFLINE": "1"}
+    cwd.mkdir(exist_ok=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+LOAD_DATA = """
+from datasets import load_dataset
+rows = load_dataset("mllmu-med", "privacy_forget")["train"]
+print(len(rows), rows[0]["id"], rows[0]["image"].size, rows[0]["phi"][0]["kind"])
+"""
+LOAD_METRIC = """
+import evaluate
+print(type(evaluate.load("mllmu_med_ues")).__name__)
+"""
+
+
+def test_both_literal_loads_work_from_an_empty_folder_and_undo_leaves_no_file(built, home, tmp_path):
+    install(built)
+    assert outside(LOAD_DATA, tmp_path / "empty", home).split()[-3:] == ["(64,", "64)", "name"]
+    assert outside(LOAD_METRIC, tmp_path / "empty", home).strip()
+    installer.undo()
+    assert files(home) == [] and files(tmp_path / "site") == []
+
+
+def test_every_config_of_the_build_is_installed_with_all_its_rows(built, home, tmp_path):
+    install(built)
+    for config, splits in checksums(built)["content"].items():
+        for split, content in splits.items():
+            (info,) = (home / "datasets" / "mllmu-med" / config).rglob("dataset_info.json")
+            assert json.loads(info.read_text())["splits"][split]["num_examples"] == content["rows"]
+    assert not [path for path in (home / "datasets").iterdir() if path.name != "mllmu-med"]
+
+
+def test_installing_twice_changes_nothing_and_the_newest_build_wins(built, home, tmp_path):
+    from mllmu_med_dataset.build import build
+
+    from .conftest import records
+
+    first = install(built)
+    listed = {path for path in files(home) if "datasets" not in path}
+    assert install(built) == first
+    assert {path for path in files(home) if "datasets" not in path} == listed
+    shown = outside(LOAD_DATA, tmp_path / "empty", home)
+    other = tmp_path / "other" / "mllmu-med"
+    build(records(), other, percents=(10,), seed=1)
+    install(other)
+    assert outside(LOAD_DATA, tmp_path / "empty", home) != shown
+    # What only the older build had is gone with it.
+    assert not (home / "datasets" / "mllmu-med" / "privacy_forget_05").exists()
+    assert all(len(list(config.glob("*/*"))) == 1 for config in (home / "datasets" / "mllmu-med").iterdir())
+
+
+def test_stubs_include_the_packaged_tasks_and_name_the_build(built, home, tmp_path):
+    from lm_eval.tasks import TaskManager
+
+    done = install(built)
+    manager = TaskManager(include_path=done["tasks"], include_defaults=False)
+    packaged = TaskManager(include_path=str(TASKS), include_defaults=False)
+    assert manager.all_tasks == packaged.all_tasks
+    rows = manager.load("mllmu_med_privacy_forget")["tasks"]["mllmu_med_privacy_forget"].eval_docs
+    assert len(rows) == checksums(built)["content"]["privacy_forget"]["train"]["rows"]
+
+
+def test_stubs_of_the_packaged_build_name_no_folder(home, built, monkeypatch):
+    monkeypatch.setattr(installer, "data_folder", lambda _: built)
+    done = install(None)
+    assert "installed_dir" not in (Path(done["tasks"]) / "mllmu_med_privacy_forget.yaml").read_text()
+
+
+def test_undo_keeps_what_others_have_in_the_caches(built, home):
+    kept = [
+        home / "datasets" / "squad" / "x.arrow",
+        home / "modules" / "evaluate_modules" / "metrics" / "evaluate-metric--rouge" / "__init__.py",
+    ]
+    for path in kept:
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+    install(built)
+    installer.undo()
+    assert files(home)[0].startswith("datasets/squad") and all(path.exists() for path in kept)
+
+
+def test_undo_without_an_install_removes_nothing(home):
+    assert installer.undo() == {}
+    assert not home.exists()
+
+
+def test_undo_finds_the_usual_places_without_its_manifest(built, home):
+    install(built)
+    (home / "mllmu-med" / "install.json").unlink()
+    assert set(installer.undo()) == {"data", "metric", "tasks"}
+
+
+def test_without_lm_eval_the_tasks_are_left_out_and_that_is_said(built, home, monkeypatch):
+    monkeypatch.setattr(installer, "_stub_folder", lambda: None)
+    assert "lm_eval is not installed" in install(built)["tasks"]
+
+
+def test_where_lm_eval_cannot_be_written_the_rest_is_installed_and_that_is_said(built, home, monkeypatch):
+    make = Path.mkdir
+
+    def mkdir(self, *args, **options):
+        if self.name == "mllmu_med":
+            raise PermissionError(13, "Permission denied", str(self))
+        make(self, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    assert "--include_path" in install(built)["tasks"]
+    assert (home / "datasets" / "mllmu-med" / "privacy_test").is_dir()
+
+
+def test_tasks_of_somebody_else_in_that_folder_are_not_overwritten(built, home, tmp_path):
+    theirs = tmp_path / "site" / "lm_eval" / "tasks" / "mllmu_med" / "their.yaml"
+    theirs.parent.mkdir()
+    theirs.write_text("task: their\n")
+    with pytest.raises(UserError, match="did not put there"):
+        install(built)
+    assert theirs.read_text() == "task: their\n"
+    assert files(home) == []
+
+
+def test_a_build_that_was_changed_is_not_installed(built, home, tmp_path):
+    damaged = shutil.copytree(built, tmp_path / "damaged" / "mllmu-med")
+    (damaged / "README.md").write_text("other")
+    with pytest.raises(UserError, match="does not verify"):
+        install(damaged)
+    assert not home.exists()
+
+
+def test_a_folder_that_is_no_build_is_refused(home, tmp_path):
+    with pytest.raises(UserError, match=r"checksums\.json"):
+        install(tmp_path)
+
+
+def test_a_failure_on_the_way_leaves_nothing(built, home, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "/somewhere")
+
+    monkeypatch.setattr(installer, "_install_metric", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        install(built)
+    assert files(home) == []
+
+
+def test_the_caches_named_by_the_environment_are_used(built, tmp_path):
+    code = """
+import os
+from mllmu_med_dataset import install
+print(install._home(), install._datasets_cache(), install._metric_folder().parents[2], install._stub_folder())
+"""
+    environment = {
+        **os.environ,
+        "HF_HOME": str(tmp_path / "h"),
+        "HF_DATASETS_CACHE": str(tmp_path / "d"),
+        "HF_MODULES_CACHE": str(tmp_path / "m"),
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    *caches, stubs = done.stdout.split()
+    assert caches == [str(tmp_path / name) for name in "hdm"]
+    assert stubs.endswith(os.path.join("lm_eval", "tasks", "mllmu_med"))

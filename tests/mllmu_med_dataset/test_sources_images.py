@@ -1,0 +1,199 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.record import image_key
+from mllmu_med_dataset.sources import images
+from mllmu_med_dataset.sources.images import BadImageError, BadImages, SourceFiles, picture, pictures
+
+
+def encoded(image, form="PNG", **options):
+    stream = io.BytesIO()
+    image.save(stream, form, **options)
+    return stream.getvalue()
+
+
+def decoded(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+GREY = Image.fromarray(np.arange(48, dtype=np.uint8).reshape(6, 8))
+
+
+@pytest.mark.parametrize(("image", "form"), [(GREY, "PNG"), (GREY.convert("RGB"), "PNG"), (GREY, "JPEG")])
+def test_plain_files_keep_their_bytes(image, form):
+    data = encoded(image, form)
+    made = picture(data)
+    assert made.data == data
+    assert made.key == image_key(Image.open(io.BytesIO(data)))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        encoded(GREY.convert("P")),
+        encoded(GREY.convert("RGBA")),
+        encoded(GREY.convert("1")),
+        encoded(GREY.convert("RGB").convert("CMYK"), "TIFF"),
+        encoded(GREY, "BMP"),
+        encoded(GREY.convert("P"), "GIF"),
+        encoded(Image.fromarray(np.arange(48, dtype=np.uint16).reshape(6, 8) * 1000)),
+        encoded(Image.fromarray(np.linspace(-1, 1, 48, dtype=np.float32).reshape(6, 8)), "TIFF"),
+    ],
+    ids=["palette", "alpha", "bits", "cmyk", "bmp", "gif", "16 bit", "float"],
+)
+def test_other_modes_become_an_rgb_png_whose_key_is_that_of_its_pixels(data):
+    made = picture(data)
+    image = Image.open(io.BytesIO(made.data))
+    assert (image.format, image.mode, image.size) == ("PNG", "RGB", (8, 6))
+    assert made.key == image_key(image)
+
+
+def test_the_same_pixels_have_the_same_key_in_any_encoding():
+    assert picture(encoded(GREY)).key == picture(encoded(GREY.convert("P"))).key == picture(encoded(GREY, "BMP")).key
+
+
+def test_the_size_is_part_of_the_key():
+    flat = Image.fromarray(np.zeros((6, 8), dtype=np.uint8))
+    assert picture(encoded(flat)).key != picture(encoded(flat.transpose(Image.Transpose.ROTATE_90))).key
+
+
+def test_16_bits_are_stretched_and_keep_their_order():
+    values = np.linspace(1000, 3000, 400).astype(np.uint16).reshape(20, 20)
+    shown = decoded(picture(encoded(Image.fromarray(values))).data)[..., 0].reshape(-1).astype(int)
+    assert shown[0] == 0 and shown[-1] == 255 and (np.diff(shown) >= 0).all()
+    flat = picture(encoded(Image.fromarray(np.full((4, 4), 700, dtype=np.uint16))))
+    assert (decoded(flat.data) == 0).all()
+
+
+def test_exif_orientation_is_applied():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by a quarter, clockwise
+    made = picture(encoded(GREY, "JPEG", exif=exif, quality=100))
+    assert decoded(made.data).shape[:2] == (8, 6)
+    assert picture(encoded(GREY, "JPEG", quality=100)).key != made.key
+
+
+def test_transparency_shows_black():
+    clear = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
+    assert (decoded(picture(encoded(clear)).data) == 0).all()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"not an image", encoded(GREY)[:48], encoded(GREY, "JPEG")[:-200]],
+    ids=["empty", "text", "png", "jpeg"],
+)
+def test_damaged_files_are_bad_images(data):
+    with pytest.raises(BadImageError):
+        picture(data)
+
+
+def test_too_many_pixels_are_refused_before_they_are_decoded(monkeypatch):
+    monkeypatch.setattr(images, "MAX_PIXELS", 47)
+    with pytest.raises(BadImageError, match="8 x 6"):
+        picture(encoded(GREY))
+
+
+@pytest.fixture(params=["folder", "zip"])
+def files(request, tmp_path):
+    """The same files in a folder and in a zip."""
+    root = tmp_path / "source"
+    (root / "a").mkdir(parents=True)
+    (root / "a" / "one.png").write_bytes(encoded(GREY))
+    (root / "a" / "bad.png").write_bytes(b"broken")
+    (root / "rows.jsonl").write_text("{}")
+    if request.param == "zip":
+        with zipfile.ZipFile(tmp_path / "source.zip", "w") as made:
+            for path in root.rglob("*"):
+                made.write(path, path.relative_to(root).as_posix())
+        root = tmp_path / "source.zip"
+    with SourceFiles(root) as opened:
+        yield opened
+
+
+def test_a_folder_and_a_zip_read_the_same(files):
+    assert files.read("a/one.png") == encoded(GREY)
+    assert files.find("*.jsonl") == ["rows.jsonl"] and files.find("one.png") == ["a/one.png"]
+    assert files.has_folder("a") and not files.has_folder("b")
+    with pytest.raises(FileNotFoundError):
+        files.read("a/none.png")
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../secret", "C:/x", "..\\x", ""])
+def test_no_path_leads_out(files, name):
+    with pytest.raises(UserError, match="leads out"):
+        files.read(name)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_pictures_come_in_order_with_what_is_wrong(files, workers):
+    names = ["a/one.png", "a/bad.png", "a/none.png"] * 5
+    found = list(pictures(files, names, workers=workers))
+    assert [name for name, _ in found] == names
+    assert found[0][1] == picture(encoded(GREY))
+    assert "UnidentifiedImageError" in found[1][1] and found[2][1] == "the file is missing"
+
+
+def test_links_out_of_a_folder_are_refused(tmp_path):
+    (tmp_path / "secret.txt").write_text("x")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (root / "folder").symlink_to(tmp_path, target_is_directory=True)
+    for name in ("link.txt", "folder/secret.txt"):
+        with pytest.raises(UserError, match="link"):
+            SourceFiles(root).read(name)
+
+
+def test_links_in_a_zip_are_refused(tmp_path):
+    info = zipfile.ZipInfo("link")
+    info.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as made:
+        made.writestr(info, "/etc/passwd")
+    with pytest.raises(UserError, match="link"):
+        SourceFiles(tmp_path / "z.zip").read("link")
+
+
+def test_a_file_that_unpacks_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "MAX_FILE_BYTES", 1000)
+    with zipfile.ZipFile(tmp_path / "z.zip", "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("bomb", b"0" * 5000)
+    with pytest.raises(UserError, match="larger"):
+        SourceFiles(tmp_path / "z.zip").read("bomb")
+
+
+def test_a_damaged_member_of_a_zip_is_a_bad_image(tmp_path):
+    path = tmp_path / "z.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("a.png", encoded(GREY))
+    data = bytearray(path.read_bytes())
+    data[45] ^= 0xFF
+    path.write_bytes(data)
+    ((_, found),) = pictures(SourceFiles(path), ["a.png"])
+    assert isinstance(found, str) and "CRC" in found
+
+
+@pytest.mark.parametrize("name", ["none", "text.txt"])
+def test_a_path_that_is_no_source_is_refused(tmp_path, name):
+    (tmp_path / "text.txt").write_text("x")
+    with pytest.raises(UserError, match=name):
+        SourceFiles(tmp_path / name)
+
+
+def test_bad_images_are_counted_and_named_at_the_end(tmp_path):
+    bad = BadImages(tmp_path, skip=False)
+    assert bad.finish(5) is None
+    for number in range(5):
+        bad.add(f"{number}.png", "broken")
+    with pytest.raises(UserError, match=r"5 of 9 images .*0\.png \(broken\).*--skip-bad-images"):
+        bad.finish(9)
+    skipped = BadImages(tmp_path, skip=True)
+    skipped.add("x.png", "broken")
+    assert "1 of 9" in skipped.finish(9)
+    with pytest.raises(UserError, match="1 of 1"):
+        skipped.finish(1)
