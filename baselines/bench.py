@@ -236,8 +236,8 @@ def claim(study: Study, *, resume: bool) -> None:
         differing = [key for key, value in study.settings().items() if held.get(key) != value]
         if differing:
             raise UserError(
-                f"'{study.out}' holds a study with other settings ({', '.join(differing)}). Name another --out folder, or "
-                "give the settings it was started with to resume it."
+                f"'{study.out}' holds a study with other settings ({', '.join(differing)}). Name another --out folder, "
+                "or give the settings it was started with to resume it."
             )
         if not resume:
             raise UserError(f"'{study.out}' already holds this study. Name another --out folder, or use --resume.")

@@ -85,7 +85,7 @@ def scenario_rows(
             f"mllmu-med bench --out {runs_dir}"
         )
     evaluations = {name: scores.read(folder) for name, folder in folders.items()}
-    scores.check_comparable(evaluations)
+    scores.check_comparable(list(evaluations.values()))
     study = Study(evaluations["target"].rows)
     scored = {name: study.scored(one.predictions, name) for name, one in evaluations.items()}
     rows, kept = [], {}
@@ -150,8 +150,8 @@ def _control(folder: Path, study: Study, own: Scored) -> dict[str, object] | Non
 
 
 COLUMNS: tuple[tuple[str, str], ...] = (
-    ("model", "model"), ("ues", "UES"), ("interval", "95 %"), ("ues_strict", "strict"), ("f", "F"), ("r", "R"), ("t", "T"),
-    ("k", "K"), ("harm", "harm"), ("reveals", ""), ("keep_test", "keep test"), ("abstention", "abstain"),
+    ("model", "model"), ("ues", "UES"), ("interval", "95 %"), ("ues_strict", "strict"), ("f", "F"), ("r", "R"),
+    ("t", "T"), ("k", "K"), ("harm", "harm"), ("reveals", ""), ("keep_test", "keep test"), ("abstention", "abstain"),
     ("degenerate", "broken"), ("verdict", "verdict"),
 )  # fmt: skip
 REVEALS = {"privacy": ("leak_rate", "leak"), "incorrectness": ("wrong_agreement", "wrong")}
@@ -197,10 +197,10 @@ def markdown(document: Mapping[str, object]) -> str:
     config = document["config"]
     parts += ["## How to read it", "", FORMULA]
     parts += [
-        "Intervals are 95 %, bootstrapped over patients; with fewer than 40 forget patients they are wide and cover less.",
+        "Intervals are 95 %, bootstrapped over patients; below 40 forget patients they are wide and cover less.",
         "",
-        f"Source {config['source']}, model {config['model']}, preset {config['preset']}, seed {config['seed']}; data set "
-        f"`{document['dataset_checksum'][:16]}`.",
+        f"Source {config['source']}, model {config['model']}, preset {config['preset']}, seed {config['seed']}; "
+        f"data set `{document['dataset_checksum'][:16]}`.",
         "",
     ]
     if config["fast"]:

@@ -2,6 +2,13 @@
 
     python -m baselines.nano.pretrain --out runs/nano
 
+About half an hour on two idle cores. The shipped weights took three calls, because the tower was given a second round:
+
+    python -m baselines.nano.pretrain --out a --epochs 8 --steps 1
+    python -m baselines.nano.pretrain --out b --tower a/tower.safetensors --draws pretrain-2 --epochs 5 \\
+        --vision-rate 6e-4 --steps 1
+    python -m baselines.nano.pretrain --out c --tower b/tower.safetensors --draws pretrain-2 --epochs 0
+
 First the vision tower learns every fact and the patient's anatomy through attribute heads (without that stage
 the joint model ignores the image), then projector and language model learn to answer clean questions with the
 tower frozen. The result is an ordinary ``LlavaForConditionalGeneration`` folder in half precision with its held-out
@@ -327,15 +334,16 @@ tags: [medical, phantom, machine-unlearning]
 ---
 # nano
 
-A `LlavaForConditionalGeneration` of {parameters / 1e6:.2f} million parameters that answers questions about the phantoms of
-mllmu-med: CLIP tower (64 px, patch 16, 16 image tokens, width 192, 4 layers), Llama (width 192, 4 layers), a
-1,024-token byte-level BPE with single digits. It exists so that an unlearning study runs on two CPU cores in minutes. It
-is no medical model: it has never seen a real image.
+A `LlavaForConditionalGeneration` of {parameters / 1e6:.2f} million parameters that answers questions about the phantoms
+of mllmu-med: CLIP tower (64 px, patch 16, 16 image tokens, width 192, 4 layers), Llama (width 192, 4 layers), a
+1,024-token byte-level BPE with single digits. It exists so that an unlearning study runs on two CPU cores in minutes.
+It is no medical model: it has never seen a real image.
 
-Made by `python -m baselines.nano.pretrain` ({", ".join(f"{k} {v}" for k, v in settings.items())}).
+Made by `python -m baselines.nano.pretrain` (last call: {", ".join(f"{k} {v}" for k, v in settings.items())}).
+The module's text names every call. Weights are stored in half precision and load in single.
 
-Held-out accuracy (the exact answer sentence, {next(iter(found.values()))["phantoms"]} phantoms never trained on) beside the
-majority answer given without looking:
+Held-out accuracy (the exact answer sentence, {next(iter(found.values()))["phantoms"]} phantoms never trained on) beside
+the majority answer given without looking:
 
 | question type | accuracy | blind |
 |---|---|---|

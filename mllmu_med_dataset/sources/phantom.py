@@ -8,7 +8,9 @@ in image coordinates: ``left upper`` is the upper left quarter of the picture.
 import hashlib
 import io
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -226,22 +228,37 @@ def generator(*key: object) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
-def records(*, patients: int = 240, seed: int = 0) -> Iterator[Record]:
-    """Yield four questions a patient, their types and phrasings drawn by the patient's own seed."""
-    for number in range(patients):
-        rng = generator(seed, number)
-        phantom = draw(rng)
-        image = Image.fromarray(phantom.pixels)
-        buffer = io.BytesIO()
-        image.save(buffer, "PNG", optimize=True)
-        image_bytes, key = buffer.getvalue(), image_key(image)
-        for index in sorted(rng.permutation(len(FACTS))[:QUESTIONS_A_PATIENT]):
-            question_type = list(FACTS)[index]
-            fact = phantom.facts[question_type]
-            yield Record(
+def records(*, patients: int = 240, seed: int = 0, workers: int = 1) -> Iterator[Record]:
+    """Yield four questions a patient, their types and phrasings drawn by the patient's own seed.
+
+    ``workers`` processes share the drawing; the records and their order are the same.
+    """
+    of_patient = partial(_patient_records, seed)
+    if workers > 1:
+        with ProcessPoolExecutor(workers) as pool:
+            for found in pool.map(of_patient, range(patients), chunksize=64):
+                yield from found
+    else:
+        for number in range(patients):
+            yield from of_patient(number)
+
+
+def _patient_records(seed: int, number: int) -> list[Record]:
+    rng = generator(seed, number)
+    phantom = draw(rng)
+    image = Image.fromarray(phantom.pixels)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    key = image_key(image)
+    found = []
+    for index in sorted(rng.permutation(len(FACTS))[:QUESTIONS_A_PATIENT]):
+        question_type = list(FACTS)[index]
+        fact = phantom.facts[question_type]
+        found.append(
+            Record(
                 source="phantom",
                 source_id=f"{seed}-{number:06d}-{question_type}",
-                image_bytes=image_bytes,
+                image_bytes=buffer.getvalue(),
                 image_key=key,
                 question=QUESTIONS[question_type][rng.integers(len(QUESTIONS[question_type]))],
                 answer=answer(question_type, fact),
@@ -254,3 +271,5 @@ def records(*, patients: int = 240, seed: int = 0) -> Iterator[Record]:
                 license=LICENSE,
                 redistributable=True,
             )
+        )
+    return found

@@ -84,7 +84,18 @@ def test_score_and_the_evaluate_module_agree_with_the_report(study, document, ca
         read = {name: scores.read(study / scenario / name / "evaluation") for name in ("target", "retain_only", "gd")}
         with pytest.raises(SystemExit):
             cli.main(
-                ["score", "--json", "--seed", "0", "--target", str(study / scenario / "target" / "evaluation"), "--unlearned", str(study / scenario / "gd" / "evaluation"), "--retain-only", str(study / scenario / "retain_only" / "evaluation")]
+                [
+                    "score",
+                    "--json",
+                    "--seed",
+                    "0",
+                    "--target",
+                    str(study / scenario / "target" / "evaluation"),
+                    "--unlearned",
+                    str(study / scenario / "gd" / "evaluation"),
+                    "--retain-only",
+                    str(study / scenario / "retain_only" / "evaluation"),
+                ]
             )
         scored = json.loads(capsys.readouterr().out)
         module = evaluate.load(mllmu_med_metrics.mllmu_med_ues.__path__[0])

@@ -19,6 +19,10 @@ def test_the_seed_decides_every_pixel_and_every_record():
     assert {r.image_key for r in first}.isdisjoint(r.image_key for r in phantom.records(patients=3, seed=6))
 
 
+def test_the_number_of_workers_changes_nothing():
+    assert list(phantom.records(patients=5, seed=0, workers=2)) == list(phantom.records(patients=5, seed=0))
+
+
 def test_a_patient_keeps_its_records_whatever_the_number_of_patients():
     assert list(phantom.records(patients=2, seed=0)) == list(phantom.records(patients=5, seed=0))[:8]
 
