@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from mllmu_med_dataset.configs import SCENARIOS
@@ -19,6 +18,10 @@ from mllmu_med_dataset.errors import UserError, nearest, unknown
 
 if TYPE_CHECKING:
     from .progress import Progress
+
+# Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
+UsageError = typer.BadParameter.__mro__[1]
+INTERRUPTED = 130  # as shells report SIGINT; some versions of typer turn the interrupt into this code themselves
 
 app = typer.Typer(
     name="mllmu-med",
@@ -403,31 +406,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         code = typer.main.get_command(app).main(arguments, prog_name="mllmu-med", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(2)
-    except click.UsageError as error:
+    except UsageError as error:
         if debug:
             raise
+        if not error.message:  # no command was named: this is the help
+            error.show()
+            sys.exit(2)
         _fail(_usage(error))
     except UserError as error:
         if debug:
             raise
         _fail(str(error))
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
         print(f"\nInterrupted. To resume: mllmu-med {shlex.join(arguments)}", file=sys.stderr)
-        sys.exit(130)
     sys.exit(code or 0)
 
 
-def _usage(error: click.UsageError) -> str:
+def _usage(error: Exception) -> str:
     """Return one paragraph for a wrong command or option, with the nearest known one."""
     context, hint = error.ctx, ""
-    if isinstance(error, click.NoSuchOption) and context is not None:
+    message = " ".join(error.format_message().split())
+    if context is not None and (wrong := getattr(error, "option_name", None)):
         known = [option for parameter in context.command.params for option in parameter.opts if option.startswith("--")]
-        hint = nearest(error.option_name, known)
+        message, hint = f"No such option {wrong}.", nearest(wrong, known)
     command = context.command_path if context is not None else "mllmu-med"
-    return f"{error.format_message().split(' Did you mean')[0].split(' (Possible')[0]}{hint} See: {command} --help."
+    return f"{message}{hint} See: {command} --help."
 
 
 def _fail(paragraph: str) -> None:

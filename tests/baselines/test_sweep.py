@@ -1,0 +1,50 @@
+"""The shipped defaults are the winners of the committed sweep, which never saw the reported build."""
+
+import json
+from importlib.resources import files
+
+import pytest
+
+from baselines import config, sweep
+from baselines.bench import METHODS
+from mllmu_med_dataset.configs import SCENARIOS
+from mllmu_med_dataset.load import checksums
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_default_is_its_sweeps_winner(scenario, method):
+    won = sweep.winner(sweep.records(), scenario, method)
+    recipe = config.unlearn_recipe(method, scenario)
+    assert {name: getattr(recipe, name) for name in won["settings"]} == won["settings"]
+    assert recipe.canonical() == won["recipe"]
+
+
+def test_the_sweep_ran_on_another_build_than_the_reported_one():
+    reported = json.loads((files("baselines") / "results" / "bench-nano.json").read_text(encoding="utf-8"))
+    assert reported["dataset_checksum"] == checksums()["dataset_sha256"]
+    for run in sweep.records():
+        assert run["seed"] != reported["seed"]
+        assert run["dataset_checksum"] != reported["dataset_checksum"]
+
+
+def test_every_point_of_the_grid_was_run():
+    runs = sweep.records()
+    for scenario in SCENARIOS:
+        for method in METHODS:
+            tried = [r["settings"] for r in runs if (r["scenario"], r["method"]) == (scenario, method)]
+            assert tried == sweep.settings_of(scenario, method)
+
+
+def _run(rate: float, ues: float | None, verdict: str = "ok") -> dict[str, object]:
+    return {"scenario": "privacy", "method": "ga", "settings": {"learning_rate": rate}, "ues": ues, "verdict": verdict}
+
+
+def test_of_equal_runs_the_gentler_wins_and_a_collapsed_one_never():
+    runs = [_run(1e-4, 0.5), _run(2e-4, 0.895), _run(4e-4, 0.9), _run(8e-4, 0.99, "collapsed"), _run(1e-3, None)]
+    assert sweep.winner(runs, "privacy", "ga")["settings"]["learning_rate"] == 2e-4
+
+
+def test_no_fit_run_is_an_error():
+    with pytest.raises(ValueError, match="no run of ga in privacy"):
+        sweep.winner([_run(1e-4, 0.9, "collapsed")], "privacy", "ga")

@@ -1,0 +1,44 @@
+"""Committed files that are made from others are what their makers make."""
+
+import json
+
+from tests import generated
+
+
+def test_a_clone_named_mllmu_med_loads_as_the_data_set(tmp_path):
+    """The literal call from the parent folder of a clone, which datasets takes for a local data set of that name."""
+    import os
+    import subprocess
+    import sys
+
+    clone = tmp_path / "mllmu-med"
+    (clone / generated.PACKAGED.parent).mkdir(parents=True)
+    (clone / generated.PACKAGED).symlink_to(generated.ROOT / generated.PACKAGED)
+    for name in (".huggingface.yaml", "README.md"):
+        (clone / name).write_text((generated.ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
+    code = "from datasets import load_dataset; print(load_dataset('mllmu-med', 'privacy_forget')['train'].num_rows)"
+    environment = {**os.environ, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "48"
+
+
+def test_the_root_yaml_is_the_packaged_card():
+    assert (generated.ROOT / ".huggingface.yaml").read_text(encoding="utf-8") == generated.shadow()
+
+
+def test_the_readme_shows_the_committed_report():
+    document = json.loads((generated.RESULTS / "bench-nano.json").read_text(encoding="utf-8"))
+    text = (generated.ROOT / "README.md").read_text(encoding="utf-8")
+    assert generated.readme(text, document) == text
+
+
+def test_the_packaged_build_is_what_build_makes(tmp_path):
+    from mllmu_med_dataset.build import build
+    from mllmu_med_dataset.load import checksums
+    from mllmu_med_dataset.sources import open_source
+
+    summary = build(open_source("phantom", patients=240, seed=0), tmp_path / "mllmu-med", percents=(10,), seed=0)
+    assert summary.dataset_sha256 == checksums()["dataset_sha256"]
