@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -207,6 +208,7 @@ def quieten() -> None:
     """Keep libraries' own bars and notes off stderr; errors still show."""
     import transformers
 
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
 

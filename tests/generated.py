@@ -2,9 +2,9 @@
 
     python -m tests.generated [FOLDER_OF_A_BENCH]
 
-The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the data set from its parent folder, so it holds the
-packaged card's ``configs`` with paths from the root. From a bench: its report and figure in ``baselines/results``, and the
-README's table.
+The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the data set from its parent folder, so it
+holds the packaged card's ``configs`` with paths from the root. From a bench: its report and figure in ``results``,
+and the README's table.
 """
 
 import json
@@ -39,7 +39,8 @@ def readme(text: str, document: Mapping[str, object]) -> str:
     from baselines.report import table
 
     before, rest = text.split(BEGIN)
-    return f"{before}{BEGIN}\nWhat it prints (seed {document['seed']}):\n\n```\n{table(document)}\n```\n\n{END}{rest.split(END)[1]}"
+    shown = f"\nWhat it prints (seed {document['seed']}):\n\n```\n{table(document)}\n```\n\n"
+    return before + BEGIN + shown + END + rest.split(END)[1]
 
 
 def main() -> None:
