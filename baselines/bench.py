@@ -36,7 +36,7 @@ EVALUATION = "evaluation"
 PERCENT = 10  # of the trained patients are forgotten; other shares are studies of their own, stage by stage
 CONTROLS = ("blank", "other")
 # Expected seconds on two CPU cores with the nano model; only proportions matter, for the estimate of the time left.
-COSTS = {"build": 15.0, "learn": 75.0, "unlearn": 12.0, "evaluate": 14.0, "control": 4.0, "report": 8.0}
+COSTS = {"build": 4.0, "learn": 50.0, "unlearn": 15.0, "evaluate": 5.0, "control": 1.0, "report": 6.0}
 
 
 @dataclass(frozen=True)

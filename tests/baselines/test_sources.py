@@ -43,7 +43,16 @@ def test_bench_runs_on_a_generic_jsonl_with_mapped_columns(slake, tmp_path):
     options = ("image=img", "question=q", "answer=a", "images=imgs", "license=CC-BY-4.0", "redistributable=true")
     named = [word for option in options for word in ("--source-option", option)]
     report = bench(
-        tmp_path / "out", "--source", "generic", "--source-path", data, *named, "--methods", "gd", "--scenarios", "privacy"
+        tmp_path / "out",
+        "--source",
+        "generic",
+        "--source-path",
+        data,
+        *named,
+        "--methods",
+        "gd",
+        "--scenarios",
+        "privacy",
     )
     assert [row["model"] for row in report["rows"]] == ["base", "target", "retain_only", "gd"]
     assert all(row["n_forget"] > 0 for row in report["rows"])
