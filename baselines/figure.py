@@ -10,6 +10,8 @@ COLOURS = {
 }  # fmt: skip
 MARKERS = {"base": "s", "target": "X", "retain_only": "*"}
 FALLBACK = "#555555"
+LEVELS = (0.2, 0.4, 0.6, 0.8, 0.9)
+CROWDED, COLUMN, LINE = 0.85, 0.80, 0.065  # labels of points right of the first stand left of the second
 
 
 def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
@@ -26,10 +28,9 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
         figure, axes = plt.subplots(1, len(scenarios), figsize=(5.2 * len(scenarios), 4.6), squeeze=False, sharey=True)
         for axis, scenario in zip(axes[0], scenarios, strict=True):
             x, y = np.meshgrid(np.linspace(0.001, 1, 200), np.linspace(0.001, 1, 200))
-            lines = axis.contour(
-                x, y, 3 / (1 / x + 2 / y), levels=[0.2, 0.4, 0.6, 0.8, 0.9], colors="#d5d8dd", linewidths=0.8
-            )
-            axis.clabel(lines, fmt="UES %.1f", fontsize=7, colors="#9aa0a8")
+            lines = axis.contour(x, y, 3 / (1 / x + 2 / y), levels=LEVELS, colors="#d5d8dd", linewidths=0.8)
+            places = [(0.93, 2 / (3 / level - 1 / 0.93)) for level in LEVELS]
+            axis.clabel(lines, fmt="UES %.1f", fontsize=7, colors="#9aa0a8", manual=places)
             points = []
             for row in rows:
                 if row["scenario"] == scenario and None not in (row["f"], row["r"], row["t"]):
@@ -53,20 +54,30 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
 
 
 def _draw(axis: object, points: Sequence[tuple[str, float, float, str | None]]) -> None:
-    """Draw the points; labels of points that lie close together are fanned out so that each can be read."""
-    placed: list[tuple[float, float]] = []
-    for name, x, y, judged in sorted(points, key=lambda point: (point[1], -point[2])):
-        hollow = judged not in (None, "ok")
+    """Draw the points; labels of those that crowd at the right stand in a column beside them, joined by lines."""
+    for name, x, y, judged in points:
         colour = COLOURS.get(name, FALLBACK)
         axis.scatter(
-            x, y, s=150 if name == "retain_only" else 70, marker=MARKERS.get(name, "o"), zorder=3, clip_on=False,
-            facecolors="white" if hollow else colour, edgecolors=colour, linewidths=1.6,
+            x, y, s=170 if name == "retain_only" else 70, marker=MARKERS.get(name, "o"), zorder=3, clip_on=False,
+            facecolors=colour if judged in (None, "ok") else "white", edgecolors=colour, linewidths=1.6, alpha=0.9,
         )  # fmt: skip
-        near = sum(abs(x - px) < 0.12 and abs(y - py) < 0.08 for px, py in placed)
-        placed.append((x, y))
-        text = f"{name} ({judged})" if hollow else name
-        left = x > 0.8
-        axis.annotate(
-            text, (x, y), xytext=(-9 if left else 9, 7 - 12 * near), textcoords="offset points", fontsize=8.5,
-            color=colour, ha="right" if left else "left",
-        )  # fmt: skip
+    crowded = sorted((point for point in points if point[1] > CROWDED), key=lambda point: (-point[2], point[1]))
+    heights = _apart([point[2] for point in crowded])
+    for name, x, y, judged in points:
+        style = {"fontsize": 8.5, "color": COLOURS.get(name, FALLBACK), "va": "center", "zorder": 4}
+        text = name if judged in (None, "ok") else f"{name} ({judged})"
+        if x <= CROWDED:
+            axis.annotate(text, (x, y), xytext=(10, 0), textcoords="offset points", **style)
+        else:
+            height = heights[[point[0] for point in crowded].index(name)]
+            line = {"arrowstyle": "-", "color": style["color"], "linewidth": 0.7, "alpha": 0.6, "shrinkB": 4}
+            style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            axis.annotate(text, (x, y), xytext=(COLUMN, height), ha="right", arrowprops=line, **style)
+
+
+def _apart(heights: Sequence[float]) -> list[float]:
+    """Return falling heights moved so far down that no two labels touch."""
+    moved: list[float] = []
+    for height in heights:
+        moved.append(min(height + 0.08, moved[-1] - LINE) if moved else height + 0.08)
+    return moved

@@ -1,0 +1,25 @@
+"""The figure: every model that has F, R and T is drawn and named, and crowded labels never touch."""
+
+import itertools
+
+from baselines import figure
+
+
+def test_labels_of_equal_points_stand_apart():
+    heights = figure._apart([1.0, 1.0, 0.99, 0.5])
+    assert heights[0] == 1.08
+    assert all(above - below >= figure.LINE - 1e-12 for above, below in itertools.pairwise(heights))
+    assert heights[3] == 0.58
+
+
+def test_models_are_named_and_those_without_parts_left_out(tmp_path):
+    def row(model: str, f: float | None, verdict: str | None = None) -> dict[str, object]:
+        return {"scenario": "privacy", "model": model, "f": f, "r": 0.9, "t": 0.8, "verdict": verdict}
+
+    rows = [row("target", 0.0), row("ga", 0.95, "collapsed"), row("gd", 0.96, "ok"), row("mine", None)]
+    png, svg = figure.tradeoff(rows, tmp_path)
+    assert png.stat().st_size > 10_000
+    text = svg.read_text()
+    assert "<!-- ga (collapsed) -->" in text
+    assert "<!-- gd -->" in text
+    assert "mine" not in text
