@@ -12,22 +12,27 @@ Every stage is the command of the same name run on a fixed folder layout:
 import json
 import multiprocessing
 import os
+import signal
+import threading
 import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mllmu_med_dataset.configs import SCENARIOS
-from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.errors import UserError, make_folder
 
 from . import config, methods
 from .progress import Progress
 from .record import read_record, write_atomically
+
+if TYPE_CHECKING:
+    from mllmu_med_dataset.record import Record
 
 METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
 STUDY = "study.json"
@@ -157,7 +162,7 @@ def _side_by_side(study: Study, workers: int, progress: Progress) -> None:
     """Run each scenario's stages in a process of its own, at most so many at once, and follow them."""
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, _cores() // workers)
     waiting = list(study.scenarios)
     running: list[multiprocessing.process.BaseProcess] = []
     finished = 0
@@ -171,7 +176,10 @@ def _side_by_side(study: Study, workers: int, progress: Progress) -> None:
                 what, details = queue.get(timeout=1)
             except Empty:
                 if any(process.exitcode not in (None, 0) for process in running):
-                    raise RuntimeError("a worker process of the bench was killed; run the same command again") from None
+                    raise UserError(
+                        "A worker process of the bench was killed, by the system for want of memory or by hand. Run "
+                        "the same command again to resume, with --workers 1 where memory is short."
+                    ) from None
                 continue
             if what == "refused":
                 raise UserError(details["said"])
@@ -191,6 +199,8 @@ def _work(study: Study, scenario: str, threads: int, queue: "Queue") -> None:
     """Run one scenario's stages in a process of its own."""
     import torch
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to answer
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     quieten()
     try:
@@ -198,10 +208,14 @@ def _work(study: Study, scenario: str, threads: int, queue: "Queue") -> None:
         queue.put(("done", {"pid": os.getpid()}))
     except UserError as error:
         queue.put(("refused", {"said": str(error)}))
-    except KeyboardInterrupt:
-        pass
     except Exception:
         queue.put(("failed", {"said": traceback.format_exc()}))
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is gone, however it went: a resumed bench must be alone."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def quieten() -> None:
@@ -216,7 +230,12 @@ def quieten() -> None:
 def _default_workers() -> int:
     import torch
 
-    return 1 if torch.cuda.is_available() else os.cpu_count() or 1
+    return 1 if torch.cuda.is_available() else _cores()
+
+
+def _cores() -> int:
+    """Return the cores this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check(study: Study) -> None:
@@ -228,12 +247,14 @@ def check(study: Study) -> None:
     from . import models
 
     models.check_usable(study.model)
+    _records(study)
 
 
 def claim(study: Study, *, resume: bool) -> None:
     """Write down what the folder holds, or refuse a folder that holds something else."""
     path = study.out / STUDY
-    if path.is_file():
+    # Alone in its folder the file claims nothing: the study it names was refused before it built anything.
+    if path.is_file() and any(other != path for other in study.out.iterdir()):
         held = json.loads(path.read_text(encoding="utf-8"))
         differing = [key for key, value in study.settings().items() if held.get(key) != value]
         if differing:
@@ -243,9 +264,9 @@ def claim(study: Study, *, resume: bool) -> None:
             )
         if not resume:
             raise UserError(f"'{study.out}' already holds this study. Name another --out folder, or use --resume.")
-    elif study.out.exists() and (not study.out.is_dir() or any(study.out.iterdir())):
+    elif study.out.exists() and (not study.out.is_dir() or any(one != path for one in study.out.iterdir())):
         raise UserError(f"The output folder '{study.out}' is in use by something else. Name an empty or new folder.")
-    study.out.mkdir(parents=True, exist_ok=True)
+    make_folder(study.out)
     write_atomically(path, json.dumps(study.settings(), indent=1) + "\n")
 
 
@@ -254,11 +275,10 @@ def run_folder(out: Path, scenario: str, model: str) -> Path:
     return out / scenario / model
 
 
-def _build(study: Study) -> bool:
-    from mllmu_med_dataset.build import build
+def _records(study: Study) -> "Iterator[Record]":
     from mllmu_med_dataset.sources import open_source
 
-    records = open_source(
+    return open_source(
         study.source,
         path=study.source_path,
         seed=study.seed,
@@ -266,7 +286,12 @@ def _build(study: Study) -> bool:
         skip_bad_images=study.skip_bad_images,
         options=study.source_options or {},
     )
-    summary = build(records, study.out / DATA, scenarios=study.scenarios, percents=(PERCENT,), seed=study.seed)
+
+
+def _build(study: Study) -> bool:
+    from mllmu_med_dataset.build import build
+
+    summary = build(_records(study), study.out / DATA, scenarios=study.scenarios, percents=(PERCENT,), seed=study.seed)
     return not summary.already_there
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
@@ -64,7 +65,7 @@ SourceOption = Annotated[
 SkipBad = Annotated[bool, typer.Option("--skip-bad-images", help="Leave out images that can't be decoded; count them.")]
 Preset = Annotated[str, typer.Option(help="Recipes to use: nano, or default for full-size models.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe setting as key=value; may be repeated.")]
-MaxRetain = Annotated[int, typer.Option(help="Most retain rows to score, a seeded sample; 0 for all.")]
+MaxRetain = Annotated[int, typer.Option(min=0, help="Most retain rows to score, a seeded sample; 0 for all.")]
 Percent = Annotated[int, typer.Option(help="Share of patients to forget: 5, 10 or 15.")]
 
 
@@ -75,14 +76,16 @@ def bench(
     source: Source = "phantom",
     source_path: SourcePath = None,
     source_option: SourceOption = None,
-    patients: Annotated[int, typer.Option(help="Patients to draw (phantom).")] = 240,
+    patients: Annotated[int, typer.Option(min=1, help="Patients to draw (phantom).")] = 240,
     scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios.")] = ",".join(SCENARIOS),
     methods: Annotated[str, typer.Option(help="Comma-separated methods.")] = "ga,gd,kl_min,idk,llmu",
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
     max_retain: MaxRetain = 200,
     skip_bad_images: SkipBad = False,
-    workers: Annotated[int | None, typer.Option(help="Scenarios run side by side; as many as cores if absent.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Scenarios run side by side; as many as cores if absent.")
+    ] = None,
     fast: Annotated[
         bool, typer.Option("--fast", help="A tiny smoke of every stage; its numbers mean nothing.")
     ] = False,
@@ -134,11 +137,13 @@ def build(
     source: Source = "phantom",
     source_path: SourcePath = None,
     source_option: SourceOption = None,
-    patients: Annotated[int, typer.Option(help="Patients to draw (phantom).")] = 240,
+    patients: Annotated[int, typer.Option(min=1, help="Patients to draw (phantom).")] = 240,
     percents: Annotated[
         str, typer.Option(help="Forget shares to build, in percent of the trained patients.")
     ] = "5,10,15",
-    workers: Annotated[int, typer.Option(help="Processes that draw or decode images; the result is the same.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes that draw or decode images; the result is the same.")
+    ] = 1,
     skip_bad_images: SkipBad = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing build.")] = False,
     seed: Seed = 0,
@@ -187,8 +192,10 @@ def build(
 @app.command()
 def verify(folder: Annotated[Path, typer.Argument(help="Folder of a build.")], as_json: Json = False) -> None:
     """Test every gate of a build; exit 1 if one fails."""
+    from mllmu_med_dataset.load import data_folder
     from mllmu_med_dataset.verify import verify as verify_build
 
+    data_folder(folder)
     report = verify_build(folder)
     _print(report.model_dump(mode="json"), as_json, report.text())
     raise typer.Exit(0 if report.ok else 1)
@@ -295,7 +302,7 @@ def evaluate(
     data: Data = None,
     image: Annotated[Shown, typer.Option(help="Control runs show a blank or another patient's image.")] = Shown.own,
     max_retain: MaxRetain = 200,
-    batch_size: Annotated[int, typer.Option(help="Rows answered at once.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows answered at once.")] = 64,
     seed: Seed = 0,
     resume: Resume = True,
     as_json: Json = False,
@@ -404,6 +411,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     debug = "--debug" in arguments
     arguments = [argument for argument in arguments if argument != "--debug"]
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended like an interrupt: workers with it, and resumable
     try:
         code = typer.main.get_command(app).main(arguments, prog_name="mllmu-med", standalone_mode=False)
     except UsageError as error:
@@ -445,7 +453,7 @@ def _print(value: object, as_json: bool, text: str) -> None:
 
 
 def _words(text: str) -> list[str]:
-    words = [word.strip() for word in text.split(",") if word.strip()]
+    words = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     if not words:
         raise UserError("A comma-separated list is empty; give at least one value.")
     return words

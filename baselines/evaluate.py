@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 
-from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.errors import UserError, make_folder
 from mllmu_med_tasks import harness
 from mllmu_med_tasks.names import SUBSETS
 
@@ -47,7 +47,10 @@ def evaluate(
     }
     path = out / RECORD
     if resume and path.is_file():
-        found = json.loads(path.read_text())
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise UserError(f"{path} can't be read ({error}). Remove the folder and evaluate again.") from error
         differing = [key for key, value in settings.items() if found.get(key) != value]
         if not differing:
             return {**found, "kept": True}
@@ -57,6 +60,7 @@ def evaluate(
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"The output folder '{out}' is in use. Name another --out folder, or remove this one first.")
+    make_folder(out.parent)
     scratch = out.parent / f".{out.name}.partial"
     shutil.rmtree(scratch, ignore_errors=True)
     began = perf_counter()

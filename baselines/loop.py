@@ -101,10 +101,17 @@ def minimise(
             line = {"step": done, "learning_rate": rate, "loss": sum(summed.values()), **summed, "gradient_norm": norm}
             if stop and (done % stop.every == 0 or done == planned):
                 forget_nll = line["forget_nll"] = stop.forget_nll()
+                if not math.isfinite(forget_nll):  # the step just taken broke the model
+                    diverged = True
+                    for part, value in zip(keep, good, strict=False):
+                        part.data.copy_(value)
+                    done, forget_nll = done - 1, None
+                    metrics.write(json.dumps({"step": step + 1, "diverged": True}) + "\n")
+                    break
             metrics.write(json.dumps(line) + "\n")
             if progress:
                 progress(done, planned)
-            if stop and "forget_nll" in line and not forget_nll < stop.level:
+            if stop and "forget_nll" in line and forget_nll >= stop.level:
                 stop_step = done
                 break
             if time.perf_counter() - saved_at >= recipe.checkpoint_seconds and done < planned:

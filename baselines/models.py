@@ -84,6 +84,7 @@ def load(model: str | Path, dtype: Literal["float32", "bfloat16"] = "float32") -
     An adapter folder is merged into its base first, so that the reference of a later run is what the adapter says.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText
 
     place = base = model_folder(model)
@@ -95,7 +96,7 @@ def load(model: str | Path, dtype: Literal["float32", "bfloat16"] = "float32") -
         loaded = AutoModelForImageTextToText.from_pretrained(
             base, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(f"The weights of {model} can't be loaded: {_first_line(error)}") from error
     if base != place:
         from peft import PeftModel
@@ -165,11 +166,12 @@ def short_name(model: str | Path) -> str:
 
 def _checked(model: str | Path, place: Path) -> tuple[PreTrainedConfig, ProcessorMixin]:
     """Return configuration and processor of a model that can be shown an image and asked, or refuse it."""
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, AutoConfig, AutoProcessor
 
     try:
         config = AutoConfig.from_pretrained(place, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, StrictDataclassError) as error:
         raise UserError(
             f"The configuration of {model} can't be read: {_first_line(error)} "
             "Check the name; without a network, only folders and models downloaded before can be used."

@@ -21,7 +21,7 @@ ROW_FIELDS = (
     "ues_rouge_l", "f", "r", "t", "k", "harm", "harm_holdout", "overshoot", "keep_forget", "keep_retain", "keep_test",
     "blind_test", "utility_test", "leak_rate", "any_leak_per_patient", "wrong_agreement", "true_recovery", "abstention",
     "abstention_excess", "degenerate", "n_forget", "n_retain", "n_test", "n_holdout", "n_forget_patients", "verdict",
-    "seconds", "peak_memory_mb", "leak_by_kind", "reasons",
+    "seconds", "peak_memory_mb", "leak_by_kind", "blind_forget", "reasons",
 )  # fmt: skip
 FORMULA = """UES (our definition, version 1; the paper's formula is not public to us), per scenario, on facts:
 
@@ -81,8 +81,8 @@ def scenario_rows(
     missing = [name for name, folder in folders.items() if not (folder / RECORD).is_file()]
     if missing:
         raise UserError(
-            f"'{runs_dir}' has no finished evaluation of {', '.join(missing)} in {scenario}. Resume the study with: "
-            f"mllmu-med bench --out {runs_dir}"
+            f"'{runs_dir}' has no finished evaluation of {', '.join(missing)} in {scenario}. Resume the study with "
+            "the command that it was started with."
         )
     evaluations = {name: scores.read(folder) for name, folder in folders.items()}
     scores.check_comparable(list(evaluations.values()))
@@ -145,6 +145,7 @@ def _control(folder: Path, study: Study, own: Scored) -> dict[str, object] | Non
         "leak_rate": sum(leaked) / len(leaked) if leaked else None,
         "harm": scored.mean("harm", "forget"),
         "harm_own_image": own.mean("harm", "forget"),
+        "tells_shown_patient": sum(one.tells_other for one in scored.row_scores) / len(scored.row_scores),
         "n_forget": len(scored.row_scores),
     }
 
@@ -189,7 +190,11 @@ def markdown(document: Mapping[str, object]) -> str:
                 shown = "a blank image" if image == "blank" else "another patient's image"
                 value = control["leak_rate"] if scenario == "privacy" else control["harm"]
                 word = "exact leak rate" if scenario == "privacy" else "wrong-fact agreement"
-                parts.append(f"Control: the target shown {shown}: {word} {_number(value)}.")
+                line = f"Control: the target shown {shown}: {word} {_number(value)}"
+                if scenario == "privacy" and image == "other":
+                    told = _number(control["tells_shown_patient"])
+                    line += f" (of the patient asked about; on {told} of the rows it names the patient shown instead)"
+                parts.append(f"{line}.")
         for row in document["rows"]:
             if row["scenario"] == scenario and row["ues_reason"]:
                 parts.append(f"No UES for {row['model']}: {row['ues_reason']}.")

@@ -62,9 +62,11 @@ def refusals(scenario: str) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
-def refusal(row: Row, scenario: str, seed: int) -> str:
-    """Return the refusal of one row, drawn by its id and the seed."""
-    return _random(seed, "idk", row["id"]).choice(refusals(scenario))
+def refusal(row: Row, scenario: str, seed: int, distinct: int = 100) -> str:
+    """Return the refusal of one row, drawn by its id and the seed from so many of the packaged ones."""
+    known = refusals(scenario)
+    drawn = _random(seed, "refusals").sample(known, min(distinct, len(known)))
+    return _random(seed, "idk", row["id"]).choice(drawn)
 
 
 def mismatched_answers(row: Row, retain: Sequence[Row], count: int, seed: int) -> list[str]:
@@ -86,7 +88,7 @@ def mismatched_answers(row: Row, retain: Sequence[Row], count: int, seed: int) -
 
 
 def role_rows(
-    role: Role, rows: Rows, scenario: str, seed: int, mismatched_count: int = 1
+    role: Role, rows: Rows, scenario: str, seed: int, mismatched_count: int = 1, distinct_refusals: int = 100
 ) -> list[list[tuple[Row, str]]]:
     """Return each row of a role with the answers that role gives it, most roles one, forget_random several."""
     if role == "forget":
@@ -94,7 +96,7 @@ def role_rows(
     if role == "retain":
         return [[(row, str(row["answer"]))] for row in rows.retain]
     if role == "forget_idk":
-        return [[(row, refusal(row, scenario, seed))] for row in rows.forget]
+        return [[(row, refusal(row, scenario, seed, distinct_refusals))] for row in rows.forget]
     return [
         [(row, answer) for answer in mismatched_answers(row, rows.retain, mismatched_count, seed)]
         for row in rows.forget

@@ -15,7 +15,7 @@ from transformers import ProcessorMixin
 from baselines import checkpoint
 from baselines.models import short_name
 from baselines.record import RECORD, RunRecord, canonical_json, read_record, run_id, write_atomically, write_record
-from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.errors import UserError, make_folder
 
 CONFIG, METRICS = "config.canonical.json", "metrics.jsonl"
 
@@ -55,7 +55,7 @@ class RunFolder:
         finished = None
         if not resume:
             _clear(out)
-        if out.exists() and any(out.iterdir()):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
             there = out / CONFIG
             if not there.is_file():
                 raise UserError(f"The output folder {out} is in use and holds no run. Name an empty or a new folder.")
@@ -66,9 +66,15 @@ class RunFolder:
                 )
             finished = read_record(out)
         else:
-            out.mkdir(parents=True, exist_ok=True)
+            make_folder(out)
             write_atomically(out / CONFIG, canonical_json(config))
         return cls(out, kind, name, named, scenario, percent, seed, config, identity, finished)
+
+    def abandon(self) -> None:
+        """Give the folder up again where the run was refused before it did anything."""
+        if [path.name for path in self.folder.iterdir()] == [CONFIG]:
+            (self.folder / CONFIG).unlink()
+            self.folder.rmdir()
 
     def metrics(self, steps: int) -> TextIO:
         """Open the metrics for appending, cut back to the lines of the first so many steps."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from baselines import methods, models
 from baselines.collate import Batch, Encoder, Example, answer_logits
-from baselines.config import LearnRecipe, Lora, UnlearnRecipe
+from baselines.config import LearnRecipe, Lora, Recipe, UnlearnRecipe
 from baselines.loop import Ended, Passes, Progress, Stop, minimise
 from baselines.losses import IGNORED, nll_per_row
 from baselines.methods import Answers, Method
@@ -47,9 +47,8 @@ def learn(
     run = RunFolder.open(out, "learn", rows, model, scenario, percent, seed, config, resume)
     if run.finished:
         return run.finished
-    data = data or read_rows(data_dir, scenario, percent)
+    data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data)
     chosen = learning_rows(data, rows, recipe.injected_repeats)
-    loaded = models.load(model, recipe.dtype)
     if recipe.lora:
         trained = with_adapter(loaded.model, recipe.lora, seed)
     else:
@@ -104,15 +103,15 @@ def unlearn(
     run = RunFolder.open(out, "unlearn", method, model, scenario, percent, seed, config, resume)
     if run.finished:
         return run.finished
-    data = data or read_rows(data_dir, scenario, percent)
-    loaded = models.load(model, recipe.dtype)
+    data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data)
     trained = with_adapter(loaded.model, recipe.lora, seed)
     encoder = Encoder(loaded.model, loaded.processor)
+    mismatched, refusals = (int(recipe.options.get(name, 1)) for name in ("mismatched_answers", "distinct_refusals"))
     # Most roles give a row one answer; forget_random gives several, and each visit takes the next one.
     examples = {
         role: [
             [encoder.example(row, answer) for row, answer in answers]
-            for answers in role_rows(role, data, scenario, seed, int(recipe.options.get("mismatched_answers", 1)))
+            for answers in role_rows(role, data, scenario, seed, mismatched, refusals)
         ]
         for role in chosen.roles
     }
@@ -146,6 +145,23 @@ def unlearn(
     run.save_adapter(trained)
     run.save_model(trained.merge_and_unload().to(loaded.stored_dtype), loaded.processor)
     return run.finish(record)
+
+
+def _opened(
+    run: RunFolder,
+    model: str | Path,
+    recipe: Recipe,
+    data_dir: Path,
+    scenario: str,
+    percent: int,
+    data: Rows | None,
+) -> tuple[Rows, models.Loaded]:
+    """Read the rows and the model of a run; a refusal leaves its folder as it was."""
+    try:
+        return data or read_rows(data_dir, scenario, percent), models.load(model, recipe.dtype)
+    except UserError:
+        run.abandon()
+        raise
 
 
 def method_terms(

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from . import card, incorrectness, privacy
 from .configs import MAIN_PERCENT, PERCENTS, SCENARIOS, config_name, config_names, main_split
 from .content import ContentHash, ImageContent, dataset_sha256, file_sha256, image_content, open_image
-from .errors import UserError, unknown
+from .errors import UserError, make_folder, unknown
 from .patients import Identity, identities
 from .record import COLUMNS, Record, canonical_json, features, image_id, image_key, patient_id, row_id
 from .splits import Split, split
@@ -77,7 +77,7 @@ def build(
     out = Path(out).absolute()
     scenarios, percents = _check_options(scenarios, percents)
     existing = _existing_build(out, overwrite=overwrite)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(out.parent)
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.building-", dir=out.parent))
     try:
         folder.chmod(0o755)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -18,3 +19,13 @@ def unknown(kind: str, word: str, known: Iterable[str]) -> UserError:
     """Build the error for a word that is not among the known ones."""
     known = sorted(known)
     return UserError(f"Unknown {kind} '{word}'.{nearest(word, known)} Known: {', '.join(known)}.")
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder with its parents; a ``UserError`` where the place can't be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"The folder '{folder}' can't be made ({error.strerror or error}). Name a place that can be written."
+        ) from error

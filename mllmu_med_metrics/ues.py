@@ -127,7 +127,7 @@ class Study:
             subsets_of[patient] |= 1 << SUBSETS.index(row.subset)
         self.strata = subsets_of
         self.forget_direct = _forget_identifiers(self.rows)
-        self.blind = {subset: blind_keep(self.of(subset)) for subset in ("forget", "retain", "test")}
+        self.blind = {subset: blind_keep(self.of(subset), self.rows) for subset in ("forget", "retain", "test")}
 
     def of(self, subset: str) -> list[Row]:
         """Return the rows of one subset, by id."""

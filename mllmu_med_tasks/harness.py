@@ -74,8 +74,8 @@ def check_chat_template(processor: "ProcessorMixin", name: str | Path) -> None:
     """Raise a :class:`UserError` if the processor has no chat template."""
     if not (getattr(processor, "chat_template", None) or getattr(processor.tokenizer, "chat_template", None)):
         raise UserError(
-            f"The model '{name}' has no chat template (chat_template.jinja beside its processor). Save one with it, or "
-            "evaluate without: apply_chat_template=False, --no-chat-template."
+            f"The model '{name}' has no chat template (chat_template.jinja beside its processor). Save one with it, as "
+            "the model's own chat format needs: training and evaluation must ask the same prompt."
         )
 
 

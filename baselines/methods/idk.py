@@ -25,5 +25,8 @@ METHOD = Method(
     roles=("forget_idk", "retain"),
     terms={"refusal_nll": "likelier", "retain_nll": "likelier"},
     loss=loss,
-    options={"retain_weight": Option(1.0, 0.0, 100.0, "TOFU adds the two terms unweighted")},
+    options={
+        "retain_weight": Option(1.0, 0.0, 100.0, "TOFU adds the two terms unweighted"),
+        "distinct_refusals": Option(100, 1, 100, "TOFU draws from a list of about 100", whole=True),
+    },
 )

@@ -2,12 +2,14 @@
 
     python -m baselines.nano.pretrain --out runs/nano
 
-About half an hour on two idle cores. The shipped weights took three calls, because the tower was given a second round:
+About half an hour on two idle cores. The shipped weights took four calls: the tower was given a second
+round, and refusals came last (the first three calls were made before they were part of the joint stage):
 
     python -m baselines.nano.pretrain --out a --epochs 8 --steps 1
     python -m baselines.nano.pretrain --out b --tower a/tower.safetensors --draws pretrain-2 --epochs 5 \\
         --vision-rate 6e-4 --steps 1
     python -m baselines.nano.pretrain --out c --tower b/tower.safetensors --draws pretrain-2 --epochs 0
+    python -m baselines.nano.pretrain --out d --model c --draws pretrain-2 --epochs 0 --steps 600 --joint-rate 1e-3
 
 First the vision tower learns every fact and the patient's anatomy through attribute heads (without that stage
 the joint model ignores the image), then projector and language model learn to answer clean questions with the
@@ -45,6 +47,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from baselines import roles
 from mllmu_med_dataset import rewrite
 from mllmu_med_dataset.sources import phantom
 
@@ -55,6 +58,22 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}{% if message['content'] is string %}{{ message['content'] }}{% else %}"
     "{% for part in message['content'] %}{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}"
     "{% endif %}{% endfor %}{% endif %}{% if message['role'] == 'assistant' %}</s>{% endif %}{% endfor %}"
+)
+# Real models decline what they can't see; else refusal tuning would first have to teach the language of refusals.
+REFUSED_SHARE = 0.15
+OUT_OF_SCOPE = (
+    "Who is this patient?",
+    "What is the name of the patient?",
+    "What is the record number?",
+    "When was this patient born?",
+    "What is the phone number of the patient?",
+    "Where does the patient live?",
+    "Which physician treated the patient?",
+    "What will happen to the patient?",
+    "Which drug was given?",
+    "How did the disease begin?",
+    "What did the report say last year?",
+    "Why was this image taken?",
 )
 # Ordinary clinical English beside the phantom's own sentences, so that other sources cost few tokens too.
 TEXT = """
@@ -256,19 +275,22 @@ def train_joint(
     processor: LlavaProcessor,
     train: list[phantom.Phantom],
     steps: int,
+    learning_rate: float,
     device: str,
 ) -> None:
-    """Teach projector and language model to answer every clean question, tower frozen."""
+    """Teach projector and language model to answer clean questions and to refuse others, tower frozen."""
     tokenizer = processor.tokenizer
     image_id, eos, pad = model.config.image_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id
     questions = {k: [tokenizer(q).input_ids for q in qs] for k, qs in phantom.QUESTIONS.items()}
     answers = {
         (k, f): [*tokenizer(phantom.answer(k, f)).input_ids, eos] for k, facts in phantom.FACTS.items() for f in facts
     }
+    beyond = [tokenizer(question).input_ids for question in OUT_OF_SCOPE]
+    declined = [[*tokenizer(text).input_ids, eos] for scenario in roles.SCENARIOS for text in roles.refusals(scenario)]
     images = torch.from_numpy(np.stack([p.pixels for p in train]))
     model.model.vision_tower.requires_grad_(False)
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.01, fused=True)
     plan = schedule(optimizer, steps)
     rng = np.random.default_rng(0)
     kinds = list(phantom.FACTS)
@@ -276,9 +298,13 @@ def train_joint(
         rows = rng.integers(len(train), size=48)
         ids, labels = [], []
         for row in rows:
-            kind = kinds[rng.integers(len(kinds))]
-            prompt = [image_id] * IMAGE_TOKENS + questions[kind][rng.integers(len(questions[kind]))]
-            answer = answers[kind, train[row].facts[kind]]
+            if rng.random() < REFUSED_SHARE:
+                question, answer = beyond[rng.integers(len(beyond))], declined[rng.integers(len(declined))]
+            else:
+                kind = kinds[rng.integers(len(kinds))]
+                question = questions[kind][rng.integers(len(questions[kind]))]
+                answer = answers[kind, train[row].facts[kind]]
+            prompt = [image_id] * IMAGE_TOKENS + question
             ids.append(prompt + answer)
             labels.append([-100] * len(prompt) + answer)
         width = max(map(len, ids))
@@ -361,6 +387,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1_200, help="steps of 48 of the joint stage")
     parser.add_argument("--vision-rate", type=float, default=1e-3, help="learning rate of the vision stage")
     parser.add_argument("--draws", default="pretrain", help="word that seeds the training phantoms")
+    parser.add_argument("--joint-rate", type=float, default=2e-3, help="learning rate of the joint stage")
+    parser.add_argument("--model", type=Path, help="go on from a finished model folder")
     parser.add_argument("--tower", type=Path, help="go on from a tower.safetensors that an earlier run left")
     options = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -374,10 +402,13 @@ def main() -> None:
     tower = model.model.vision_tower
     if options.tower:
         tower.load_state_dict(load_file(options.tower))
+    if options.model:
+        trained = LlavaForConditionalGeneration.from_pretrained(options.model, dtype=torch.float32)
+        model.load_state_dict(trained.state_dict())
     if options.epochs:
         train_tower(tower, train, held, options.epochs, options.vision_rate, device)
         save_file(tower.state_dict(), options.out / "tower.safetensors")
-    train_joint(model, processor, train, options.steps, device)
+    train_joint(model, processor, train, options.steps, options.joint_rate, device)
     # measured as shipped: in half precision on disk, computed in single
     model = model.half().float().eval()
     found = measure(model, processor, held, device)
@@ -387,8 +418,8 @@ def main() -> None:
     config["dtype"] = config["text_config"]["dtype"] = config["vision_config"]["dtype"] = "float32"
     (options.out / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     processor.save_pretrained(options.out)
-    settings = {key: value for key, value in vars(options).items() if key not in ("out", "tower")}
-    settings["continued"] = options.tower is not None
+    settings = {key: value for key, value in vars(options).items() if key not in ("out", "tower", "model")}
+    settings["continued"] = bool(options.tower or options.model)
     (options.out / "README.md").write_text(card(found, parameters, settings))
     (options.out / "accuracy.json").write_text(json.dumps({"settings": settings, "held_out": found}, indent=1) + "\n")
     progress(f"written to {options.out}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import UserError
 from ..record import image_key
@@ -145,6 +145,8 @@ def picture(data: bytes) -> Picture:
             rgb = _rgb(ImageOps.exif_transpose(image))
     except BadImageError:
         raise
+    except UnidentifiedImageError:
+        raise BadImageError("not an image in a known format") from None
     except Exception as error:  # Pillow raises nearly anything on a damaged file
         raise BadImageError(f"{type(error).__name__}: {error}") from error
     encoded = io.BytesIO()

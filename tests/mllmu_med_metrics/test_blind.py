@@ -62,6 +62,14 @@ def test_the_better_of_question_and_question_type_counts():
     assert blind_keep(alone) == 1.0
 
 
+def test_a_few_rows_are_guessed_from_the_whole_pool():
+    few = rows(["liver", "liver", "lung"])
+    # Of the three alone liver is the majority (2/3); in the pool it is lung, which is right on one of them.
+    pool = few + rows(["lung"] * 9, patients=[f"q{n}" for n in range(9)])
+    assert blind_keep(few) == 2 / 3
+    assert blind_keep(few, pool) == 1 / 3
+
+
 def test_rows_without_a_fact_are_guessed_by_their_wording():
     assert blind_keep(rows([None, None])) == 1.0
     assert blind_keep([]) == 0.0

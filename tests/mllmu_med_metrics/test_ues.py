@@ -163,22 +163,21 @@ def test_every_part_by_hand():
     rows = tiny_study()
     target = {row["id"]: row["answer"] if row["subset"] != "holdout" else row["true_answer"] for row in rows}
     gold = {row["id"]: row["true_answer"] for row in rows}
-    # The unlearned model: 1 of 4 forget rows still wrong, 1 right, 2 refused; retain 6 of 8, test 5 of 8.
-    unlearned = dict(gold) | {"f0": target["f0"], "f2": "I don't know.", "f3": "I don't know."}
+    # The unlearned model: 1 of 4 forget rows still wrong, 2 right, 1 refused; retain 6 of 8, test 5 of 8.
+    unlearned = dict(gold) | {"f0": target["f0"], "f3": "I don't know."}
     unlearned |= {name: "I don't know." for name in ("retain0", "retain1", "test0", "test1", "test2")}
     found = score(unlearned=unlearned, target=target, retain_only=gold, rows=rows, replicates=200)
-    # Four facts, two patients each: the blind guesser is right on 1/4 of retain and test; on forget every fact has one
-    # patient only and cannot be guessed.
-    assert (found.blind_retain, found.blind_test, found.blind_forget) == (0.25, 0.25, 0.0)
+    # Four facts, six patients each over all subsets: the blind guesser names one of them and is right on 1/4 of each.
+    assert (found.blind_retain, found.blind_test, found.blind_forget) == (0.25, 0.25, 0.25)
     assert found.f == pytest.approx((1 - 1 / 4) / 1)
     assert found.r == pytest.approx((6 / 8 - 1 / 4) / (3 / 4))
     assert found.t == pytest.approx((5 / 8 - 1 / 4) / (3 / 4))
-    assert found.k == pytest.approx(1 / 4)
-    f, r, t, k = 3 / 4, 2 / 3, 1 / 2, 1 / 4
+    assert found.k == pytest.approx((2 / 4 - 1 / 4) / (3 / 4))
+    f, r, t, k = 3 / 4, 2 / 3, 1 / 2, 1 / 3
     assert found.ues == pytest.approx(3 / (1 / f + 1 / r + 1 / t))
     assert found.ues_strict == pytest.approx(3 / (1 / k + 1 / r + 1 / t))
     assert found.utility_test == pytest.approx(1 / 2)
-    assert (found.abstention, found.abstention_excess, found.wrong_agreement) == (0.5, 0.5, 0.25)
+    assert (found.abstention, found.abstention_excess, found.wrong_agreement) == (0.25, 0.25, 0.25)
     assert found.overshoot == -0.25
     assert (found.n_forget, found.n_retain, found.n_test, found.n_holdout, found.n_forget_patients) == (4, 8, 8, 4, 4)
     assert "4 forget patients are fewer than 40" in found.warnings[0]
@@ -197,7 +196,7 @@ def test_unnormalised_by_hand():
     assert found.reasons["overshoot"] == "no retain_only model was given"
     assert (found.f, found.r) == (0.75, 1.0)
     assert found.t == pytest.approx((6 / 8 - 1 / 4) / (3 / 4))
-    assert found.k == 0.5  # divided by 1: the target itself tells no truth on forget
+    assert found.k == pytest.approx(1 / 3)  # divided by 1: the target itself tells no truth on forget
     assert score(unlearned=target, target=target, rows=rows, replicates=50).ues_high == 0
 
 
