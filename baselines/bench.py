@@ -110,7 +110,13 @@ def bench(study: Study, *, resume: bool = True, workers: int | None = None) -> d
     workers = min(workers or _default_workers(), len(lanes))
     costs = {stage.name: COSTS[stage.kind] for stage in (build, *rest)} | {"report": COSTS["report"]}
     progress = Progress(costs, lanes=workers)
-    run_stages([build], progress)
+    try:
+        run_stages([build], progress)
+    except UserError:
+        if [path.name for path in study.out.iterdir()] == [STUDY]:
+            (study.out / STUDY).unlink()
+            study.out.rmdir()
+        raise
     if workers == 1:
         for lane in lanes:
             run_stages(lane, progress)

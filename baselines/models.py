@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -59,10 +60,12 @@ def model_folder(model: str | Path) -> Path:
         return folder / "model"
     if folder.is_dir():
         if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
-            unfinished = (folder / "config.canonical.json").is_file()
+            failed = (folder / "record.json").is_file()
+            unfinished = not failed and (folder / "config.canonical.json").is_file()
             raise UserError(
                 f"The folder {model} holds no model: it has no config.json."
                 + (" It is a run that has not finished; start it again to resume." if unfinished else "")
+                + (" It is a run that failed, see the verdict in its record.json." if failed else "")
                 + " Give the folder of a finished learn run, a folder saved by save_pretrained, a hub id, or 'nano'."
             )
     elif folder.is_absolute() or not HUB_ID.fullmatch(str(model)):
@@ -78,6 +81,18 @@ def check_usable(model: str | Path) -> None:
     _checked(model, model_folder(model))
 
 
+def _adapter_base(adapter: Path) -> Path:
+    """Return the model an adapter was trained on: by its name, or the run of that name beside its own run."""
+    named = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+    for place in (named, adapter.parent.parent / named):
+        with suppress(UserError):
+            return model_folder(place)
+    raise UserError(
+        f"The adapter {adapter} belongs to a model named '{named}', which is neither a hub id nor a run beside its own. "
+        f"Give the merged model, {adapter.parent / 'model'}."
+    )
+
+
 def load(model: str | Path, dtype: Literal["float32", "bfloat16"] = "float32") -> Loaded:
     """Return the model with its processor, or refuse it with the reason before its weights are read.
 
@@ -89,8 +104,7 @@ def load(model: str | Path, dtype: Literal["float32", "bfloat16"] = "float32") -
 
     place = base = model_folder(model)
     if not (place / "config.json").is_file() and (place / "adapter_config.json").is_file():
-        named = json.loads((place / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
-        base = model_folder(named)
+        base = _adapter_base(place)
     config, processor = _checked(model, base)
     try:
         loaded = AutoModelForImageTextToText.from_pretrained(

@@ -27,6 +27,7 @@ EQUAL = 0.01
 EPOCHS = {"privacy": 10, "incorrectness": 20}
 LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": (2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3)}
 MAX_RETAIN = 120
+SHOWN = ("ues", "ues_strict", "f", "r", "t", "k", "abstention")
 MEASURED = ("ues", "ues_strict", "f", "r", "t", "k", "harm", "abstention", "degenerate")
 
 
@@ -115,7 +116,7 @@ def sweep(out: Path, seed: int, scenarios: Iterable[str], methods: Iterable[str]
                     file.write(json.dumps(run) + "\n")
                 print(
                     f"{scenario} {method} {settings['learning_rate']:g}: "
-                    + " ".join(f"{name} {_shown(run[name])}" for name in ("ues", "ues_strict", "f", "r", "t", "k", "abstention"))
+                    + " ".join(f"{name} {_shown(run[name])}" for name in SHOWN)
                     + f" {run['verdict']} ({record.steps} steps, {record.seconds:.0f} s)",
                     file=sys.stderr, flush=True,
                 )  # fmt: skip

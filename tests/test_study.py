@@ -76,6 +76,34 @@ def test_the_methods_work_and_differ(rows):
         assert all(row["ues_strict"] <= row["ues"] for row in found)
 
 
+def test_score_and_the_evaluate_module_agree_on_every_method(study, rows):
+    import evaluate
+
+    import mllmu_med_metrics.mllmu_med_ues
+    from mllmu_med_tasks import scores
+
+    module = evaluate.load(mllmu_med_metrics.mllmu_med_ues.__path__[0])
+    for scenario in ("privacy", "incorrectness"):
+        names = ("target", "retain_only", *METHODS)
+        folders = {name: study / scenario / name / "evaluation" for name in names}
+        read = {name: scores.read(folder) for name, folder in folders.items()}
+        asked = [{key: value for key, value in row.items() if key != "image"} for row in read["target"].rows]
+        said = {name: [one.predictions[row["id"]] for row in asked] for name, one in read.items()}
+        for method in METHODS:
+            scored = scores.score(
+                unlearned=folders[method], target=folders["target"], retain_only=folders["retain_only"]
+            ).to_dict()
+            computed = module.compute(
+                predictions=said[method],
+                references=asked,
+                target_predictions=said["target"],
+                retain_only_predictions=said["retain_only"],
+            )
+            for field in ("ues", "ues_low", "ues_high", "ues_strict", "f", "r", "t", "k", "harm", "keep_test"):
+                assert abs(computed[field] - scored[field]) < 1e-12, (method, field)
+                assert abs(rows[scenario, method][field] - scored[field]) < 1e-12, (method, field)
+
+
 def test_the_literal_lm_eval_call_finds_the_targets_leak(study, rows, tmp_path):
     environment = {**ENVIRONMENT, "HF_HOME": str(tmp_path / "home")}
     subprocess.run([*MLLMU_MED, "install"], env=environment, check=True, capture_output=True)

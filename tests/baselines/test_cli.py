@@ -45,6 +45,10 @@ def test_help_imports_no_model_library():
         (["bench", "--preset", "nanno"], "Did you mean 'nano'?"),
         (["bench", "--seed", "1"], "Did you mean '--seeds'?"),
         (["bench", "--seeds", "one"], "whole numbers"),
+        (["bench", "--patients", "5"], "patients"),
+        (["bench", "--source", "slake"], "--source-path"),
+        (["bench", "--workers", "-1"], "workers"),
+        (["learn", "--scenario", "privacy", "--rows", "target", "--percent", "7"], "percent"),
         (["learn", "--scenario", "privacy", "--rows", "targt"], "targt"),
         (["learn", "--scenario", "privacy", "--rows", "target", "--set", "epoch=3"], "Did you mean 'epochs'?"),
         (
@@ -81,6 +85,34 @@ def test_an_output_folder_in_use_is_refused_and_left_alone(run, tmp_path):
         assert code == 2, command
         assert str(tmp_path) in stderr
         assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"], command
+
+
+def test_a_place_that_cannot_be_written_is_refused(run, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for command in (
+        ["bench", "--fast"],
+        ["build", "--patients", "60"],
+        ["learn", "--scenario", "privacy", "--rows", "target"],
+        ["evaluate", "--scenario", "privacy", "--model", "nano"],
+    ):
+        code, _, stderr = run(*command, "--out", tmp_path / "file" / "below")
+        assert code == 2, command
+        assert "can't be made" in stderr, command
+
+
+def test_damaged_weights_are_refused(run, tmp_path):
+    import shutil
+
+    from baselines.nano import MODEL
+
+    shutil.copytree(MODEL, tmp_path / "model")
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:3000])
+    code, _, stderr = run(
+        "learn", "--scenario", "privacy", "--rows", "target", "--model", tmp_path / "model", "--out", tmp_path / "out"
+    )
+    assert (code, "can't be loaded" in stderr) == (2, True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_without_a_study_has_no_report(run, tmp_path):
