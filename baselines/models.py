@@ -88,7 +88,7 @@ def _adapter_base(adapter: Path) -> Path:
         with suppress(UserError):
             return model_folder(place)
     raise UserError(
-        f"The adapter {adapter} belongs to a model named '{named}', which is neither a hub id nor a run beside its own. "
+        f"The adapter {adapter} belongs to a model named '{named}', neither a hub id nor a run beside its own. "
         f"Give the merged model, {adapter.parent / 'model'}."
     )
 

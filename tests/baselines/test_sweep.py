@@ -33,7 +33,7 @@ def test_every_point_of_the_grid_was_run():
     for scenario in SCENARIOS:
         for method in METHODS:
             tried = [r["settings"] for r in runs if (r["scenario"], r["method"]) == (scenario, method)]
-            assert tried == sweep.settings_of(scenario)
+            assert tried == sweep.settings_of(scenario, method)
 
 
 def _run(rate: float, ues: float | None, verdict: str = "ok") -> dict[str, object]:
