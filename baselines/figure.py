@@ -11,7 +11,7 @@ COLOURS = {
 MARKERS = {"base": "s", "target": "X", "retain_only": "*"}
 FALLBACK = "#555555"
 LEVELS = (0.2, 0.4, 0.6, 0.8, 0.9)
-CROWDED, COLUMN, LINE = 0.85, 0.80, 0.065  # labels of points right of the first stand left of the second
+CROWDED, COLUMN, LINE = 0.7, 1.12, 0.065  # labels of points right of the first stand right of the second
 
 
 def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
@@ -37,8 +37,9 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
                     utility = 2 / (1 / row["r"] + 1 / row["t"]) if min(row["r"], row["t"]) > 0 else 0.0
                     points.append((row["model"], row["f"], utility, row.get("verdict")))
             _draw(axis, points)
+            axis.set_xticks(np.linspace(0, 1, 6))
             axis.set(
-                xlim=(-0.06, 1.1), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten: F (1 = like retain_only)"
+                xlim=(-0.12, 1.36), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten: F (1 = like retain_only)"
             )
         axes[0][0].set_ylabel("kept utility: harmonic mean of R and T")
         figure.tight_layout()
@@ -67,12 +68,14 @@ def _draw(axis: object, points: Sequence[tuple[str, float, float, str | None]]) 
         style = {"fontsize": 8.5, "color": COLOURS.get(name, FALLBACK), "va": "center", "zorder": 4}
         text = name if judged in (None, "ok") else f"{name} ({judged})"
         if x <= CROWDED:
-            axis.annotate(text, (x, y), xytext=(10, 0), textcoords="offset points", **style)
+            blocked = any(0 < other[1] - x < 0.15 and abs(other[2] - y) < 0.06 for other in points)
+            side = {"xytext": (-10 if blocked else 10, 0), "ha": "right" if blocked else "left"}
+            axis.annotate(text, (x, y), textcoords="offset points", **side, **style)
         else:
             height = heights[[point[0] for point in crowded].index(name)]
             line = {"arrowstyle": "-", "color": style["color"], "linewidth": 0.7, "alpha": 0.6, "shrinkB": 4}
             style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-            axis.annotate(text, (x, y), xytext=(COLUMN, height), ha="right", arrowprops=line, **style)
+            axis.annotate(text, (x, y), xytext=(COLUMN, height), arrowprops=line, **style)
 
 
 def _apart(heights: Sequence[float]) -> list[float]:
