@@ -136,7 +136,7 @@ def test_pictures_come_in_order_with_what_is_wrong(files, workers):
     found = list(pictures(files, names, workers=workers))
     assert [name for name, _ in found] == names
     assert found[0][1] == picture(encoded(GREY))
-    assert "UnidentifiedImageError" in found[1][1] and found[2][1] == "the file is missing"
+    assert found[1][1] == "not an image in a known format" and found[2][1] == "the file is missing"
 
 
 def test_links_out_of_a_folder_are_refused(tmp_path):
