@@ -48,7 +48,7 @@ def test_help_imports_no_model_library():
         (["bench", "--patients", "5"], "patients"),
         (["bench", "--source", "slake"], "--source-path"),
         (["bench", "--workers", "-1"], "workers"),
-        (["learn", "--scenario", "privacy", "--rows", "target", "--percent", "7"], "percent"),
+        (["learn", "--scenario", "privacy", "--rows", "target", "--percent", "7"], "choose one of"),
         (["learn", "--scenario", "privacy", "--rows", "targt"], "targt"),
         (["learn", "--scenario", "privacy", "--rows", "target", "--set", "epoch=3"], "Did you mean 'epochs'?"),
         (
