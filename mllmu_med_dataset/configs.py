@@ -6,6 +6,11 @@ SCENARIOS = ("privacy", "incorrectness")
 PERCENTS = (5, 10, 15)
 # The percent whose configs carry no number in their names.
 MAIN_PERCENT = 10
+# What a forget config asks beside its own rows, never trained on; each view is a split of its own.
+VIEWS = {
+    "privacy": ("paraphrase", "image_view", "blank_image", "direct", "reconstruction"),
+    "incorrectness": ("paraphrase", "image_view", "blank_image"),
+}
 
 
 def config_name(scenario: str, subset: str, percent: int = MAIN_PERCENT) -> str:
@@ -18,6 +23,12 @@ def config_name(scenario: str, subset: str, percent: int = MAIN_PERCENT) -> str:
 def main_split(config: str) -> str:
     """Return the split of a config's own rows: ``train`` for what is trained on, ``test`` for what is not."""
     return "train" if config.split("_")[1] in ("forget", "retain") else "test"
+
+
+def splits(config: str) -> tuple[str, ...]:
+    """Return the splits of a config, its own rows first; a forget config has its views beside them."""
+    scenario, subset = config.split("_")[:2]
+    return (main_split(config), *(VIEWS[scenario] if subset == "forget" else ()))
 
 
 def config_names(scenarios: tuple[str, ...] = SCENARIOS, percents: tuple[int, ...] = PERCENTS) -> tuple[str, ...]:

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 QuestionType = Literal[
     "modality", "organ", "position", "abnormality", "size", "quantity", "plane", "shape", "color", "knowledge",
-    "yes_no", "other",
+    "yes_no", "identifier", "other",
 ]  # fmt: skip
 AnswerType = Literal["OPEN", "CLOSED"]
 Scenario = Literal["privacy", "incorrectness"]
 Subset = Literal["forget", "retain", "test", "holdout"]
+View = Literal["paraphrase", "image_view", "blank_image", "direct", "reconstruction"]
+Severity = Literal["minor", "major", "critical"]
 QUESTION_TYPES: tuple[str, ...] = get_args(QuestionType)
 SCENARIOS: tuple[str, ...] = get_args(Scenario)
 SUBSETS: tuple[str, ...] = get_args(Subset)
@@ -143,14 +145,16 @@ class Row(BaseModel):
     fact_values: tuple[str, ...] = Field(description="the closed set the fact comes from, where there is one")
     scenario: Scenario
     subset: Subset
+    view: View | None = Field(description="what a view row shows differently, never trained on; null on a row itself")
     patient_id: PatientId
-    image_id: ShortKey
+    image_id: ShortKey = Field(description="the image shown: views that change the image have images of their own")
     modality: str
     body_region: str
     question_type: QuestionType
     answer_type: AnswerType
     phi: tuple[Tagged, ...]
     error_kind: str | None
+    error_severity: Severity | None = Field(description="what believing the wrong fact would do to the patient's care")
     paraphrase_questions: tuple[str, ...]
     paraphrase_answers: tuple[str, ...]
     wrong_answers: tuple[str, ...]
@@ -164,7 +168,8 @@ class Row(BaseModel):
 
 COLUMNS: tuple[str, ...] = tuple(Row.model_fields)
 _DISTINGUISHING = (
-    "scenario", "subset", "image_id", "question", "answer", "true_answer", "source", "source_id", "forget_percent",
+    "scenario", "subset", "view", "image_id", "question", "answer", "true_answer", "source", "source_id",
+    "forget_percent",
 )  # fmt: skip
 
 

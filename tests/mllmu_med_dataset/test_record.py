@@ -39,7 +39,9 @@ def test_an_image_key_tells_shapes_of_the_same_bytes_apart():
     assert definition.image_key(wide) != definition.image_key(high)
 
 
-@pytest.mark.parametrize("column", ["question", "answer", "true_answer", "source_id", "image_id", "forget_percent"])
+@pytest.mark.parametrize(
+    "column", ["question", "answer", "true_answer", "source_id", "image_id", "forget_percent", "view"]
+)
 def test_every_distinguishing_field_changes_the_id(column):
     fields = dict.fromkeys(definition.COLUMNS, "x")
     assert definition.row_id(fields) != definition.row_id({**fields, column: "y"})
