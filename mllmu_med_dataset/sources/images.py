@@ -1,13 +1,16 @@
 """Files of a source, from a folder or a zip, and its images made safe: what can't be trusted is refused by name."""
 
 import io
+import shutil
 import stat
+import tempfile
 import zipfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -32,6 +35,9 @@ class SourceFiles:
         self._zip: zipfile.ZipFile | None = None
         if self.path.is_dir():
             self._root = self.path.resolve()
+            # A snapshot in the Hub's cache is links to the blobs beside it; no other link may lead out of a source.
+            cached = self._root.parent.name == "snapshots"
+            self._within = (self._root, self._root.parent.parent / "blobs") if cached else (self._root,)
         elif self.path.is_file() and zipfile.is_zipfile(self.path):
             self._zip = zipfile.ZipFile(self.path)
         elif self.path.exists():
@@ -46,18 +52,27 @@ class SourceFiles:
         if self._zip is not None:
             self._zip.close()
 
-    def find(self, *names: str) -> list[str]:
-        """Return the paths of files with one of these names, at the top or one folder below it, the top first."""
+    def find(self, *names: str, inside: str = "") -> list[str]:
+        """Return the paths of files with one of these names, in the folder ``inside`` or one below it, its own first.
+
+        Without ``inside``: at the top of the source or one folder below.
+        """
+        top = PurePosixPath(inside)
         if self._zip is not None:
-            paths = [PurePosixPath(one) for one in self._zip.namelist() if not one.startswith("__MACOSX/")]
+            paths = [
+                PurePosixPath(one)
+                for one in self._zip.namelist()
+                if not one.startswith("__MACOSX/") and PurePosixPath(one).is_relative_to(top)
+            ]
         else:
             paths = [
                 PurePosixPath(one.relative_to(self.path).as_posix())
                 for pattern in ("*", "*/*")
-                for one in self.path.glob(pattern)
+                for one in (self.path / top).glob(pattern)
                 if one.is_file()
             ]
-        found = [one for one in paths if len(one.parts) <= 2 and any(one.match(name) for name in names)]
+        deepest = len(top.parts) + 2
+        found = [one for one in paths if len(one.parts) <= deepest and any(one.match(name) for name in names)]
         return [str(one) for one in sorted(found, key=lambda one: (len(one.parts), str(one)))]
 
     def has_folder(self, name: str) -> bool:
@@ -88,6 +103,25 @@ class SourceFiles:
             raise self._too_large(name)
         return data
 
+    def stream(self, name: str) -> BinaryIO:
+        """Return a file opened for reading anywhere in it, never held in memory whole; raises as :meth:`read` does.
+
+        A member of an archive is unpacked into a temporary file that goes when it is closed.
+        """
+        place = self._place(name)
+        if isinstance(place, Path):
+            return place.open("rb")
+        unpacked = tempfile.TemporaryFile()  # noqa: SIM115  the caller closes it
+        try:
+            assert self._zip is not None
+            with self._zip.open(place) as packed:
+                shutil.copyfileobj(packed, unpacked, 2**20)
+        except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            unpacked.close()
+            raise OSError(str(error)) from error
+        unpacked.seek(0)
+        return unpacked
+
     def _place(self, name: str) -> Path | zipfile.ZipInfo:
         pure = PurePosixPath(name)
         if not pure.parts or pure.is_absolute() or ".." in pure.parts or "\\" in name or ":" in pure.parts[0]:
@@ -103,7 +137,7 @@ class SourceFiles:
                 raise self._too_large(name)
             return info
         place = (self._root / pure).resolve()
-        if not place.is_relative_to(self._root):
+        if not any(place.is_relative_to(one) for one in self._within):
             raise UserError(f"'{name}' in '{self.path}' is a link that leads out of it. Put the file itself there.")
         if not place.is_file():
             raise FileNotFoundError(name)
