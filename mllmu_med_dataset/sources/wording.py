@@ -1,0 +1,80 @@
+"""What a question asks for, told from its words: for sources whose rows say no more than question and answer."""
+
+import re
+
+from ..record import QuestionType, clean_text
+from .closed_sets import is_yes_no
+
+# In this order: "what modality shows the size of the mass" asks for the modality.
+_ASKS: tuple[tuple[QuestionType, str], ...] = (
+    (
+        "modality",
+        r"modality|imaging (technique|method|procedure|study)"
+        r"|(type|kind|sort) of (medical )?(imag|scan|radiograph|study)"
+        r"|how (was|is|were) (this|the) (image|scan|study|picture)s? (taken|acquired|obtained|made|produced)"
+        r"|what (scan|imaging) (is|was)|(ct|mri|x-?ray|ultrasound) or (an? )?(ct|mri|x-?ray|ultrasound)",
+    ),
+    ("plane", r"\bplane|axial|coronal|sagittal|transverse|(what|which) view|orientation of (the|this) (image|scan)"),
+    ("quantity", r"how many|number of|how much"),
+    ("color", r"colou?r"),
+    ("shape", r"\bshape"),
+    (
+        "size",
+        r"how (large|big|small|long|wide|thick)|\bsize|enlarged|diameter|(larg|bigg|small)(er|est)"
+        r"|(what|which) .*measure",
+    ),
+    (
+        "position",
+        r"\bwhere\b|locat|position|(which|what) (side|lobe|lung|part|area|region|quadrant|hemisphere|aspect)"
+        r"|left or (the )?right|right or (the )?left|(upper|lower|anterior|posterior) or",
+    ),
+    (
+        "knowledge",
+        r"function of|treat|caused? by|what causes|cause of|risk factor|symptom|prevent|used for|treatment|prognosis",
+    ),
+    (
+        "abnormality",
+        r"abnormal|disease|diagnos|lesion|patholog|finding|condition|wrong|fracture|tumou?r|\bmass\b|disorder|cancer"
+        r"|infection|syndrome|healthy|opacit",
+    ),
+    ("organ", r"organ\b|organs\b|organ system|body part|part of the body|anatom|(what|which) (structure|tissue|bone)"),
+)
+_ASKED = tuple((kind, re.compile(pattern)) for kind, pattern in _ASKS)
+
+
+def question_type(question: str, answer: str) -> QuestionType:
+    """Return what a question asks for, by its words: ``yes_no`` where that is the answer, else ``other`` in doubt."""
+    if is_yes_no(answer):
+        return "yes_no"
+    asked = clean_text(question).casefold()
+    return next((kind for kind, pattern in _ASKED if pattern.search(asked)), "other")
+
+
+def alternatives(question: str, answer: str) -> tuple[str, ...]:
+    """Return the two choices that a question names ("left or right?"), the answer one of them; else nothing.
+
+    The answer keeps its own spelling and stands first.
+    """
+    said = clean_text(answer).rstrip(".")
+    if not said:
+        return ()
+    asked, lead, whole = clean_text(question), r"(?:an? |the |on the |in the )?", re.escape(said)
+    found = re.search(rf"(?<!\w){whole},? or {lead}([\w-]+)|([\w-]+),? or {lead}{whole}(?!\w)", asked, re.IGNORECASE)
+    other = found and (found[1] or found[2])
+    if not other or other.casefold() in ("not", "a", "an", "the", said.casefold()):
+        return ()
+    return (said, other.capitalize() if said[0].isupper() and other.islower() else other)
+
+
+def group(kind: QuestionType, question: str) -> tuple[str, ...]:
+    """Return what shares a closed set: the question type, and the question itself where the type says nothing."""
+    return (kind, clean_text(question).casefold()) if kind == "other" else (kind,)
+
+
+def choice_text(choice: str, label: str) -> str:
+    """Return a choice without its label (`` B:Magnetic resonance imaging ``, ``(b) left``) and without a full stop.
+
+    Only its own label goes: ``E. coli`` as choice A stays whole.
+    """
+    bare = re.sub(rf"^(?:\({label}\)|{label}\s*[:.)])", "", clean_text(choice), count=1, flags=re.IGNORECASE)
+    return clean_text(bare).rstrip(".").strip()
