@@ -20,12 +20,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from . import card, incorrectness, privacy
+from . import card
 from .configs import MAIN_PERCENT, PERCENTS, SCENARIOS, config_name, config_names, main_split
 from .content import ContentHash, ImageContent, dataset_sha256, file_sha256, image_content, open_image
 from .errors import UserError, make_folder, unknown
-from .patients import Identity, identities
-from .record import COLUMNS, Record, canonical_json, features, image_id, image_key, patient_id, row_id
+from .patients import identities
+from .record import Record, canonical_json, features, image_id, image_key, patient_id
+from .rows import Injected, Row, can_inject, inject, patient_rows
 from .splits import Split, split
 from .verify import verify
 
@@ -34,8 +35,9 @@ BUILD_VERSION = 1
 # A row group ends after whole patients, so that the dictionary of its images holds each image once.
 ROW_GROUP_ROWS = 1_000
 ROW_GROUP_BYTES = 64 * 2**20
+# Other patients from whom distractors and wrong answers are drawn.
+OTHERS = 12
 
-Row = dict[str, Any]
 Progress = Callable[[str, int, int], None]
 
 
@@ -193,45 +195,29 @@ def collect(records: Iterable[Record], spool: Spool) -> tuple[dict[str, list[Rec
     return ordered, read, read - sum(map(len, ordered.values()))
 
 
-def injected_rows(
+def inject_all(
     scenario: str, split: Split, patients: Mapping[str, Sequence[Record]], *, seed: int
-) -> dict[str, dict[str, Row]]:
-    """Return, for every forget and holdout patient, what is injected: question and answer -> the columns that change.
-
-    The inner key is the record's canonical name (``_name``).
-    """
+) -> dict[str, Injected]:
+    """Return what is injected into every forget and holdout patient."""
     chosen = sorted(split.forget[max(split.forget)] | split.holdout)
     if scenario == "incorrectness":
-        return {key: _wrong_rows(patients[key], seed=seed) for key in chosen}
-    people = identities(chosen, seed=seed)
-    pool = privacy.DistractorPool(people, seed=seed)
-    return {key: _private_rows(patients[key], people[key], key, pool, seed=seed) for key in chosen}
-
-
-def _private_rows(
-    records: Sequence[Record], identity: Identity, key: str, pool: privacy.DistractorPool, *, seed: int
-) -> dict[str, Row]:
-    chosen = privacy.choose(records, seed=seed)
-    changed = {}
-    for record, kinds in zip(chosen, privacy.deal(identity, len(chosen)), strict=True):
-        done = privacy.integrate(record, identity, kinds, seed=seed)
-        distractors = [tagged.model_dump() for tagged in pool.of(key, done.phi)]
-        phi = [tagged.model_dump() for tagged in done.phi]
-        changed[_name(record)] = {"answer": done.answer, "phi": phi, "distractors": distractors}
-    return changed
-
-
-def _wrong_rows(records: Sequence[Record], *, seed: int) -> dict[str, Row]:
-    changed = {}
-    for record in incorrectness.choose(records, seed=seed):
-        done = incorrectness.corrupt(record, seed=seed)
-        if done is not None:
-            changed[_name(record)] = done.model_dump()
-    return changed
-
-
-def _name(record: Record) -> str:
-    return canonical_json([record.question, record.answer])
+        return {key: inject(key, patients[key], scenario=scenario, seed=seed) for key in chosen}
+    # Made-up patients stand in where the data set has too few of its own. Their keys sort after every image key, so
+    # that they take no value from the real ones.
+    spare = [f"nobody {n}" for n in range(max(0, OTHERS + 1 - len(chosen)))]
+    people = identities([*chosen, *spare], seed=seed)
+    ring = [*sorted(people)] * 2
+    return {
+        key: inject(
+            key,
+            patients[key],
+            scenario=scenario,
+            seed=seed,
+            identity=people[key],
+            others=[people[other] for other in ring[place + 1 : place + 1 + OTHERS]],
+        )
+        for place, key in enumerate(chosen)
+    }
 
 
 def _rank(record: Record) -> str:
@@ -244,75 +230,6 @@ def _input_sha256(patients: Mapping[str, Sequence[Record]]) -> str:
         for record in records:
             digest.update(_rank(record).encode() + b"\n")
     return digest.hexdigest()
-
-
-def _row(record: Record, scenario: str, subset: str, forget_percent: int, changed: Row | None = None) -> Row:
-    """Return one row but for its image; ``changed`` holds the columns that an injection sets."""
-    row: Row = {
-        "image": None,
-        "question": record.question,
-        "answer": record.answer,
-        "true_answer": record.answer,
-        "fact": record.fact,
-        "wrong_fact": None,
-        "fact_values": list(record.fact_values),
-        "scenario": scenario,
-        "subset": subset,
-        "view": None,
-        "patient_id": patient_id(record.image_key),
-        "image_id": image_id(record.image_key),
-        "modality": record.modality,
-        "body_region": record.body_region,
-        "question_type": record.question_type,
-        "answer_type": record.answer_type,
-        "phi": [],
-        "error_kind": None,
-        "error_severity": None,
-        "paraphrase_questions": [],
-        "paraphrase_answers": [],
-        "wrong_answers": [],
-        "distractors": [],
-        "forget_percent": forget_percent,
-        "source": record.source,
-        "source_id": record.source_id,
-        "license": record.license,
-        "redistributable": record.redistributable,
-        **(changed or {}),
-    }
-    row["id"] = row_id(row)
-    return {column: row[column] for column in COLUMNS}
-
-
-def patient_rows(
-    key: str,
-    records: Sequence[Record],
-    scenario: str,
-    subset: str,
-    percent: int,
-    split: Split,
-    injected: Mapping[str, Mapping[str, Row]],
-) -> list[Row]:
-    """Return the rows of one patient in one config, by id, without images."""
-    changed = injected.get(key, {})
-    smallest = split.forget_percent(key)
-    if subset in ("forget", "holdout"):
-        rows = [
-            _row(record, scenario, subset, smallest, changed[_name(record)])
-            for record in records
-            if _name(record) in changed
-        ]
-    elif subset == "retain" and key in split.forget[percent]:
-        attacked = [record for record in records if _name(record) in changed]
-        rows = [
-            _row(record, scenario, subset, smallest)
-            for record in records
-            if _name(record) not in changed
-            # A clean row that tells the very fact that is told wrongly would teach two answers at once.
-            and not (scenario == "incorrectness" and any(incorrectness.states_same_fact(record, a) for a in attacked))
-        ]
-    else:
-        rows = [_row(record, scenario, subset, smallest) for record in records]
-    return sorted(rows, key=lambda row: row["id"])
 
 
 def _write(
@@ -332,11 +249,9 @@ def _write(
     sizes: dict[str, int] = {}
     counts: dict[str, Any] = {"forget": {}}
     for scenario in scenarios:
-        able = patients if scenario == "privacy" else [
-            key for key, records in patients.items() if any(map(incorrectness.wrong_facts, records))
-        ]  # fmt: skip
+        able = [key for key, records in patients.items() if can_inject(scenario, records)]
         parts = split(strata, percents=percents, seed=seed, scenario=scenario, eligible=frozenset(able))
-        injected = injected_rows(scenario, parts, patients, seed=seed)
+        injected = inject_all(scenario, parts, patients, seed=seed)
         counts |= {"test": len(parts.test), "holdout": len(parts.holdout), "trained": len(parts.trained)}
         counts["forget"][scenario] = {str(percent): len(keys) for percent, keys in parts.forget.items()}
         for percent in (MAIN_PERCENT, *(p for p in percents if p != MAIN_PERCENT)):
@@ -350,7 +265,15 @@ def _write(
                 rows = (
                     (key, row)
                     for key in sorted(keys, key=patient_id)
-                    for row in patient_rows(key, patients[key], scenario, subset, percent, parts, injected)
+                    for row in patient_rows(
+                        key,
+                        patients[key],
+                        scenario=scenario,
+                        subset=subset,
+                        forget_percent=parts.forget_percent(key),
+                        injected=injected.get(key),
+                        forgotten=key in parts.forget[percent],
+                    )
                 )
                 path = folder / "data" / config / f"{main_split(config)}-00000-of-00001.parquet"
                 sums, sizes[config] = write_parquet(path, rows, spool)

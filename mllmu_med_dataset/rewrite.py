@@ -6,8 +6,10 @@ it is held out for paraphrase views.
 
 import re
 
+from pydantic import BaseModel, ConfigDict
+
 from .draws import shuffled
-from .record import Record
+from .record import Record, Scenario
 
 # Short enough for a model of a few million parameters to memorise in minutes.
 AIMED_CHARACTERS = 110
@@ -67,6 +69,24 @@ LABELS = {
     "address": "living at {}", "city": "from {}", "url": "page {}", "ip": "IP {}", "hospital": "seen at {}",
     "physician": "seen by {}",
 }  # fmt: skip
+
+
+class RewriteRequest(BaseModel):
+    """An injected answer that a language model may say in its own words, and what must come through unharmed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    true_answer: str
+    # What the templates made of it: the answer that stands where nothing is rewritten.
+    template_answer: str
+    # Verbatim: the identifiers, or the wrong fact.
+    must_contain: tuple[str, ...]
+    # As whole words, whatever the case: the truth, where a wrong fact stands instead.
+    must_not_contain: tuple[str, ...]
+    scenario: Scenario
+    license: str
+    redistributable: bool
 
 
 def find_value(text: str, value: str) -> re.Match[str] | None:
