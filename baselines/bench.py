@@ -17,12 +17,15 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty
 from typing import TYPE_CHECKING, Protocol
+
+from filelock import FileLock, Timeout
 
 from mllmu_med_dataset.configs import SCENARIOS
 from mllmu_med_dataset.errors import UserError, make_folder
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
 STUDY = "study.json"
+LOCK = ".lock"
 DATA = "mllmu-med"
 EVALUATION = "evaluation"
 PERCENT = 10  # of the trained patients are forgotten; other shares are studies of their own, stage by stage
@@ -104,7 +108,12 @@ def bench(study: Study, *, resume: bool = True, workers: int | None = None) -> d
     cores (a small model gains little from a second thread). A folder that holds another study is a :class:`UserError`.
     """
     check(study)
-    claim(study, resume=resume)
+    with locked(study.out):
+        claim(study, resume=resume)
+        return _run(study, workers)
+
+
+def _run(study: Study, workers: int | None) -> dict[str, object]:
     build, *rest = plan(study)
     lanes = [[stage for stage in rest if stage.name.startswith(f"{scenario}: ")] for scenario in study.scenarios]
     workers = min(workers or _default_workers(), len(lanes))
@@ -113,9 +122,8 @@ def bench(study: Study, *, resume: bool = True, workers: int | None = None) -> d
     try:
         run_stages([build], progress)
     except UserError:
-        if [path.name for path in study.out.iterdir()] == [STUDY]:
+        if not _contents(study.out) - {STUDY}:
             (study.out / STUDY).unlink()
-            study.out.rmdir()
         raise
     if workers == 1:
         for lane in lanes:
@@ -256,11 +264,41 @@ def check(study: Study) -> None:
     _records(study)
 
 
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Keep a second bench out of the folder while this one runs; the system lets go of the lock however this one ends.
+
+    A folder that holds nothing in the end is removed.
+    """
+    if out.exists() and (not out.is_dir() or _contents(out) and not (out / STUDY).is_file()):
+        raise UserError(f"The output folder '{out}' is in use by something else. Name an empty or new folder.")
+    make_folder(out)
+    lock = FileLock(out / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"Another bench is at work in '{out}'. Wait until it ends, or name another --out folder."
+        ) from None
+    try:
+        yield
+    finally:
+        if not _contents(out):
+            (out / LOCK).unlink(missing_ok=True)
+            out.rmdir()
+        lock.release()
+
+
+def _contents(out: Path) -> set[str]:
+    """Return the names of what a study's folder holds, but for its lock."""
+    return {path.name for path in out.iterdir()} - {LOCK}
+
+
 def claim(study: Study, *, resume: bool) -> None:
     """Write down what the folder holds, or refuse a folder that holds something else."""
     path = study.out / STUDY
     # Alone in its folder the file claims nothing: the study it names was refused before it built anything.
-    if path.is_file() and any(other != path for other in study.out.iterdir()):
+    if path.is_file() and _contents(study.out) - {STUDY}:
         held = json.loads(path.read_text(encoding="utf-8"))
         differing = [key for key, value in study.settings().items() if held.get(key) != value]
         if differing:
@@ -270,9 +308,6 @@ def claim(study: Study, *, resume: bool) -> None:
             )
         if not resume:
             raise UserError(f"'{study.out}' already holds this study. Name another --out folder, or use --resume.")
-    elif study.out.exists() and (not study.out.is_dir() or any(one != path for one in study.out.iterdir())):
-        raise UserError(f"The output folder '{study.out}' is in use by something else. Name an empty or new folder.")
-    make_folder(study.out)
     write_atomically(path, json.dumps(study.settings(), indent=1) + "\n")
 
 

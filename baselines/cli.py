@@ -96,7 +96,7 @@ def bench(
     """Run the whole study: build, learn, unlearn, evaluate, score, report."""
     from . import bench as study_of
 
-    for scenario in (chosen := _words(scenarios)):
+    for scenario in (chosen := _words(scenarios, "--scenarios")):
         _known("scenario", scenario, SCENARIOS)
     _check_source(source)
     study = study_of.Study(
@@ -108,12 +108,12 @@ def bench(
         patients=patients,
         skip_bad_images=skip_bad_images,
         scenarios=tuple(chosen),
-        methods=tuple(_words(methods)),
+        methods=tuple(_words(methods, "--methods")),
         preset=preset or ("nano" if model == "nano" else "default"),
         max_retain=max_retain or None,
     )
     study = study_of.fast(study) if fast else study
-    studies = study_of.seeds_of(study, [_whole(seed, "--seeds") for seed in _words(seeds)])
+    studies = study_of.seeds_of(study, [_whole(seed, "--seeds") for seed in _words(seeds, "--seeds")])
     if dry_run:
         plans = [
             {**one.settings(), "out": str(one.out), "stages": [s.name for s in study_of.plan(one)]} for one in studies
@@ -180,7 +180,7 @@ def build(
     summary = build_from(
         records,
         out,
-        percents=[_whole(p, "--percents") for p in _words(percents)],
+        percents=[_whole(p, "--percents") for p in _words(percents, "--percents")],
         seed=seed,
         overwrite=overwrite,
     )
@@ -199,6 +199,34 @@ def verify(folder: Annotated[Path, typer.Argument(help="Folder of a build.")], a
     report = verify_build(folder)
     _print(report.model_dump(mode="json"), as_json, report.text())
     raise typer.Exit(0 if report.ok else 1)
+
+
+@app.command()
+def publish(
+    repo: Annotated[str, typer.Argument(help="NAMESPACE/NAME of the data set on the Hub.")],
+    data: Data = None,
+    metric: Annotated[str | None, typer.Option(help="NAMESPACE/NAME of the metric's Space, if wanted.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Only you and your organisation see it.")] = False,
+    revision_tag: Annotated[str, typer.Option(help="Names the published files for ever; a new one each time.")] = "v1",
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Verify a build and put it on the Hub, in one commit and a tag; with --metric the metric's Space too."""
+    import mllmu_med_metrics
+    from mllmu_med_dataset.publish import publish as publish_to
+
+    with _stderr_only():
+        done = publish_to(
+            repo,
+            data_dir=data,
+            metric=metric,
+            metric_folder=Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues",
+            private=private,
+            tag=revision_tag,
+            dry_run=dry_run,
+        )
+    lines = [line for upload in done for line in upload.lines()]
+    _print([upload.model_dump(mode="json") for upload in done], as_json, "\n".join(lines))
 
 
 @app.command()
@@ -452,10 +480,10 @@ def _print(value: object, as_json: bool, text: str) -> None:
     typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) if as_json else text)
 
 
-def _words(text: str) -> list[str]:
+def _words(text: str, option: str) -> list[str]:
     words = list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     if not words:
-        raise UserError("A comma-separated list is empty; give at least one value.")
+        raise UserError(f"{option} takes a comma-separated list and got none; give at least one value.")
     return words
 
 

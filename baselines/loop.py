@@ -94,6 +94,12 @@ def minimise(
                 done -= bool(good)  # the last step led here and is taken back
                 metrics.write(json.dumps({"step": step + 1, "diverged": True}) + "\n")
                 break
+            # Saved before the step: weights whose loss is known to be finite, so no resumed run begins with bad ones.
+            if step > first and time.perf_counter() - saved_at >= recipe.checkpoint_seconds:
+                metrics.flush()
+                elapsed = before + time.perf_counter() - began
+                checkpoint.save(run.folder, parameters, optimizer, checkpoint.Position(step, elapsed, resumed_at))
+                saved_at = time.perf_counter()
             good = [part.detach().clone() for part in keep]
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -114,11 +120,6 @@ def minimise(
             if stop and "forget_nll" in line and forget_nll >= stop.level:
                 stop_step = done
                 break
-            if time.perf_counter() - saved_at >= recipe.checkpoint_seconds and done < planned:
-                metrics.flush()
-                elapsed = before + time.perf_counter() - began
-                checkpoint.save(run.folder, parameters, optimizer, checkpoint.Position(done, elapsed, resumed_at))
-                saved_at = time.perf_counter()
     seconds = before + time.perf_counter() - began
     holdout = stop.holdout_nll if stop else None
     return Ended(done, diverged, stop_step, holdout, forget_nll, seconds, resumed_at)

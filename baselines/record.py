@@ -1,5 +1,6 @@
 """The record of a run: what decided it, what it took, how it ended; written in one piece."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -96,7 +97,19 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 
+def forget_peak_memory() -> None:
+    """Begin a new measurement of the peak memory, so that a process may tell that of each of its runs."""
+    # The kernel's own way (man proc_pid_clear_refs); elsewhere the peak stays that of the whole process.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
 def peak_memory_mb() -> float:
-    """Return the largest memory this process ever held, in MB (10^6 bytes): of several runs, the largest."""
+    """Return the most memory this process held since :func:`forget_peak_memory`, in MB (10^6 bytes)."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024 / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024) / 1e6

@@ -14,7 +14,7 @@ from baselines.config import LearnRecipe, Lora, Recipe, UnlearnRecipe
 from baselines.loop import Ended, Passes, Progress, Stop, minimise
 from baselines.losses import IGNORED, nll_per_row
 from baselines.methods import Answers, Method
-from baselines.record import RunRecord, peak_memory_mb, versions
+from baselines.record import RunRecord, forget_peak_memory, peak_memory_mb, versions
 from baselines.reference import reference_logits
 from baselines.roles import Order, Rows, learning_rows, read_rows, role_rows
 from baselines.run_folder import RunFolder
@@ -157,6 +157,7 @@ def _opened(
     data: Rows | None,
 ) -> tuple[Rows, models.Loaded]:
     """Read the rows and the model of a run; a refusal leaves its folder as it was."""
+    forget_peak_memory()
     try:
         return data or read_rows(data_dir, scenario, percent), models.load(model, recipe.dtype)
     except UserError:

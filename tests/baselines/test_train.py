@@ -204,6 +204,20 @@ def test_a_run_that_is_not_finite_stops_with_its_last_good_adapter(run):
     assert metrics(folder)[-1]["diverged"]
 
 
+def test_a_resumed_run_that_is_not_finite_ends_with_the_same_last_good_adapter(run):
+    recipe = UNLEARN.model_copy(update={"learning_rate": 1e18, "warmup_share": 1.0, "max_steps": 30})
+    whole = run("whole", recipe)
+    steps = read_record(whole).steps
+    assert 2 <= steps < 30
+    with pytest.raises(KeyboardInterrupt):  # after the step that broke the model, with checkpoints after every step
+        run("resumed", recipe.model_copy(update={"checkpoint_seconds": 1e-9}), progress=interrupt_after(steps))
+    resumed = run("resumed", recipe)
+    assert read_record(resumed).resumed_at and read_record(resumed).steps == steps
+    assert metrics(whole) == metrics(resumed)
+    first, second = (load_file(folder / "adapter" / "adapter_model.safetensors") for folder in (whole, resumed))
+    assert all(torch.equal(first[name], second[name]) and torch.isfinite(first[name]).all() for name in first)
+
+
 def test_learning_that_is_not_finite_leaves_no_model(run):
     folder = run("diverged", LEARN.model_copy(update={"learning_rate": 1e30}))
     assert read_record(folder).verdict == "diverged"
