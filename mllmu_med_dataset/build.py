@@ -1,42 +1,43 @@
 """Build the data set: records in, a verified folder of Parquet, card and checksums out, or nothing at all.
 
-Records are read once. Their text is kept, their images are spooled to disk; then every config is written in
-canonical order (patients by id, rows by id), so that neither the order of the source nor the machine matters.
+Records are read once, into a spool on disk; roles, identities and injections are decided there; then every config is
+written in canonical order (patients by id, rows by id), so that neither the order of the source, the number of
+processes nor the machine matters. All of it happens in a folder beside ``out`` that a killed build leaves behind and
+the next one goes on from; ``out`` itself appears complete and verified, by a rename.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
-import tempfile
-from collections import defaultdict
+import sqlite3
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from . import card
+from .collect import collect
 from .configs import MAIN_PERCENT, PERCENTS, SCENARIOS, config_name, config_names, main_split
-from .content import ContentHash, ImageContent, dataset_sha256, file_sha256, image_content, open_image
-from .errors import UserError, make_folder, unknown
-from .patients import identities
-from .record import Record, canonical_json, features, image_id, image_key, patient_id
-from .rows import Injected, Row, can_inject, inject, patient_rows
-from .splits import Split, split
+from .content import dataset_sha256, file_sha256
+from .errors import UserError, unknown
+from .pool import Pool, StoppedError
+from .record import Record, canonical_json
+from .rows import Injected, inject
+from .spool import Spool
+from .tables import Table, Written, write_table
 from .verify import verify
+from .working_folder import WorkingFolder, storing
+
+if TYPE_CHECKING:
+    from .rewriter import Rewriter
 
 # Moves when the same input gives other bytes than before.
-BUILD_VERSION = 1
-# A row group ends after whole patients, so that the dictionary of its images holds each image once.
-ROW_GROUP_ROWS = 1_000
-ROW_GROUP_BYTES = 64 * 2**20
-# Other patients from whom distractors and wrong answers are drawn.
-OTHERS = 12
+BUILD_VERSION = 2
+# Patients injected between two commits.
+INJECTED_AT_ONCE = 64
 
 Progress = Callable[[str, int, int], None]
 
@@ -65,301 +66,315 @@ def build(
     percents: Sequence[int] = PERCENTS,
     seed: int = 0,
     overwrite: bool = False,
+    local: bool = False,
+    workers: int = 1,
+    resume: bool = True,
+    rewriter: Rewriter | None = None,
+    source_card: Mapping[str, str] | None = None,
     parameters: Mapping[str, str | int | bool | None] | None = None,
     progress: Progress | None = None,
 ) -> Summary:
     """Write the data set of these records to the folder ``out`` (by custom named ``mllmu-med``) and verify it.
 
     ``percents`` are of trained patients and must hold 10, ``parameters`` (the source's options) are recorded beside
-    the build's own, ``progress(stage, done, total)`` is told of every config. The same input gives the same bytes.
+    the build's own, ``progress(stage, done, total)`` is told of every stage (total 0: unknown). ``local`` keeps pixels
+    that may not be passed on, in a build that must not be published. The same input gives the same bytes, whatever the
+    ``workers``; a script that asks for several needs ``if __name__ == "__main__":``.
+
     A folder that holds the identical finished build is left alone and reported as ``already_there``; any other folder
     with something in it is refused, unless it is a build and ``overwrite`` is set. Raises ``UserError``; nothing
-    half-written stays.
+    half-written is ever at ``out``. What a build that was killed, interrupted or out of disk had done is kept in
+    ``.<name>.building`` beside ``out``: the same call goes on from there, one with other parameters or another source
+    (or without ``resume``) discards it with a warning.
     """
     out = Path(out).absolute()
     scenarios, percents = _check_options(scenarios, percents)
+    asked: dict[str, Any] = {
+        "build_version": BUILD_VERSION,
+        "seed": seed,
+        "scenarios": list(scenarios),
+        "percents": list(percents),
+        **({"rewriter": rewriter.name} if rewriter is not None else {}),
+        **(parameters or {}),
+    }
     existing = _existing_build(out, overwrite=overwrite)
-    make_folder(out.parent)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.building-", dir=out.parent))
-    try:
-        folder.chmod(0o755)
-        with Spool(folder / "spool") as spool:
-            patients, read, dropped = collect(records, spool)
+    if existing is not None and not overwrite and not asked.items() <= existing["parameters"].items():
+        raise _in_use(out, "a build with other parameters")
+    with WorkingFolder(out) as work:
+        try:
+            return _Build(work, asked, existing, overwrite, local, rewriter, source_card, progress).run(
+                records, workers, resume=resume
+            )
+        except StoppedError:
+            raise
+        except UserError:
+            # There is nothing to go on from: the input has to change first.
+            work.remove()
+            raise
+
+
+class _Build:
+    """One build in its working folder, step after step; each finds what an earlier call has finished."""
+
+    def __init__(
+        self,
+        work: WorkingFolder,
+        asked: dict[str, Any],
+        existing: dict[str, Any] | None,
+        overwrite: bool,
+        local: bool,
+        rewriter: Rewriter | None,
+        source_card: Mapping[str, str] | None,
+        progress: Progress | None,
+    ) -> None:
+        self.work, self.asked, self.existing, self.overwrite = work, asked, existing, overwrite
+        self.local, self.rewriter, self.source_card = local, rewriter, source_card
+        self.tell: Progress = progress or (lambda stage, done, total: None)
+        self.seed: int = asked["seed"]
+        self.scenarios: list[str] = asked["scenarios"]
+        self.percents: list[int] = asked["percents"]
+
+    def run(self, records: Iterable[Record], workers: int, *, resume: bool) -> Summary:
+        out, folder = self.work.out, self.work.folder
+        with storing(self.work.path):
+            self.open(resume=resume)
+        with Pool(workers) as pool, Spool(self.work.path) as spool:
+            source, read = collect(records, spool, self.work, pool, lambda done: self.tell("collect", done, 0))
             own = {
-                "build_version": BUILD_VERSION,
-                "seed": seed,
-                "scenarios": list(scenarios),
-                "percents": list(percents),
-                "sources": sorted({record.source for rows in patients.values() for record in rows}),
-                "input_sha256": _input_sha256(patients),
-                **(parameters or {}),
+                **self.asked,
+                **({"local": True} if self.local and source.any_withheld else {}),
+                "sources": list(source.sources),
+                "input_sha256": source.sha256,
             }
-            if existing is not None and existing["parameters"] == own:
+            if self.existing is not None and self.existing["parameters"] == own:
                 if (report := verify(out)).ok:
-                    return _summary(out, existing, already_there=True)
-                if not overwrite:
+                    self.work.remove()
+                    return _summary(out, self.existing, already_there=True)
+                if not self.overwrite:
                     raise UserError(
                         f"{out} holds this very build, but it does not verify ({report.lines()[0]}). Remove the folder "
                         "and build again, or build with overwrite on."
                     )
-            if existing is not None and not overwrite:
+            if self.existing is not None and not self.overwrite:
                 raise _in_use(out, "a build with other parameters or from another source")
-            made = _write(folder, patients, spool, scenarios=scenarios, percents=percents, seed=seed, progress=progress)
-        (folder / "spool").unlink()
-        made |= {"parameters": own, "records": read, "duplicates_dropped": dropped}
-        _finish(folder, made)
+            with storing(self.work.path):
+                counts = self.decide(spool, canonical_json(own))
+            for scenario in self.scenarios:
+                self.inject(scenario, spool, pool)
+            written = self.write(pool, bool(own.get("local")))
+            with storing(self.work.path):
+                made = {
+                    "content": {config: written[config].content for config in self.configs()},
+                    "sizes": {config: written[config].sizes for config in self.configs()},
+                    "patients": counts,
+                    "licenses": list(source.licenses),
+                    "parameters": own,
+                    "records": read,
+                    "duplicates_dropped": read - source.records,
+                    **({"source_card": dict(self.source_card)} if self.source_card else {}),
+                }
+                self.finish(made, written, spool, withheld=source.any_withheld and not self.local)
+        self.tell("verify", 0, 1)
         if not (report := verify(folder)).ok:
             raise UserError("The data set was built but does not verify, so it was not kept: " + report.text())
-        _move(folder, out)
-    finally:
-        # Gone after the move; still there after a failure, and when the identical build was found.
-        shutil.rmtree(folder, ignore_errors=True)
-    return _summary(out, made)
+        with storing(self.work.path):
+            self.work.publish()
+        self.work.remove()
+        return _summary(out, made)
 
+    def open(self, *, resume: bool) -> None:
+        """Find what an earlier call has done under the same parameters, or begin anew."""
+        asked = self.work.path / "asked.json"
+        told = canonical_json({**self.asked, "local": self.local})
+        if not self.work.is_fresh and not (resume and _told(asked) == told and _is_sound(self.work.path)):
+            if _told(asked) is not None:
+                why = "it was made with other parameters" if resume else "resuming is off"
+                _notice(f"What an unfinished build left in {self.work.path} is discarded: {why}.")
+            self.work.discard()
+        asked.write_text(told, encoding="utf-8")
+        (self.work.path / "done").mkdir(exist_ok=True)
+        self.work.folder.mkdir(exist_ok=True)
+        self.work.folder.chmod(0o755)
+        self.work.clear_parts()
 
-class Spool:
-    """Encoded images on disk by image key, so that a build holds none of them in memory.
+    def decide(self, spool: Spool, own: str) -> dict[str, Any]:
+        """Decide roles and identities, unless an earlier call did for this very input; return the counts."""
+        decided = spool.state("decided_for")
+        if decided != own:
+            if decided is not None:
+                _notice(f"The source has changed since the unfinished build in {self.work.path}: it is begun anew.")
+            for folder in (self.work.path / "done", self.work.folder):
+                shutil.rmtree(folder)
+                folder.mkdir()
+            self.tell("roles", 0, 1)
+            spool.set_state("decided_for", None)
+            spool.number_patients(self.scenarios)
+            spool.set_state("counts", json.dumps(spool.assign(self.scenarios, self.percents, seed=self.seed)))
+            if "privacy" in self.scenarios:
+                self.tell("identities", 0, 1)
+                spool.identify(seed=self.seed)
+            spool.set_state("decided_for", own)
+            spool.commit()
+        return json.loads(spool.state("counts") or "{}")
 
-    Where one picture comes in several encodings the one with the smallest sha256 stays: the order never matters.
-    """
+    def inject(self, scenario: str, spool: Spool, pool: Pool) -> None:
+        """Inject into every forget and holdout patient of a scenario that has no injection yet."""
+        waiting = spool.to_inject(scenario)
+        chunks = [waiting[start : start + INJECTED_AT_ONCE] for start in range(0, len(waiting), INJECTED_AT_ONCE)]
+        asked = ((_Chunk(self.work.path, scenario, self.seed, chunk), len(chunk)) for chunk in chunks)
+        done = 0
+        for injections, count in pool.map(_inject, asked):
+            if self.rewriter is not None:
+                injections = _rewritten(injections, self.rewriter)
+            with storing(self.work.path):
+                spool.add_injections(scenario, injections)
+                spool.commit()
+            done += count
+            self.tell(f"inject {scenario}", done, len(waiting))
 
-    def __init__(self, path: Path) -> None:
-        self._stream: BinaryIO = open(path, "w+b")  # noqa: SIM115 (closed by __exit__)
-        self._places: dict[str, tuple[bytes, int, int]] = {}
-        self._content: dict[str, ImageContent] = {}
+    def configs(self) -> tuple[str, ...]:
+        """Return the names of all configs, in the order of the card."""
+        return config_names(tuple(self.scenarios), tuple(self.percents))
 
-    def __enter__(self) -> Spool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
-
-    def add(self, record: Record) -> None:
-        """Take in a record's image; raises ``UserError`` where it can't be decoded or its key is another image's."""
-        digest = hashlib.sha256(record.image_bytes).digest()
-        known = self._places.get(record.image_key)
-        if known is not None and known[0] <= digest:
-            return
-        try:
-            image = open_image(record.image_bytes)
-        except Exception as error:
-            raise UserError(
-                f"The image of row {record.source_id} ({record.source}) can't be decoded: {error}. "
-                "Repair or remove it, or skip bad images when reading the source."
-            ) from error
-        if image_key(image) != record.image_key:
-            raise UserError(
-                f"The image key of row {record.source_id} ({record.source}) is not the sha256 of its pixels. "
-                "The source must compute it with mllmu_med_dataset.record.image_key."
-            )
-        self._places[record.image_key] = (digest, self._stream.seek(0, os.SEEK_END), len(record.image_bytes))
-        self._content[record.image_key] = image_content(image)
-        self._stream.write(record.image_bytes)
-
-    def read(self, key: str) -> bytes:
-        """Return the encoded bytes of an image."""
-        _, offset, length = self._places[key]
-        self._stream.seek(offset)
-        return self._stream.read(length)
-
-    def content(self, key: str) -> ImageContent:
-        """Return what the image is, for the content hash."""
-        return self._content[key]
-
-
-def collect(records: Iterable[Record], spool: Spool) -> tuple[dict[str, list[Record]], int, int]:
-    """Return the records by patient (image key) in canonical order without their pixels, the number read and dropped.
-
-    A row that repeats image, question and answer of another is dropped. Raises ``UserError`` for an empty source and
-    for rows whose question or answer is empty, naming them.
-    """
-    patients: dict[str, dict[tuple[str, str], Record]] = defaultdict(dict)
-    empty, read = [], 0
-    for record in records:
-        read += 1
-        if not record.question or not record.answer:
-            empty.append(f"{record.source_id} ({'question' if not record.question else 'answer'})")
-            continue
-        spool.add(record)
-        light = record.model_copy(update={"image_bytes": b""})
-        said = (record.question, record.answer)
-        known = patients[record.image_key].get(said)
-        if known is None or _rank(light) < _rank(known):
-            patients[record.image_key][said] = light
-    if not read:
-        raise UserError("The source has no rows. Check its path and its options (language, split, column mapping).")
-    if empty:
-        shown = ", ".join(empty[:5]) + (", ..." if len(empty) > 5 else "")
-        raise UserError(f"{len(empty)} of {read} rows have an empty question or answer: {shown}. Fill or remove them.")
-    ordered = {key: [rows[said] for said in sorted(rows)] for key, rows in sorted(patients.items())}
-    return ordered, read, read - sum(map(len, ordered.values()))
-
-
-def inject_all(
-    scenario: str, split: Split, patients: Mapping[str, Sequence[Record]], *, seed: int
-) -> dict[str, Injected]:
-    """Return what is injected into every forget and holdout patient."""
-    chosen = sorted(split.forget[max(split.forget)] | split.holdout)
-    if scenario == "incorrectness":
-        return {key: inject(key, patients[key], scenario=scenario, seed=seed) for key in chosen}
-    # Made-up patients stand in where the data set has too few of its own. Their keys sort after every image key, so
-    # that they take no value from the real ones.
-    spare = [f"nobody {n}" for n in range(max(0, OTHERS + 1 - len(chosen)))]
-    people = identities([*chosen, *spare], seed=seed)
-    ring = [*sorted(people)] * 2
-    return {
-        key: inject(
-            key,
-            patients[key],
-            scenario=scenario,
-            seed=seed,
-            identity=people[key],
-            others=[people[other] for other in ring[place + 1 : place + 1 + OTHERS]],
-        )
-        for place, key in enumerate(chosen)
-    }
-
-
-def _rank(record: Record) -> str:
-    return canonical_json(record.model_dump(mode="json", exclude={"image_bytes"}))
-
-
-def _input_sha256(patients: Mapping[str, Sequence[Record]]) -> str:
-    digest = hashlib.sha256()
-    for records in patients.values():
-        for record in records:
-            digest.update(_rank(record).encode() + b"\n")
-    return digest.hexdigest()
-
-
-def _write(
-    folder: Path,
-    patients: dict[str, list[Record]],
-    spool: Spool,
-    *,
-    scenarios: Sequence[str],
-    percents: Sequence[int],
-    seed: int,
-    progress: Progress | None,
-) -> dict[str, Any]:
-    """Write every config below ``folder`` and return the checksums document without its file hashes."""
-    strata = {key: min(f"{r.modality}|{r.body_region}" for r in records) for key, records in patients.items()}
-    total = len(config_names(tuple(scenarios), tuple(percents)))
-    content: dict[str, dict[str, dict[str, Any]]] = {}
-    sizes: dict[str, int] = {}
-    counts: dict[str, Any] = {"forget": {}}
-    for scenario in scenarios:
-        able = [key for key, records in patients.items() if can_inject(scenario, records)]
-        parts = split(strata, percents=percents, seed=seed, scenario=scenario, eligible=frozenset(able))
-        injected = inject_all(scenario, parts, patients, seed=seed)
-        counts |= {"test": len(parts.test), "holdout": len(parts.holdout), "trained": len(parts.trained)}
-        counts["forget"][scenario] = {str(percent): len(keys) for percent, keys in parts.forget.items()}
-        for percent in (MAIN_PERCENT, *(p for p in percents if p != MAIN_PERCENT)):
-            keys_of = {"forget": parts.forget[percent], "retain": parts.trained}
-            if percent == MAIN_PERCENT:
-                keys_of |= {"test": parts.test, "holdout": parts.holdout}
-            for subset, keys in keys_of.items():
-                config = config_name(scenario, subset, percent)
-                if progress is not None:
-                    progress(config, len(content), total)
-                rows = (
-                    (key, row)
-                    for key in sorted(keys, key=patient_id)
-                    for row in patient_rows(
-                        key,
-                        patients[key],
-                        scenario=scenario,
-                        subset=subset,
-                        forget_percent=parts.forget_percent(key),
-                        injected=injected.get(key),
-                        forgotten=key in parts.forget[percent],
-                    )
+    def write(self, pool: Pool, local: bool) -> dict[str, Written]:
+        """Write every config that no earlier call has finished; return what the files of all of them hold."""
+        written: dict[str, Written] = {}
+        missing = []
+        for table in self.tables(local):
+            done = self.work.path / "done" / f"{table.config}.json"
+            if (found := _finished(done, self.work.folder / "data" / table.config)) is not None:
+                written[table.config] = found
+            else:
+                missing.append(table)
+        # The largest first: the others fill the gaps beside them.
+        missing.sort(key=lambda table: ("retain", "test", "forget", "holdout").index(table.subset))
+        total = len(missing) + len(written)
+        self.tell("write", len(written), total)
+        for result, table in pool.as_finished(_write_part, missing):
+            if not result.content[main_split(table.config)]["rows"]:
+                raise UserError(
+                    f"The config {table.config} would have no row: none of its patients has a question that fits. Give "
+                    "a source with more patients, or with more questions whose deciding fact is marked."
                 )
-                path = folder / "data" / config / f"{main_split(config)}-00000-of-00001.parquet"
-                sums, sizes[config] = write_parquet(path, rows, spool)
-                if not sums["rows"]:
-                    raise UserError(
-                        f"The config {config} would have no row: none of its {len(keys)} patients has a question that "
-                        "fits. Give a source with more patients, or with more questions whose deciding fact is marked."
+            with storing(self.work.path):
+                place = self.work.folder / "data" / table.config
+                if place.exists():
+                    shutil.rmtree(place)
+                place.parent.mkdir(exist_ok=True)
+                table.folder.rename(place)
+                _write_whole(self.work.path / "done" / f"{table.config}.json", result.model_dump_json())
+            written[table.config] = result
+            self.tell(f"write {table.config}", len(written), total)
+        return written
+
+    def tables(self, local: bool) -> Iterator[Table]:
+        """Yield what has to be written."""
+        for scenario in self.scenarios:
+            for percent in self.percents:
+                subsets = ("forget", "retain", "test", "holdout") if percent == MAIN_PERCENT else ("forget", "retain")
+                for subset in subsets:
+                    config = config_name(scenario, subset, percent)
+                    yield Table(
+                        config, scenario, subset, percent, self.seed, local, self.work.path, self.work.parts / config
                     )
-                content[config] = {main_split(config): sums}
-    withheld = sorted({(image_id(r.image_key), r.image_key, r.image_path)
-                       for rows in patients.values() for r in rows if not r.redistributable})  # fmt: skip
-    if withheld:
-        lines = [canonical_json({"image_id": i, "image_key": k, "path": path}) for i, k, path in withheld]
-        (folder / "withheld_images.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    licenses = sorted({record.license for rows in patients.values() for record in rows})
-    return {"content": content, "sizes": sizes, "patients": counts, "licenses": licenses}
+
+    def finish(self, made: dict[str, Any], written: Mapping[str, Written], spool: Spool, *, withheld: bool) -> None:
+        """Write what stands beside the configs: withheld images, the card, the checksums of files and contents."""
+        folder = self.work.folder
+        self.tell("card", 0, 1)
+        for path in folder.iterdir():
+            if path.is_file():
+                path.unlink()
+        if withheld:
+            with (folder / "withheld_images.jsonl").open("w", encoding="utf-8") as stream:
+                stream.writelines(f"{line}\n" for line in spool.withheld())
+        made["dataset_sha256"] = dataset_sha256(made["content"])
+        made["warnings"] = _warnings(made)
+        downloads = {
+            config: sum(path.stat().st_size for path in (folder / "data" / config).iterdir())
+            for config in made["content"]
+        }
+        (folder / "README.md").write_text(card.render(made, downloads), encoding="utf-8")
+        beside = {path.name: file_sha256(path) for path in folder.iterdir() if path.is_file()}
+        tables = {f"data/{c}/{name}": sha for c, result in written.items() for name, sha in result.files.items()}
+        made["files"] = {**beside, **tables}
+        _write_whole(folder / "checksums.json", json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
-def write_parquet(path: Path, rows: Iterable[tuple[str, Row]], spool: Spool) -> tuple[dict[str, Any], int]:
-    """Write rows (with the image key of each) to one file; return its content checksum and its size in memory.
+class _Chunk(NamedTuple):
+    """Patients to inject, and the spool that knows them."""
 
-    The rows of a patient stand together and never cross a row group, and the images are dictionary-encoded: each
-    image is in the file once.
-    """
-    schema = features().arrow_schema
-    sums, size = ContentHash(), 0
-    path.parent.mkdir(parents=True)
-    with pq.ParquetWriter(
-        path,
-        schema,
-        compression="zstd",
-        use_dictionary=True,
-        # The default of 1 MiB would store images plainly, once a row, as soon as a row group has more than that.
-        dictionary_pagesize_limit=2 * ROW_GROUP_BYTES,
-        write_statistics=False,
-    ) as writer:
-        for group in _row_groups(rows, spool, sums):
-            table = pa.Table.from_pylist(group, schema=schema)
-            size += table.nbytes
-            writer.write_table(table, row_group_size=len(group))
-    return {"rows": sums.rows, "sha256": sums.hexdigest()}, size
+    spool: Path
+    scenario: str
+    seed: int
+    patients: list[int]
 
 
-def _row_groups(rows: Iterable[tuple[str, Row]], spool: Spool, sums: ContentHash) -> Iterator[list[Row]]:
-    group: list[Row] = []
-    weight, last, data = 0, None, b""
-    for key, row in rows:
-        if key != last:
-            if len(group) >= ROW_GROUP_ROWS or weight >= ROW_GROUP_BYTES:
-                yield group
-                group, weight = [], 0
-            last, data = key, b""
-        if row["redistributable"]:
-            data = data or spool.read(key)
-            sums.add(row, spool.content(key))
-            row = {**row, "image": {"bytes": data, "path": f"{row['image_id']}{_suffix(data)}"}}
-            weight += len(data)
-        else:
-            sums.add(row, None)
-        group.append(row)
-    if group:
-        yield group
+def _inject(chunk: _Chunk) -> list[tuple[int, str]]:
+    """Return what is injected into each patient, as JSON."""
+    made = []
+    with Spool(chunk.spool, read_only=True) as spool:
+        for patient in chunk.patients:
+            key, records = spool.patient(patient)
+            identity, others = None, []
+            if chunk.scenario == "privacy":
+                identity, others = spool.identity(patient, seed=chunk.seed, key=key)
+            injected = inject(key, records, scenario=chunk.scenario, seed=chunk.seed, identity=identity, others=others)
+            made.append((patient, injected.model_dump_json()))
+    return made
 
 
-def _suffix(data: bytes) -> str:
-    if data.startswith(b"\x89PNG"):
-        return ".png"
-    if data.startswith(b"\xff\xd8"):
-        return ".jpg"
-    return ".img"
+def _rewritten(injections: Sequence[tuple[int, str]], rewriter: Rewriter) -> list[tuple[int, str]]:
+    """Return the injections of several patients with their answers in the rewriter's words, asked for at once."""
+    told = [(patient, Injected.model_validate_json(injected)) for patient, injected in injections]
+    asked = [injected.requests() for _, injected in told]
+    texts = iter(rewriter.rewrite([request for requests in asked for request in requests]))
+    return [
+        (patient, injected.rewritten([next(texts) for _ in requests]).model_dump_json())
+        for (patient, injected), requests in zip(told, asked, strict=True)
+    ]
 
 
-def _finish(folder: Path, made: dict[str, Any]) -> None:
-    """Write the card, and the checksums of every file and every split."""
-    made["dataset_sha256"] = dataset_sha256(made["content"])
-    made["warnings"] = _warnings(made)
-    downloads = {
-        config: sum(path.stat().st_size for path in (folder / "data" / config).iterdir()) for config in made["content"]
-    }
-    (folder / "README.md").write_text(card.render(made, downloads), encoding="utf-8")
-    made["files"] = {
-        path.relative_to(folder).as_posix(): file_sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()
-    }
-    (folder / "checksums.json").write_text(
-        json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+def _write_part(table: Table) -> Written:
+    with storing(table.folder.parent):
+        return write_table(table)
+
+
+def _finished(done: Path, folder: Path) -> Written | None:
+    """Return what a finished config holds; ``None`` where it is not finished or its files are not what they were."""
+    try:
+        written = Written.model_validate_json(done.read_bytes())
+        unchanged = all(file_sha256(folder / name) == sha for name, sha in written.files.items())
+    except (OSError, ValueError):
+        return None
+    return written if unchanged and {path.name for path in folder.iterdir()} == set(written.files) else None
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.rename(path)
+
+
+def _told(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+
+
+def _is_sound(folder: Path) -> bool:
+    """Return whether a spool can be gone on with."""
+    try:
+        with Spool(folder) as spool:
+            return spool.is_sound()
+    except (OSError, sqlite3.Error):
+        return False
+
+
+def _notice(text: str) -> None:
+    warnings.warn(text, stacklevel=5)
 
 
 def _warnings(made: Mapping[str, Any]) -> list[str]:
@@ -367,21 +382,6 @@ def _warnings(made: Mapping[str, Any]) -> list[str]:
     if made["duplicates_dropped"]:
         warnings.append(f"{made['duplicates_dropped']} rows repeat image, question and answer of another: dropped.")
     return warnings
-
-
-def _move(folder: Path, out: Path) -> None:
-    """Put the finished folder in its place; an older build there goes aside first and is removed last."""
-    if out.is_dir() and any(out.iterdir()):
-        aside = folder.with_name(folder.name + "-replaced")
-        out.rename(aside)
-        try:
-            folder.rename(out)
-        except BaseException:
-            aside.rename(out)
-            raise
-        shutil.rmtree(aside)
-    else:
-        folder.replace(out)
 
 
 def _check_options(scenarios: Sequence[str], percents: Sequence[int]) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -425,7 +425,7 @@ def _summary(out: Path, made: Mapping[str, Any], *, already_there: bool = False)
     counts = made["patients"]
     return Summary(
         out=out,
-        rows={config: sums["rows"] for config, splits in made["content"].items() for sums in splits.values()},
+        rows={config: splits[main_split(config)]["rows"] for config, splits in made["content"].items()},
         patients={role: counts[role] for role in ("test", "holdout", "trained")},
         forget_patients={
             scenario: {int(percent): count for percent, count in by_percent.items()}

@@ -98,16 +98,17 @@ def front_matter(made: Mapping[str, Any], downloads: Mapping[str, int]) -> dict[
                 "data_files": [{"split": split, "path": f"data/{config}/{split}-*"} for split in splits],
             }
         )
-        size = made["sizes"][config]
+        sizes = made["sizes"][config]
         infos.append(
             {
                 "config_name": config,
                 "features": columns,
                 "splits": [
-                    {"name": split, "num_bytes": size, "num_examples": sums["rows"]} for split, sums in splits.items()
+                    {"name": split, "num_bytes": sizes[split], "num_examples": sums["rows"]}
+                    for split, sums in splits.items()
                 ],
                 "download_size": downloads[config],
-                "dataset_size": size,
+                "dataset_size": sum(sizes.values()),
             }
         )
     known = {_LICENSES.get(name.lower(), "other") for name in made["licenses"]}

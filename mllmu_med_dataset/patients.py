@@ -8,7 +8,7 @@ telephone 555-0100 to 555-0199, RFC 2606 domains, RFC 5737 addresses).
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
@@ -154,20 +154,33 @@ def _shown(*key: object) -> tuple[str, ...]:
     return tuple(sorted((*numbered, *others), key=order.__getitem__))
 
 
-def identities(keys: Iterable[str], *, seed: int) -> dict[str, Identity]:
-    """Return an identity for every patient key; direct identifiers are unique, collisions resolved in key order."""
-    taken: dict[str, set[str]] = {kind: set() for kind in DIRECT_KINDS}
-    made = {}
-    for key in sorted(set(keys)):
+def draw_identities(
+    keys: Iterable[str], *, seed: int, claim: Callable[[str, str], bool]
+) -> Iterator[tuple[str, Identity]]:
+    """Yield an identity for every patient key in the order given; direct identifiers are those still free.
+
+    ``claim(kind, value)`` takes a value for good and says whether it was free; where it remembers (memory, disk) is
+    the caller's affair. The result is the same for the same keys in the same order.
+    """
+    for key in keys:
         values: dict[str, str] = {}
         for kind in KINDS:
             attempt = 0
             value = _value(kind, values.get("name", ""), attempt, seed, key)
-            while kind in taken and value.casefold() in taken[kind]:
+            while kind in DIRECT_KINDS and not claim(kind, value.casefold()):
                 attempt += 1
                 value = _value(kind, values.get("name", ""), attempt, seed, key)
-            if kind in taken:
-                taken[kind].add(value.casefold())
             values[kind] = value
-        made[key] = Identity(values=values, shown=_shown(seed, key))
-    return made
+        yield key, Identity(values=values, shown=_shown(seed, key))
+
+
+def identities(keys: Iterable[str], *, seed: int) -> dict[str, Identity]:
+    """Return an identity for every patient key; direct identifiers are unique, collisions resolved in key order."""
+    taken: set[tuple[str, str]] = set()
+
+    def claim(kind: str, value: str) -> bool:
+        free = (kind, value) not in taken
+        taken.add((kind, value))
+        return free
+
+    return dict(draw_identities(sorted(set(keys)), seed=seed, claim=claim))
