@@ -230,34 +230,6 @@ def publish(
 
 
 @app.command()
-def publish(
-    repo: Annotated[str, typer.Argument(help="NAMESPACE/NAME of the data set on the Hub.")],
-    data: Data = None,
-    metric: Annotated[str | None, typer.Option(help="NAMESPACE/NAME of the metric's Space, if wanted.")] = None,
-    private: Annotated[bool, typer.Option("--private", help="Only you and your organisation see it.")] = False,
-    revision_tag: Annotated[str, typer.Option(help="Names the published files for ever; a new one each time.")] = "v1",
-    as_json: Json = False,
-    dry_run: DryRun = False,
-) -> None:
-    """Verify a build and put it on the Hub, in one commit and a tag; with --metric the metric's Space too."""
-    import mllmu_med_metrics
-    from mllmu_med_dataset.publish import publish as publish_to
-
-    with _stderr_only():
-        done = publish_to(
-            repo,
-            data_dir=data,
-            metric=metric,
-            metric_folder=Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues",
-            private=private,
-            tag=revision_tag,
-            dry_run=dry_run,
-        )
-    lines = [line for upload in done for line in upload.lines()]
-    _print([upload.model_dump(mode="json") for upload in done], as_json, "\n".join(lines))
-
-
-@app.command()
 def install(
     folder: Annotated[Path | None, typer.Argument(help="Folder of a build; the packaged one if absent.")] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Remove every trace of an earlier install.")] = False,
