@@ -1,9 +1,14 @@
+import csv
 import io
 import json
 import logging
+import shutil
+import tarfile
 import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -113,7 +118,7 @@ def test_a_bad_line_is_named(folder, line, part):
 
 def test_a_line_that_is_not_utf_8_is_named(folder):
     (folder / "rows.jsonl").write_bytes((folder / "rows.jsonl").read_bytes() + b'{"q": "\xff"}\n')
-    with pytest.raises(UserError, match=r"rows\.jsonl:6 is not JSON"):
+    with pytest.raises(UserError, match=r"rows\.jsonl:6 is not UTF-8"):
         read(folder)
 
 
@@ -125,7 +130,7 @@ def test_a_line_that_is_not_utf_8_is_named(folder):
         ({"mapping": {**MAPPING, "fact": "truth"}}, "no column 'truth'"),
         ({"license": None}, "license="),
         ({"redistributable": None}, "redistributable=true"),
-        ({"rows": "none.jsonl"}, r"none\.jsonl does not exist"),
+        ({"rows": "none.jsonl"}, r"none\.jsonl' does not exist"),
         ({"images": "nowhere"}, "2 of 2 images"),
     ],
 )
@@ -136,7 +141,7 @@ def test_bad_options_are_refused(folder, options, part):
 
 def test_several_or_no_files_of_rows_are_refused(folder):
     write(folder, ROWS, "more.jsonl")
-    with pytest.raises(UserError, match=r"several \.jsonl files \(more\.jsonl, rows\.jsonl\)"):
+    with pytest.raises(UserError, match=r"several \.jsonl, \.csv or \.parquet files \(more\.jsonl, rows\.jsonl\)"):
         read(folder)
     assert len(read(folder, rows="rows.jsonl")) == len(ROWS)
     for path in folder.glob("*.jsonl"):
@@ -149,6 +154,141 @@ def test_an_empty_file_is_refused(folder):
     (folder / "rows.jsonl").write_text("\n")
     with pytest.raises(UserError, match="no rows"):
         read(folder)
+
+
+WHOLE = [{"kind": None, **row, "a": str(row["a"])} for row in ROWS]
+
+
+def texts(found):
+    return [(one.question, one.answer, one.fact, one.fact_values, one.image_key) for one in found]
+
+
+def write_csv(path, rows, newline="\n", encoding="utf-8", delimiter=","):
+    with path.open("w", encoding=encoding, newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator=newline, delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize(
+    ("newline", "encoding", "ending"), [("\n", "utf-8", "csv"), ("\r\n", "utf-8-sig", "csv"), ("\r", "utf-8", "tsv")]
+)
+def test_a_csv_reads_as_the_jsonl_whatever_ends_its_lines(folder, newline, encoding, ending):
+    expected = texts(read(folder))
+    (folder / "rows.jsonl").unlink()
+    write_csv(folder / f"rows.{ending}", WHOLE, newline, encoding, {"csv": ",", "tsv": "\t"}[ending])
+    found = read(folder)
+    assert texts(found) == expected and found[1].source_id == f"rows.{ending}:3"
+
+
+def test_cells_of_a_csv_may_hold_line_ends_and_lists(folder):
+    (folder / "rows.jsonl").unlink()
+    first = {**WHOLE[0], "q": "Which\norgan, of two?", "fact_values": '["Liver", "Spleen"]', "fact": "liver"}
+    write_csv(folder / "rows.csv", [first, {**WHOLE[2], "fact": "", "fact_values": ""}])
+    one, other = read(folder)
+    assert (one.question, one.fact_values, one.source_id) == ("Which organ, of two?", ("Liver", "Spleen"), "rows.csv:2")
+    assert (other.source_id, other.fact) == ("rows.csv:4", "lung")
+
+
+@pytest.mark.parametrize("form", ["path", "bytes", "struct", "struct with a path only"])
+def test_a_parquet_reads_as_the_jsonl_with_images_in_it_or_beside_it(folder, form):
+    expected = texts(read(folder))
+    (folder / "rows.jsonl").unlink()
+
+    def stored(name):
+        data = (folder / "pictures" / name).read_bytes()
+        return {
+            "path": name,
+            "bytes": data,
+            "struct": {"bytes": data, "path": f"/home/someone/{name}"},
+            "struct with a path only": {"bytes": None, "path": name},
+        }[form]
+
+    pq.write_table(pa.Table.from_pylist([{**row, "img": stored(row["img"])} for row in WHOLE]), folder / "rows.parquet")
+    found = read(folder)
+    assert texts(found) == expected
+    paths = {"path": "a/0.png", "bytes": "rows.parquet:1", "struct": "0.png", "struct with a path only": "a/0.png"}
+    assert found[0].image_path == paths[form]
+
+
+def test_an_image_folder_with_its_metadata_file_needs_no_mapping_of_the_image(folder):
+    (folder / "rows.jsonl").unlink()
+    own = [{"file_name": "0.png", "question": "Which organ?", "answer": "Liver"}]
+    write(folder / "pictures" / "a", own, "metadata.jsonl")
+    (one,) = records(path=folder / "pictures", mapping=None, **SAID)
+    assert (one.image_path, one.answer) == ("0.png", "Liver")
+
+
+@pytest.fixture(scope="module")
+def data_set():
+    import datasets
+
+    rows = [{**row, "img": {"bytes": png(int(row["img"][2])), "path": row["img"]}} for row in WHOLE]
+    features = datasets.Features({**{key: datasets.Value("string") for key in WHOLE[0]}, "img": datasets.Image()})
+    return datasets.Dataset.from_list(rows, features=features)
+
+
+@pytest.mark.parametrize("form", ["saved", "saved splits", "parquet", "image folder"])
+def test_a_data_set_reads_as_the_jsonl(folder, tmp_path, data_set, form):
+    import datasets
+
+    expected, place = texts(read(folder)), tmp_path / "set"
+    options = {"split": "all", "images": None}
+    if form == "saved":
+        data_set.save_to_disk(place)
+        options = {"images": None}
+    elif form == "saved splits":
+        parts = {"train": data_set.select(range(2)), "test": data_set.select(range(2, 5))}
+        datasets.DatasetDict(parts).save_to_disk(place)
+    elif form == "parquet":
+        place.mkdir()
+        data_set.to_parquet(place / "train-00000-of-00001.parquet")
+    else:
+        shutil.copytree(folder / "pictures", place / "train")
+        rows = [{"file_name": row["img"], **{key: row[key] for key in row if key != "img"}} for row in WHOLE]
+        write(place / "train", rows, "metadata.jsonl")
+        options["mapping"] = {**MAPPING, "image": "image"}
+    found = read(place, **options)
+    assert texts(found) == expected
+    assert {one.source_id.split(":")[0] for one in found} == {"train", "test"} if "splits" in form else {"train"}
+    assert found == read(place, **options)
+
+
+def test_one_split_of_a_data_set_and_the_names_of_its_classes(tmp_path, data_set):
+    import datasets
+
+    labels = datasets.ClassLabel(names=["liver", "spleen"])
+    named = data_set.remove_columns("a").add_column("a", [0, 1, 0, 1, 0]).cast_column("a", labels)
+    datasets.DatasetDict({"train": named.select(range(3)), "test": named.select(range(3, 5))}).save_to_disk(tmp_path)
+    found = read(tmp_path, split="test", images=None)
+    assert [(one.answer, one.source_id) for one in found] == [("spleen", "test:1"), ("liver", "test:2")]
+    with pytest.raises(UserError, match="Did you mean 'train'"):
+        read(tmp_path, split="trian", images=None)
+    with pytest.raises(UserError, match="not as both"):
+        read(tmp_path, split="test", rows="rows.jsonl")
+
+
+def test_images_of_a_data_set_are_not_read_from_outside_it(folder, tmp_path):
+    import datasets
+
+    outside = {"bytes": None, "path": str((folder / "pictures" / "a" / "0.png").absolute())}
+    rows = [{**WHOLE[0], "img": outside}]
+    place = tmp_path / "set"
+    place.mkdir()
+    features = datasets.Features({**{key: datasets.Value("string") for key in WHOLE[0]}, "img": datasets.Image()})
+    schema = features.arrow_schema
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), place / "train.parquet")
+    with pytest.raises(UserError, match="leads out"):
+        read(place, split="all", images=None)
+
+
+def test_a_tar_and_paths_from_the_folder_of_the_rows(folder, tmp_path):
+    expected = texts(read(folder))
+    with tarfile.open(tmp_path / "own.tar.gz", "w:gz") as made:
+        made.add(folder / "rows.jsonl", "own/rows.jsonl")
+        made.add(folder / "pictures" / "a", "own/a")
+    assert texts(read(tmp_path / "own.tar.gz", images=None)) == expected
+    assert texts(read(tmp_path / "own.tar.gz", images="own")) == expected
 
 
 def test_bad_images_are_counted_or_skipped(folder, caplog):
@@ -179,7 +319,7 @@ def test_the_registry_refuses_what_it_does_not_know(name, arguments, part):
 
 
 def test_the_registry_names_every_source_by_its_module():
-    assert list(SOURCES) == ["phantom", "slake", "generic"]
+    assert {"phantom", "slake", "generic"} <= set(SOURCES)
     for name, source in SOURCES.items():
         assert source.name == name and source.summary and callable(source.records)
 
