@@ -1,0 +1,182 @@
+"""Verify a build: named gates over its files and rows, each of which says which file, row and rule is broken.
+
+``report`` names the gates, ``files`` looks at the folder, ``rows`` and ``images`` at one row, ``relations`` at what
+must hold between rows, ``presidio`` asks an independent tool. One pass over the rows, flat memory.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..content import ContentHash
+from . import report
+from .files import (
+    Document,
+    broken_configs,
+    broken_content,
+    broken_files,
+    broken_schema,
+    read_rows,
+    tables,
+    withheld_images,
+)
+from .images import Images, Shown, broken_image, broken_licence
+from .presidio import Presidio, missing
+from .relations import Relations
+from .report import GATES, PRESIDIO, Failures, Gate, Report
+from .rows import INJECTED, Table, broken_rules, schema_failures
+
+__all__ = ["GATES", "Gate", "Report", "verify"]
+
+Progress = Callable[[str, int, int], None]
+# A place is a row's number in its file, plus this for every file before it.
+FILE = 2**32
+
+
+def verify(folder: Path | str, *, presidio: bool = False, progress: Progress | None = None) -> Report:
+    """Return what every gate says about the build in a folder; never raises for what is wrong with the data.
+
+    ``presidio`` adds the gate of that name, which says that it was skipped where the extra is not installed.
+    ``progress(file, done, total)`` is told of every file.
+    """
+    verification = _Verification(Path(folder), presidio=presidio, progress=progress)
+    try:
+        return verification.run()
+    finally:
+        verification.close()
+
+
+class _Verification:
+    """The identifiers first, then one pass over all rows, then the rules between them."""
+
+    def __init__(self, folder: Path, *, presidio: bool, progress: Progress | None) -> None:
+        self.folder, self.progress = folder, progress
+        self.failures = Failures()
+        self.relations, self.images = Relations(), Images()
+        self.skipped = missing() if presidio else None
+        self.presidio = Presidio() if presidio and self.skipped is None else None
+        self.gates = GATES | (PRESIDIO if presidio else {})
+        self.rows = 0
+        self.licenses: set[str] = set()
+        self.names: list[str] = []
+
+    def close(self) -> None:
+        self.relations.close()
+        self.images.close()
+
+    def run(self) -> Report:
+        skipped = dict.fromkeys(PRESIDIO, self.skipped)
+        try:
+            document = Document(self.folder)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            self.failures.add("files", f"checksums.json: can't be read as the checksums of a build ({error!r})")
+            skipped = dict.fromkeys(set(self.gates) - {"files"}, "not tested without checksums.json")
+        else:
+            self.look(document)
+        gates = tuple(self.failures.gate(name, claim, skipped.get(name)) for name, claim in self.gates.items())
+        return Report(folder=self.folder, gates=gates, rows=self.rows)
+
+    def look(self, document: Document) -> None:
+        """Test every gate of a build whose checksums can be read."""
+        self.take(broken_files(self.folder, document.files))
+        found = list(tables(self.folder))
+        self.names = [name for _, _, name in found]
+        for number, (config, split, _) in enumerate(found):
+            self.identifiers(Table(config, split), number)
+        counted: dict[str, dict[str, Any]] = defaultdict(dict)
+        sums: dict[Table, ContentHash] = defaultdict(ContentHash)
+        for number, (config, split, name) in enumerate(found):
+            if self.progress is not None:
+                self.progress(name, number, len(found))
+            table = Table(config, split)
+            if self.read(table, number, sums[table], document.local):
+                counted[config][split] = {"rows": sums[table].rows, "sha256": sums[table].hexdigest()}
+        self.take(broken_content(document, counted))
+        self.take(broken_configs(self.folder, document, counted))
+        for gate, place, text in self.relations.broken(document.scenarios, document.percents):
+            if not report.COMPLETE and gate == "views":
+                continue
+            self.failures.add(gate, f"{self.where(place)}: {text}")
+        self.licences(document)
+
+    def take(self, failed: Any) -> None:
+        for gate, line in failed:
+            self.failures.add(gate, line)
+
+    def where(self, place: int) -> str:
+        """Return file, row and id of a place."""
+        number, row = divmod(place, FILE)
+        return f"{self.names[number]}, row {row} ({self.relations.id_of(place)})"
+
+    def identifiers(self, table: Table, number: int) -> None:
+        """Learn the identifiers of the patients that one file is about; texts are searched for all of them."""
+        if table.scenario != "privacy" or table.subset not in INJECTED or table.view is not None:
+            return
+        try:
+            rows = read_rows(self.folder / self.names[number], ["patient_id", "phi"])
+            for place, row in enumerate(rows, number * FILE):
+                if row["phi"]:
+                    self.relations.add_identifiers(place, row["patient_id"], row["phi"])
+        except Exception:  # the pass over all rows tells what is wrong with the file
+            return
+
+    def read(self, table: Table, number: int, sums: ContentHash, local: bool) -> bool:
+        """Look at every row of one file; return whether it has the columns of rows."""
+        name = self.names[number]
+        try:
+            if columns := broken_schema(self.folder / name):
+                self.failures.add("schema", f"{name}: {columns}")
+                return False
+            for place, row in enumerate(read_rows(self.folder / name), number * FILE):
+                self.row(table, place, row, sums, local)
+        except Exception as error:
+            self.failures.add("files", f"{name}: can't be read as Parquet ({error})")
+        return True
+
+    def row(self, table: Table, place: int, row: dict[str, Any], sums: ContentHash, local: bool) -> None:
+        """Look at one row, and remember what the rules between rows need."""
+        self.rows += 1
+        shown: Shown | None = None
+        failed: list[tuple[str, str]] = []
+        if row["image"] is not None and row["image"]["bytes"]:
+            shown = self.images.of(row["image"]["bytes"])
+            failed += broken_image(row, shown)
+        sums.add(row, shown and shown.content)
+        misfits = schema_failures(row)
+        failed += [("schema", misfit) for misfit in misfits]
+        # A row that does not fit the schema has values that no other rule could read.
+        if not misfits:
+            failed += broken_licence(row, local)
+            failed += [
+                (gate, text)
+                for gate, text in broken_rules(row, table)
+                if report.COMPLETE or not (gate == "phrasings" or text.startswith("error_severity"))
+            ]
+            failed += [("leaks", leak) for leak in self.relations.leaks(row)]
+            if self.presidio is not None:
+                failed += [("presidio", found) for found in self.presidio.broken(row)]
+            self.relations.add(place, table, row, shown and shown.content[1:3])
+            self.licenses.add(row["license"])
+        for gate, text in failed:
+            self.failures.add(gate, f"{self.names[place // FILE]}, row {place % FILE} ({row['id']}): {text}")
+
+    def licences(self, document: Document) -> None:
+        """Compare the licences and the withheld images that the rows have with those that the build tells."""
+        if (told := set(document.licenses)) != self.licenses:
+            self.failures.add(
+                "licences", f"checksums.json: tells {sorted(told)}, the rows have {sorted(self.licenses)}"
+            )
+        try:
+            listed = set(withheld_images(self.folder))
+        except ValueError as error:
+            self.failures.add("licences", f"withheld_images.jsonl: {error}")
+            return
+        for image, place in self.relations.withheld():
+            if image not in listed:
+                self.failures.add("licences", f"{self.where(place)}: image {image} is not in withheld_images.jsonl")
+            listed.discard(image)
+        for image in sorted(listed):
+            self.failures.add("licences", f"withheld_images.jsonl: lists image {image}, which no row withholds")

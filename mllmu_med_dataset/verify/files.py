@@ -1,0 +1,173 @@
+"""The folder of a build: what is in it, what the checksums and the card say of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from ..configs import config_names, main_split, splits
+from ..content import dataset_sha256, file_sha256
+from ..record import features
+from . import report
+
+# What a build is made of. Nothing in it runs: ``datasets`` once executed scripts that lay beside the data.
+_FILES = re.compile(r"checksums\.json|README\.md|croissant\.json|withheld_images\.jsonl|figures/\w[\w.-]*\.(png|svg)")
+_TABLE = re.compile(r"data/(?P<config>\w+)/(?P<split>\w+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.parquet")
+# So many rows are in memory at once, with their images.
+ROWS_AT_ONCE = 256
+
+Failed = Iterator[tuple[str, str]]
+Counts = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+class Document:
+    """``checksums.json``: the parameters of a build, its files and what their rows say."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read it; raises what reading, JSON or a missing key raises."""
+        self.whole: dict[str, Any] = json.loads((folder / "checksums.json").read_text(encoding="utf-8"))
+        parameters = self.whole["parameters"]
+        self.scenarios: tuple[str, ...] = tuple(parameters["scenarios"])
+        self.percents: tuple[int, ...] = tuple(parameters["percents"])
+        self.local: bool = parameters.get("local", False) is True
+        self.files: dict[str, str] = dict(self.whole["files"].items())
+        self.content: dict[str, dict[str, Any]] = dict(self.whole["content"].items())
+        self.licenses: list[str] = list(self.whole["licenses"])
+        self.configs = config_names(self.scenarios, self.percents)
+        self.has_views = any(len(found) > 1 for found in self.content.values())
+
+
+def tables(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield config, split and name of every Parquet file that stands where a build has them, shards in order."""
+    for path in sorted((folder / "data").glob("*/*.parquet")):
+        name = path.relative_to(folder).as_posix()
+        if found := _TABLE.fullmatch(name):
+            yield found["config"], found["split"], name
+
+
+def broken_files(folder: Path, listed: Mapping[str, str]) -> Failed:
+    """Yield files that are missing, changed, extra, or nothing that a build holds."""
+    present = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    for name, path in present.items():
+        if path.is_symlink():
+            yield "files", f"{name}: is a symbolic link"
+        elif not path.is_dir() and name not in listed and name != "checksums.json":
+            yield "files", f"{name}: is not listed in checksums.json"
+        elif path.is_dir() and not any(path.iterdir()):
+            yield "files", f"{name}: is an empty folder"
+    shards: dict[tuple[str, str], set[str]] = {}
+    for name, sha in sorted(listed.items()):
+        table = _TABLE.fullmatch(name)
+        if table is None and not _FILES.fullmatch(name):
+            yield "files", f"{name}: is no file that a build has"
+        elif name not in present:
+            yield "files", f"{name}: is missing"
+        elif not present[name].is_symlink() and file_sha256(present[name]) != sha:
+            yield "files", f"{name}: its sha256 is not the one in checksums.json"
+        if table is not None:
+            shards.setdefault((table["config"], table["split"]), set()).add(f"{table['number']} of {table['count']}")
+    for (config, split), numbers in sorted(shards.items()):
+        count = len(numbers)
+        if numbers != {f"{number:05d} of {count:05d}" for number in range(count)}:
+            yield "files", f"data/{config}/{split}-*: its parts are {', '.join(sorted(numbers))}"
+
+
+def broken_schema(path: Path) -> str | None:
+    """Return why a file has not the columns of a row in order, with the features that make images of bytes.
+
+    Raises what Pyarrow raises where the file is no Parquet.
+    """
+    schema, known = pq.read_schema(path), features().arrow_schema
+    if not schema.remove_metadata().equals(known.remove_metadata()):
+        return "the columns or their types are not a row's"
+    if _told(schema) != _told(known):
+        return "the features in the file are not a row's"
+    return None
+
+
+def _told(schema: pa.Schema) -> Any:
+    return json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info")
+
+
+def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file, few in memory at once; raises what Pyarrow raises where it can't be read."""
+    with pq.ParquetFile(path) as parquet:
+        for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE, columns=columns):
+            yield from batch.to_pylist()
+
+
+def broken_content(document: Document, counted: Counts) -> Failed:
+    """Yield splits whose rows are not those that the checksums tell; ``counted``: config -> split -> rows, sha256."""
+    for config in sorted({*counted, *document.content}):
+        here, told = counted.get(config, {}), document.content.get(config) or {}
+        for split in sorted({*here, *told}):
+            if here.get(split) != told.get(split):
+                yield (
+                    "content",
+                    f"data/{config}/{split}-*: the content checksum or row count is not that in checksums.json",
+                )
+    if dataset_sha256(document.content) != document.whole.get("dataset_sha256"):
+        yield "content", "checksums.json: dataset_sha256 is not the checksum of its content section"
+
+
+def broken_configs(folder: Path, document: Document, counted: Counts) -> Failed:
+    """Yield configs and splits that lack rows, that no build has, or that the card tells otherwise."""
+    for config in document.configs:
+        for split in splits(config) if report.COMPLETE else [main_split(config)]:
+            if not counted.get(config, {}).get(split, {}).get("rows"):
+                yield "configs", f"data/{config}/{split}-*: has no rows"
+        for split in sorted(set(counted.get(config, {})) - set(splits(config))):
+            yield "configs", f"data/{config}/{split}-*: is no split of this config"
+    for config in sorted(set(counted) - set(document.configs)):
+        yield "configs", f"data/{config}: is no config of this build"
+    yield from _broken_card(folder, document, counted)
+
+
+def _broken_card(folder: Path, document: Document, counted: Counts) -> Failed:
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+        head = yaml.safe_load(text.split("---\n")[1])
+        described = {entry["config_name"]: entry for entry in head["configs"]}
+        files = {
+            config: {data["split"]: data["path"] for data in entry["data_files"]} for config, entry in described.items()
+        }
+        told = {
+            info["config_name"]: {split["name"]: split["num_examples"] for split in info["splits"]}
+            for info in head["dataset_info"]
+        }
+    except (OSError, ValueError, IndexError, KeyError, TypeError, yaml.YAMLError) as error:
+        yield "configs", f"README.md: its front matter can't be read ({error!r})"
+        return
+    for config in document.configs:
+        rows = {split: sums["rows"] for split, sums in counted.get(config, {}).items()}
+        if told.get(config) != rows:
+            yield "configs", f"README.md: tells {told.get(config)} rows of {config}, the files hold {rows}"
+        if files.get(config) != {split: f"data/{config}/{split}-*" for split in rows}:
+            yield "configs", f"README.md: does not tell the files of every split of {config}: {files.get(config)}"
+        for split, sums in document.content.get(config, {}).items():
+            if sums["sha256"] not in described.get(config, {}).get("description", ""):
+                yield "configs", f"README.md: the description of {config} lacks the content checksum of {split}"
+    for config in sorted(set(described) | set(told)):
+        if config not in document.configs:
+            yield "configs", f"README.md: tells of {config}, which is no config of this build"
+    for license in document.licenses:
+        if license not in text:
+            yield "licences", f"README.md: does not name the licence '{license}' of some rows"
+
+
+def withheld_images(folder: Path) -> list[str]:
+    """Return the images that ``withheld_images.jsonl`` lists; raises ``ValueError`` where it can't be read."""
+    path = folder / "withheld_images.jsonl"
+    if not path.is_file():
+        return []
+    try:
+        return [str(json.loads(line)["image_id"]) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (KeyError, TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f"can't be read as one JSON object a line with image_id ({error!r})") from error
