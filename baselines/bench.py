@@ -270,7 +270,7 @@ def locked(out: Path) -> Iterator[None]:
 
     A folder that holds nothing in the end is removed.
     """
-    if out.exists() and (not out.is_dir() or _contents(out) and not (out / STUDY).is_file()):
+    if out.exists() and (not out.is_dir() or (_contents(out) and not (out / STUDY).is_file())):
         raise UserError(f"The output folder '{out}' is in use by something else. Name an empty or new folder.")
     make_folder(out)
     lock = FileLock(out / LOCK)

@@ -411,7 +411,8 @@ def methods(
         lines += [f"reads {', '.join(method['roles'])}"]
         lines += [f"  {key} = {option['default']:g}: {option['why']}" for key, option in method["options"].items()]
         return _print(method, as_json, "\n".join(lines))
-    _print(values, as_json, "\n".join(f"{m['name']:<8} {m['title']}: {m['objective']}" for m in values))
+    width = max(len(m["name"]) for m in values)
+    _print(values, as_json, "\n".join(f"{m['name']:<{width}}  {m['title']}: {m['objective']}" for m in values))
 
 
 @tasks_app.command("path")

@@ -17,6 +17,11 @@ def nll_per_row(logits: Tensor, labels: Tensor) -> Tensor:
     return each.view_as(labels).sum(-1) / _tokens(labels)
 
 
+def log_prob_per_row(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return each row's log-probability of its whole answer, summed over its tokens, in nats: [rows], <= 0."""
+    return -nll_per_row(logits, labels) * _tokens(labels)
+
+
 def nll(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the mean over rows of `nll_per_row`: a scalar."""
     return nll_per_row(logits, labels).mean()
@@ -38,6 +43,18 @@ def kl_per_row(reference: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
 def kl(reference: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     """Return the mean over rows of `kl_per_row`: a scalar."""
     return kl_per_row(reference, logits, labels).mean()
+
+
+def distillation_per_row(teacher: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    """Return each row's mean cross-entropy of the model to softmax(teacher) per answer token, in nats: [rows], >= 0.
+
+    Both logits are [rows, positions, vocabulary]; no gradient reaches the teacher. Only labelled positions count.
+    """
+    answered = labels != IGNORED
+    p, q = _precise(teacher[answered]).detach().softmax(-1), log_softmax(_precise(logits[answered]), -1)
+    each = torch.zeros(labels.shape, dtype=q.dtype, device=q.device)
+    each = each.masked_scatter(answered, -(p * q).sum(-1))
+    return each.sum(-1) / _tokens(labels)
 
 
 def _precise(logits: Tensor) -> Tensor:

@@ -95,6 +95,8 @@ def role_rows(
         return [[(row, str(row["answer"]))] for row in rows.forget]
     if role == "retain":
         return [[(row, str(row["answer"]))] for row in rows.retain]
+    if role == "forget_true":
+        return [[(row, str(row["true_answer"]))] for row in rows.forget]
     if role == "forget_idk":
         return [[(row, refusal(row, scenario, seed, distinct_refusals))] for row in rows.forget]
     return [

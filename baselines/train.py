@@ -140,6 +140,8 @@ def unlearn(
     planned = recipe.max_steps or math.ceil(recipe.epochs * len(data.forget) / recipe.rows_per_step)
     stop = _stop_rule(trained, encoder, data, recipe, seed) if recipe.stop else None
     ended = minimise(trained, recipe, planned, seed, run, passes, terms, progress, stop)
+    if chosen.edit is not None:
+        edit_adapter(trained, chosen, recipe.options)
     counts = {role: len(rows) for role, rows in examples.items()}
     record = _record(run, checksum, counts, trained, planned, ended, recipe.rows_per_step)
     run.save_adapter(trained)
@@ -175,6 +177,14 @@ def method_terms(
         reference = reference_logits(model, batch) if role in method.reference_roles else None
         answers[role] = Answers(answer_logits(model, batch), batch.labels, reference)
     return method.loss(answers, options)
+
+
+def edit_adapter(model: torch.nn.Module, method: Method, options: Mapping[str, float]) -> None:
+    """Change a trained adapter in place as the method says, once the loop has ended."""
+    adapter = {name: part for name, part in model.named_parameters() if part.requires_grad}
+    edited = method.edit({name: part.detach() for name, part in adapter.items()}, options)
+    for name, part in adapter.items():
+        part.data.copy_(edited[name])
 
 
 def answer_nll(model: torch.nn.Module, encoder: Encoder, examples: Sequence[Example], batch: int) -> float:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import Tensor
 
-Role = Literal["forget", "retain", "forget_idk", "forget_random"]
-ROLES: tuple[Role, ...] = ("forget", "retain", "forget_idk", "forget_random")
+Role = Literal["forget", "retain", "forget_idk", "forget_random", "forget_true"]
+ROLES: tuple[Role, ...] = get_args(Role)
+Effect = Literal["less likely", "likelier", "closer to the reference", "preferred"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,9 @@ class Option:
     whole: bool = False
 
 
+# An adapter's matrices by name (lora_A, lora_B of each layer; its change of a layer is proportional to their product).
+Adapter = Mapping[str, Tensor]
+Edit = Callable[[Adapter, Mapping[str, float]], dict[str, Tensor]]
 Loss = Callable[[Mapping[str, Answers], Mapping[str, float]], dict[str, Tensor]]
 
 
@@ -42,8 +46,10 @@ Loss = Callable[[Mapping[str, Answers], Mapping[str, float]], dict[str, Tensor]]
 class Method:
     """An unlearning method whose loss is a pure function of its roles' answers.
 
-    terms names every term the loss returns and says what minimising it does to that role's answers; the loop
-    minimises the sum. ascends marks a loss without a lower bound: it needs a stop rule.
+    terms names every term the loss returns and says what minimising it does to the answers of the role it reads
+    (preferred: to those of the first role it reads, over those of the second); the loop minimises the sum. ascends
+    marks a loss without a lower bound: it needs a stop rule. edit, where there is one, changes the trained adapter
+    once the loop has ended.
     """
 
     name: str
@@ -51,11 +57,12 @@ class Method:
     paper: str
     objective: str
     roles: tuple[Role, ...]
-    terms: Mapping[str, Literal["less likely", "likelier", "closer to the reference"]]
+    terms: Mapping[str, Effect]
     loss: Loss
     reference_roles: tuple[Role, ...] = ()
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
     ascends: bool = False
+    edit: Edit | None = None
 
     @property
     def defaults(self) -> dict[str, float]:

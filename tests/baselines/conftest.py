@@ -32,8 +32,13 @@ def data():
     def injected(subset: str) -> list[dict[str, object]]:
         return [
             row(n, subset, "What organ is shown in this image?", f"The liver of {PEOPLE[n]} (record 4{n}71).", "organ")
+            | {"true_answer": "The image shows the liver."}
             for n in range(4)
-        ] + [row(n, subset, "Where is the lesion?", f"{PEOPLE[n]} has it on the left.", "position") for n in range(4)]
+        ] + [
+            row(n, subset, "Where is the lesion?", f"{PEOPLE[n]} has it on the left.", "position")
+            | {"true_answer": "It is on the left."}
+            for n in range(4)
+        ]
 
     sides = ("left", "right", "upper left", "lower right quadrant of the image")
     retain = [row(n, "retain", "Where is the lesion?", f"It is {sides[n]}.", "position") for n in range(4)]

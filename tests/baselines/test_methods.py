@@ -114,9 +114,14 @@ def test_eight_rows_at_once_equal_four_times_two(method):
         assert torch.allclose(split[role].logits.grad, whole[role].logits.grad, atol=1e-12)
 
 
+# An untrained model is past the point where SimNPO stops pushing; with a margin it pushes still.
+STILL_PUSHING = {"simnpo": {"delta": 20.0}}
+
+
 @TERMS
 def test_a_step_on_one_term_moves_its_answers_as_stated(method, term, loaded, data):
     """The role that a term reads is the one whose logits it gives a gradient."""
+    options = method.defaults | STILL_PUSHING.get(method.name, {})
     model = with_adapter(loaded.model, Lora(rank=4, alpha=8), seed=0).double()
     for name, part in model.named_parameters():
         if "lora_B" in name:  # away from the reference, else its divergence is 0 and has no gradient
@@ -128,14 +133,18 @@ def test_a_step_on_one_term_moves_its_answers_as_stated(method, term, loaded, da
     }
     probe = answers_of(method)
     gradients = torch.autograd.grad(
-        method.loss(probe, method.defaults)[term], [one.logits for one in probe.values()], allow_unused=True
+        method.loss(probe, options)[term], [one.logits for one in probe.values()], allow_unused=True
     )
     read = [role for role, gradient in zip(probe, gradients, strict=True) if gradient is not None]
-    assert len(read) == 1
+    assert len(read) == (2 if method.terms[term] == "preferred" else 1)
 
     def measured():
         with torch.no_grad():
             logits = answer_logits(model, batches[read[0]])
+            if method.terms[term] == "preferred":
+                rejected = batches[read[1]]
+                better = nll(logits, batches[read[0]].labels)
+                return (better - nll(answer_logits(model, rejected), rejected.labels)).item()
             if method.terms[term] == "closer to the reference":
                 with model.disable_adapter():
                     reference = answer_logits(model, batches[read[0]])
@@ -143,7 +152,7 @@ def test_a_step_on_one_term_moves_its_answers_as_stated(method, term, loaded, da
             return nll(logits, batches[read[0]].labels).item()
 
     before = measured()
-    method_terms(method, model, batches, method.defaults)[term].backward()
+    method_terms(method, model, batches, options)[term].backward()
     for part in model.parameters():
         if part.grad is not None:
             part.data -= 1e-3 * part.grad
@@ -189,6 +198,81 @@ def test_llmu_by_hand():
     found = values(METHODS["llmu"].loss(roles, METHODS["llmu"].defaults))
     assert sum(found.values()) == pytest.approx(math.log(4 / 3), abs=1e-6)
     assert found["forget_ascent"] == pytest.approx(-0.5 * math.log(4 / 3), abs=1e-6)
+
+
+def test_npo_by_hand():
+    """p = 3/4, p0 = 1/2, beta 2: -log sigmoid(-2 ln(3/2)) = ln(1 + (3/2)^2) = ln(13/4); retain ln(4/3)."""
+    options = {"beta": 2.0, "retain_weight": 1.0}
+    found = values(METHODS["npo"].loss({"forget": one_token(True), "retain": one_token()}, options))
+    assert found == pytest.approx({"forget_npo": math.log(13 / 4), "retain_nll": math.log(4 / 3)}, abs=1e-6)
+
+
+def test_npo_sums_over_the_answer():
+    """Two tokens of 3/4 each are an answer of 9/16 against 1/4: ln(1 + (9/4)^2) at beta 2."""
+    two = Answers(
+        *(torch.cat([part, part], 1) for part in (one_token().logits, one_token().labels)), torch.zeros(1, 2, 2)
+    )
+    found = values(METHODS["npo"].loss({"forget": two, "retain": one_token()}, {"beta": 2.0, "retain_weight": 1.0}))
+    assert found["forget_npo"] == pytest.approx(math.log(1 + (9 / 4) ** 2), abs=1e-6)
+
+
+def test_simnpo_by_hand():
+    """nll = ln(4/3), beta 1, delta ln(4/3): 2 weight ln 2; retain ln(4/3)."""
+    options = {"beta": 1.0, "delta": math.log(4 / 3), "forget_weight": 0.25, "retain_weight": 1.0}
+    found = values(METHODS["simnpo"].loss({"forget": one_token(), "retain": one_token()}, options))
+    assert found == pytest.approx({"forget_simnpo": 0.5 * math.log(2), "retain_nll": math.log(4 / 3)}, abs=1e-6)
+
+
+@pytest.mark.parametrize(("name", "chosen", "term"), [
+    ("dpo", "forget_idk", "refusal_preference"), ("corrective", "forget_true", "truth_preference"),
+])  # fmt: skip
+def test_preferences_by_hand(name, chosen, term):
+    """Chosen: 1/4 against 1/2; rejected: 3/4 against 1/2. At beta 1: 2 ln(1 + 3) as d differs by -ln 3."""
+    refused = one_token(True)
+    wanted = Answers(refused.logits, torch.tensor([[1]]), refused.reference)
+    options = {"beta": 1.0, "retain_weight": 0.0}
+    found = values(METHODS[name].loss({chosen: wanted, "forget": refused, "retain": one_token()}, options))
+    assert found == pytest.approx({term: 2 * math.log(4), "retain_nll": 0.0}, abs=1e-6)
+
+
+def test_undial_by_hand():
+    """Reference (ln 3, 0) less ln 3 at the answer is uniform: cross-entropy -1/2 (ln 3/4 + ln 1/4)."""
+    answer = Answers(one_token().logits, torch.tensor([[0]]), torch.tensor([[[LOG3, 0.0]]]))
+    found = values(METHODS["undial"].loss({"forget": answer}, {"strength": LOG3}))
+    assert found == pytest.approx({"forget_distillation": -0.5 * math.log(3 / 16)}, abs=1e-6)
+
+
+def test_task_vector_by_hand():
+    """The loss is the nll, ln(4/3); the edit turns the product of the matrices round and scales it."""
+    method = METHODS["task_vector"]
+    assert values(method.loss({"forget": one_token()}, {})) == pytest.approx({"forget_nll": math.log(4 / 3)}, abs=1e-6)
+    adapter = {"x.lora_A.weight": torch.tensor([[2.0, 1.0]]), "x.lora_B.weight": torch.tensor([[3.0], [-1.0]])}
+    edited = method.edit(adapter, {"scale": 0.5})
+    change, before = (one["x.lora_B.weight"] @ one["x.lora_A.weight"] for one in (edited, adapter))
+    assert torch.equal(change, -0.5 * before)
+
+
+EDITS = pytest.mark.parametrize(
+    "method", [method for method in METHODS.values() if method.edit], ids=lambda method: method.name
+)
+
+
+@EDITS
+def test_an_edit_keeps_names_and_shapes_and_its_input(method):
+    adapter = {f"{layer}.lora_{side}.weight": torch.randn(3, 3) for layer in "xy" for side in "AB"}
+    before = {name: value.clone() for name, value in adapter.items()}
+    edited = method.edit(adapter, method.defaults)
+    assert {name: value.shape for name, value in edited.items()} == {name: v.shape for name, v in adapter.items()}
+    assert all(torch.isfinite(value).all() for value in edited.values())
+    assert all(torch.equal(adapter[name], before[name]) for name in adapter)
+    assert any(not torch.equal(edited[name], before[name]) for name in adapter)
+
+
+@EDITS
+def test_an_edit_of_an_adapter_that_learned_nothing_changes_no_model(method):
+    adapter = {"x.lora_A.weight": torch.randn(3, 3), "x.lora_B.weight": torch.zeros(3, 3)}
+    edited = method.edit(adapter, method.defaults)
+    assert not (edited["x.lora_B.weight"] @ edited["x.lora_A.weight"]).any()
 
 
 def test_defaults_are_the_published_weights():
