@@ -8,18 +8,26 @@ from pathlib import Path
 
 from ..errors import UserError, unknown
 from ..record import Record
+from .hub import DEFAULT_REVISION, HubPlace, hub_place, snapshot
 
 _COMMON = ("path", "seed", "patients", "workers", "skip_bad_images")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A source of records: its name, whether it needs your copy of it, its licence, and what it is."""
+    """A source of records: its name, whether it needs your copy of it, its licence, and what it is.
+
+    ``redistributable`` says whether its pixels may be passed on (``None``: you say so), ``hub`` is its repository on
+    the Hub, if it has one, and ``download`` where people get it otherwise.
+    """
 
     name: str
     needs_path: bool
     license: str
     summary: str
+    redistributable: bool | None
+    hub: str | None = None
+    download: str | None = None
 
     @property
     def records(self) -> Callable[..., Iterator[Record]]:
@@ -31,6 +39,22 @@ class Source:
         """The names of the options only this source has."""
         return tuple(name for name in inspect.signature(self.records).parameters if name not in _COMMON)
 
+    def hub_files(self, options: Mapping[str, str]) -> tuple[str, ...] | None:
+        """Return the patterns of the files that these options need from the Hub; ``None``: all."""
+        named = getattr(import_module(f"{__name__}.{self.name}"), "hub_files", None)
+        return None if named is None else named(options)
+
+
+@dataclass(slots=True)
+class Records(Iterator[Record]):
+    """The records of an opened source, and what names its very state: ``{"source_revision": "ORG/NAME@COMMIT"}``."""
+
+    _records: Iterator[Record]
+    parameters: Mapping[str, str]
+
+    def __next__(self) -> Record:
+        return next(self._records)
+
 
 SOURCES: dict[str, Source] = {
     source.name: source
@@ -40,18 +64,56 @@ SOURCES: dict[str, Source] = {
             needs_path=False,
             license="CC-BY-4.0",
             summary="CT, MR, X-ray and ultrasound phantoms drawn by this package, every fact known exactly.",
+            redistributable=True,
         ),
         Source(
             name="slake",
             needs_path=True,
             license="CC-BY-4.0",
-            summary="SLAKE (BoKelvin/SLAKE): 642 radiology images; a folder or zip with its JSON files and imgs/.",
+            summary="SLAKE: 642 radiology images; a folder or archive with its JSON files and imgs/.",
+            redistributable=True,
+            hub="BoKelvin/SLAKE",
+            download="https://www.med-vqa.com/slake",
+        ),
+        Source(
+            name="vqa_rad",
+            needs_path=True,
+            license="CC0-1.0",
+            summary="VQA-RAD: 315 radiology images; the Hub's Parquet files, or OSF's JSON and image folder.",
+            redistributable=True,
+            hub="flaviagiammarino/vqa-rad",
+            download="https://osf.io/89kps",
+        ),
+        Source(
+            name="path_vqa",
+            needs_path=True,
+            license="questions MIT, images under copyright",
+            summary="PathVQA: 4,999 pathology images in the Hub's Parquet files; pixels stay with you.",
+            redistributable=False,
+            hub="flaviagiammarino/path-vqa",
+        ),
+        Source(
+            name="pmc_vqa",
+            needs_path=True,
+            license="questions CC-BY-SA-4.0, images under the licence of their articles",
+            summary="PMC-VQA: multiple choice on 149,000 figures of PubMed Central; pixels stay with you.",
+            redistributable=False,
+            hub="RadGenome/PMC-VQA",
+        ),
+        Source(
+            name="omnimedvqa",
+            needs_path=True,
+            license="questions CC-BY-4.0, images under the licences of their data sets",
+            summary="OmniMedVQA, open access: multiple choice on 82,000 images of 42 data sets; pixels stay with you.",
+            redistributable=False,
+            hub="foreverbeliever/OmniMedVQA",
         ),
         Source(
             name="generic",
             needs_path=True,
             license="yours (license=...)",
             summary="Your own JSONL of rows and folder of images, columns named by a mapping.",
+            redistributable=None,
         ),
     )
 }
@@ -66,22 +128,30 @@ def open_source(
     workers: int = 1,
     skip_bad_images: bool = False,
     options: Mapping[str, str] | None = None,
-) -> Iterator[Record]:
+) -> Records:
     """Return the records of a source by its name; the same call gives the same records again.
 
-    ``options`` are the source's own, as text (``language=zh``; for generic also ``image=COLUMN`` and the like, which
-    make up its column mapping). Of the others each source takes those it has. Raises :class:`UserError` for an unknown
-    name or option (did you mean), a missing path, and whatever the source finds wrong with its files.
+    ``path`` is a folder or archive, or a place on the Hub (``hf://datasets/ORG/NAME@REVISION``), which is downloaded
+    now. ``options`` are the source's own, as text (``language=zh``; for generic also ``image=COLUMN`` and the like,
+    which make up its column mapping); ``revision=`` alone reads the source's own repository. Of the others each source
+    takes those it has. Raises :class:`UserError` for an unknown name or option (did you mean), a missing path, and
+    whatever the source finds wrong with its files.
     """
     if name not in SOURCES:
         raise unknown("source", name, SOURCES)
-    source = SOURCES[name]
-    if source.needs_path and path is None:
-        raise UserError(f"The source {name} needs your copy of it: --source-path DIR. {source.summary}")
+    source, options = SOURCES[name], dict(options or {})
+    place = _on_hub(source, path, options)
+    typed = _typed(source, options)
+    if source.needs_path and path is None and place is None:
+        raise UserError(_where_to_get(source))
     if not source.needs_path and path is not None:
         raise UserError(
             f"The source {name} reads no files, but the path '{path}' was given. Did you mean another source?"
         )
+    named: dict[str, str] = {}
+    if place is not None:
+        found = snapshot(place, source.hub_files(options))
+        path, named = found.folder, {"source_revision": f"{place.repo}@{found.commit}"}
     parameters = inspect.signature(source.records).parameters
     common = {
         "path": None if path is None else Path(path),
@@ -91,7 +161,34 @@ def open_source(
         "skip_bad_images": skip_bad_images,
     }
     given: dict[str, object] = {key: value for key, value in common.items() if key in parameters}
-    return source.records(**given, **_typed(source, options or {}))
+    return Records(source.records(**given, **typed), named)
+
+
+def _on_hub(source: Source, path: Path | str | None, options: dict[str, str]) -> HubPlace | None:
+    """Return where on the Hub the source is to be read from, if there, taking the options that say so."""
+    place = None if path is None else hub_place(path)
+    if "revision" not in options or "revision" in source.options:
+        return place
+    revision = options.pop("revision")
+    if path is None and source.hub is not None:
+        return hub_place(f"hf://datasets/{source.hub}@{revision}")
+    if place is None or place.revision not in (DEFAULT_REVISION, revision):
+        raise UserError(
+            f"revision={revision} goes with data on the Hub: --source-path hf://datasets/ORG/NAME@{revision}, or for "
+            f"the source's own repository ({source.hub or 'this one has none'}) without a path."
+        )
+    return HubPlace(place.repo, revision)
+
+
+def _where_to_get(source: Source) -> str:
+    """Return what is told where the path is missing."""
+    places = []
+    if source.hub is not None:
+        places.append(f"read it from the Hub: --source-path hf://datasets/{source.hub}")
+    if source.download is not None:
+        places.append(f"get it from {source.download}")
+    ways = f" Without one, {', or '.join(places)}." if places else ""
+    return f"The source {source.name} needs your copy of it: --source-path DIR. {source.summary}{ways}"
 
 
 def _typed(source: Source, options: Mapping[str, str]) -> dict[str, object]:

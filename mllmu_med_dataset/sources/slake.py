@@ -4,10 +4,9 @@ All splits are pooled: this benchmark makes its own, by image, because SLAKE's E
 differently. A question asked twice of one image counts once (the lower ``qid``).
 """
 
-import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
@@ -15,11 +14,13 @@ from ..errors import UserError, unknown
 from ..record import Record, clean_text
 from .closed_sets import ClosedSets, fact_of, is_yes_no
 from .images import BadImages, SourceFiles, pictures
+from .json_rows import json_rows
 
 LICENSE = "CC-BY-4.0"
 Language = Literal["en", "zh", "all"]
 # The original zip says validate, the Hub says validation.
-FILES = ("train.json", "validation.json", "validate.json", "test.json")
+SPLITS = (("train.json",), ("validation.json", "validate.json"), ("test.json",))
+FILES = tuple(name for names in SPLITS for name in names)
 QUESTION_TYPES = {
     "modality": "modality",
     "position": "position",
@@ -47,6 +48,11 @@ REGIONS = {
 }
 _KEYS = ("img_name", "question", "answer", "q_lang", "location", "modality", "answer_type", "content_type", "qid")
 _log = logging.getLogger(__name__)
+
+
+def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which files of the Hub's repository are needed."""
+    return (*FILES, "imgs.zip")
 
 
 def records(
@@ -109,22 +115,21 @@ def _rows(files: SourceFiles, language: str) -> tuple[list[dict[str, str]], Pure
         )
     base = PurePosixPath(found[0]).parent
     kept: dict[tuple[str, str, str], tuple[int, dict[str, str]]] = {}
+    found = [name for name in found if PurePosixPath(name).parent == base]
+    there = {PurePosixPath(name).name for name in found}
+    if lacking := [names[0] for names in SPLITS if not there & set(names)]:
+        _log.warning(
+            f"'{files.path}' has no {' and no '.join(lacking)}: the data set is built from {', '.join(sorted(there))} "
+            "alone. Put the rest of SLAKE there if it is to be whole."
+        )
     for name in found:
-        if PurePosixPath(name).parent != base:
-            continue
-        for place, raw in enumerate(_json_list(files, name)):
-            where = f"{files.path}: {name}, row {place + 1}"
-            if not isinstance(raw, dict):
-                raise UserError(f"{where} is not an object. Take the file as SLAKE distributes it.")
-            missing = [key for key in _KEYS if raw.get(key) is None]
-            if missing:
-                raise UserError(f"{where} lacks {', '.join(missing)}. Take the file as SLAKE distributes it.")
+        for where, raw in json_rows(files, name, required=_KEYS, called="SLAKE"):
             if language not in ("all", raw["q_lang"]):
                 continue
             row = _row(raw, where)
             asked = (row["img_name"], row["question"], str(raw["q_lang"]))
             qid = raw["qid"]
-            if not isinstance(qid, int):
+            if not isinstance(qid, int) or isinstance(qid, bool):
                 raise UserError(f"{where} has the qid {qid!r}, not a number. Take the file as SLAKE distributes it.")
             if asked not in kept or qid < kept[asked][0]:
                 kept[asked] = (qid, row)
@@ -154,18 +159,6 @@ def _row(raw: dict[str, object], where: str) -> dict[str, str]:
         "modality": MODALITIES.get(modality.casefold(), modality),
         "body_region": REGIONS.get(location.casefold(), location.casefold()),
     }
-
-
-def _json_list(files: SourceFiles, name: str) -> list[object]:
-    try:
-        rows = json.loads(files.read(name).decode("utf-8-sig"))
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"{files.path}: {name} can't be read ({error}). Take the file as SLAKE distributes it."
-        ) from error
-    if not isinstance(rows, list):
-        raise UserError(f"{files.path}: {name} is not a list of rows. Take the file as SLAKE distributes it.")
-    return rows
 
 
 def _images(files: SourceFiles, base: PurePosixPath) -> tuple[SourceFiles, str]:

@@ -174,7 +174,7 @@ def test_malformed_json_is_refused_by_name(changed, change, part):
 
 def test_a_file_that_is_not_json_is_named(changed):
     (changed / "test.json").write_text("{")
-    with pytest.raises(UserError, match=r"test\.json can't be read"):
+    with pytest.raises(UserError, match=r"test\.json is no whole JSON file"):
         list(records(path=changed))
 
 

@@ -1,0 +1,183 @@
+"""PMC-VQA (RadGenome/PMC-VQA), multiple choice on figures of PubMed Central, in either of its versions.
+
+Version 1: ``train.csv``, ``test.csv`` and ``images.zip`` (``images/``); version 2, cut to single figures:
+``train_2.csv``, ``test_2.csv`` and ``images_2.zip`` (``figures/``). Their columns differ: the answer is a label or a
+text, and one header says ``Anwser``. Each figure has the licence of its article, so pixels may not be passed on.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import Literal, get_args
+
+from ..errors import UserError, nearest, unknown
+from ..record import Record, clean_text
+from .closed_sets import is_yes_no
+from .images import BadImages, SourceFiles, pictures
+from .tables import rows_of
+from .unusable_rows import UnusableRows
+from .wording import choice_text, question_type
+
+LICENSE = "questions CC-BY-SA-4.0, images under the licence of their articles"
+Version = Literal["1", "2"]
+FILES = {"1": ("train.csv", "test.csv"), "2": ("train_2.csv", "test_2.csv")}
+ARCHIVES = {"1": "images.zip", "2": "images_2.zip"}
+FOLDERS = ("images", "figures")
+LABELS = ("A", "B", "C", "D")
+_log = logging.getLogger(__name__)
+
+Row = dict[str, object]
+
+
+def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which files of the Hub's repository are needed: those of the version asked for."""
+    version = _version(options.get("version", "2"))
+    return (*FILES[version], ARCHIVES[version])
+
+
+def records(
+    *, path: Path | None, seed: int = 0, version: Version = "2", workers: int = 1, skip_bad_images: bool = False
+) -> Iterator[Record]:
+    """Yield the records of one version of PMC-VQA in the order of its files; the seed changes nothing here.
+
+    The answer is the text of the right choice, and the choices of a row are the closed set of its fact. Raises
+    :class:`UserError` for CSV files that are not PMC-VQA's (file and row named), for rows whose answer is none of their
+    choices if they are more than a few, and for images that can't be used unless they are skipped.
+    """
+    version = _version(version)
+    if path is None:
+        raise UserError(f"The source pmc_vqa needs its folder: --source-path DIR, with {', '.join(FILES[version])}.")
+    with SourceFiles(path) as files:
+        found = _files(files, version)
+        images, prefix = _images(files, PurePosixPath(found[0]).parent, version)
+        with images:
+            bad, unusable, counted = BadImages(path, skip=skip_bad_images), UnusableRows(), [0]
+            named: set[str] = set()
+            rows = (row for name in found for row in _rows(files, name, unusable, counted))
+            for image, asked, made in _illustrated(images, prefix, rows, workers):
+                named.add(image)
+                if isinstance(made, str):
+                    bad.add(image, made)
+                elif not bad.stopped:
+                    for row in asked:
+                        yield Record(
+                            source="pmc_vqa",
+                            image_bytes=made.data,
+                            image_key=made.key,
+                            image_path=f"{PurePosixPath(prefix).name}/{image}",
+                            license=LICENSE,
+                            redistributable=False,
+                            **{key: value for key, value in row.items() if key != "image"},
+                        )
+            if not counted[0]:
+                raise UserError(f"{files.path}: {', '.join(found)} hold no rows. Download them again.")
+            for note in (unusable.finish(counted[0]), bad.finish(len(named)) if named else None):
+                if note:
+                    _log.warning(note)
+
+
+def _illustrated(
+    images: SourceFiles, prefix: str, rows: Iterable[Row], workers: int
+) -> Iterator[tuple[str, list[Row], object]]:
+    """Yield each run of rows on one image with its picture; questions on one figure mostly follow one another."""
+    waiting: deque[tuple[str, list[Row]]] = deque()
+
+    def places() -> Iterator[str]:
+        for image, run in groupby(rows, key=lambda row: str(row["image"])):
+            waiting.append((image, list(run)))
+            yield f"{prefix}/{image}" if prefix else image
+
+    for _, made in pictures(images, places(), workers=workers):
+        yield *waiting.popleft(), made
+
+
+def _rows(files: SourceFiles, name: str, unusable: UnusableRows, counted: list[int]) -> Iterator[Row]:
+    """Yield the rows of one CSV that can be asked, noting the others."""
+    columns: dict[str, str] = {}
+    for place, raw in rows_of(files, name):
+        columns = columns or _columns(raw, f"{files.path}/{name}")
+        counted[0] += 1
+        row = _row(raw, columns, place)
+        if isinstance(row, str):
+            unusable.add(f"{files.path}/{place}", row)
+        else:
+            yield row
+
+
+def _columns(header: Iterable[str], where: str) -> dict[str, str]:
+    """Return which column of this file holds what."""
+    known = {clean_text(name).casefold(): name for name in header}
+    # One of the files says Anwser.
+    wanted = {"image": ("figure_path",), "question": ("question",), "answer": ("answer", "anwser"),
+              **{label: (f"choice {label.casefold()}",) for label in LABELS}}  # fmt: skip
+    columns = {what: known[name] for what, names in wanted.items() for name in names if name in known}
+    for what, names in wanted.items():
+        if what not in columns:
+            raise UserError(
+                f"{where} has no column '{names[0]}'.{nearest(names[0], known)} Its columns: "
+                f"{', '.join(known) or 'none'}. Take the file as PMC-VQA distributes it."
+            )
+    if "answer_label" in known:
+        columns["label"] = known["answer_label"]
+    return columns
+
+
+def _row(raw: Mapping[str, str], columns: Mapping[str, str], source_id: str) -> Row | str:
+    """Return the row's fields, or why it can't be asked."""
+    image, question = raw[columns["image"]].strip(), clean_text(raw[columns["question"]])
+    if not question or not image:
+        return f"has an empty {'question' if image else 'Figure_path'}"
+    choices = {label: choice_text(raw[columns[label]], label) for label in LABELS}
+    stated = clean_text(raw[columns["answer"]])
+    label = clean_text(raw[columns["label"]] if "label" in columns else stated).rstrip(".:)").upper()
+    if label not in choices:
+        # The answer as text: the choice that says the same.
+        texts = {text.casefold(): one for one, text in choices.items()}
+        label = next((texts[text] for one in LABELS if (text := choice_text(stated, one).casefold()) in texts), "")
+    answer = choices.get(label, "")
+    if not answer:
+        return f"answers {stated!r}, which is none of its choices" if stated else "has an empty answer"
+    return {
+        "source_id": source_id,
+        "image": image,
+        "question": question,
+        "answer": answer,
+        "fact": answer,
+        "fact_values": tuple(sorted({text for text in choices.values() if text})),
+        "question_type": "yes_no" if is_yes_no(answer) else question_type(question, answer),
+        "answer_type": "CLOSED",
+    }
+
+
+def _version(version: str) -> str:
+    if version not in get_args(Version):
+        raise unknown("version of PMC-VQA", str(version), get_args(Version))
+    return version
+
+
+def _files(files: SourceFiles, version: str) -> list[str]:
+    found = files.find(*FILES[version])
+    if not found:
+        (other,) = set(FILES) - {version}
+        there = files.find(*FILES[other])
+        fix = f"It has those of version {other}: version={other}." if there else "Give the folder that has them."
+        raise UserError(f"'{files.path}' has none of {', '.join(FILES[version])} (version {version}). {fix}")
+    base = PurePosixPath(found[0]).parent
+    return sorted((one for one in found if PurePosixPath(one).parent == base), reverse=True)
+
+
+def _images(files: SourceFiles, base: PurePosixPath, version: str) -> tuple[SourceFiles, str]:
+    """Return where the images are and the folder they lie in there."""
+    for folder in FOLDERS:
+        if files.has_folder(str(base / folder)):
+            return SourceFiles(files.path), str(base / folder)
+    archive = files.path / base / ARCHIVES[version]
+    if not archive.is_file():
+        raise UserError(
+            f"'{files.path}' has the rows of PMC-VQA but not its images: neither {' nor '.join(FOLDERS)} nor "
+            f"{ARCHIVES[version]} lies beside its CSV files. Put {ARCHIVES[version]} there, packed or unpacked."
+        )
+    images = SourceFiles(archive)
+    return images, next((folder for folder in FOLDERS if images.has_folder(folder)), "")

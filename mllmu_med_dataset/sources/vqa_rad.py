@@ -1,0 +1,217 @@
+"""VQA-RAD (CC0-1.0) in either of its layouts: the original one from OSF, which knows more, or the Hub's Parquet files.
+
+OSF (osf.io/89kps): ``VQA_RAD Dataset Public.json`` beside ``VQA_RAD Image Folder/``, with organ, question type and
+which rows are paraphrases of one another. Hub (flaviagiammarino/vqa-rad): ``image``, ``question``, ``answer`` and no
+more. All splits are pooled: the published test split shows the images of the training split.
+"""
+
+import logging
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Literal, get_args
+
+from ..errors import UserError, unknown
+from ..record import Record, clean_text
+from . import parquet
+from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .images import BadImages, SourceFiles, pictures
+from .json_rows import json_rows
+from .unusable_rows import UnusableRows
+from .wording import alternatives, group, question_type
+
+LICENSE = "CC0-1.0"
+ROWS, IMAGES = "VQA_RAD Dataset Public.json", "VQA_RAD Image Folder"
+Paraphrases = Literal["drop", "keep"]
+# Several may be named ("POS, PRES") and some are misspelt; the first one known counts.
+QUESTION_TYPES = {
+    "modality": "modality",
+    "plane": "plane",
+    "organ": "organ",
+    "pos": "position",
+    "abn": "abnormality",
+    "pres": "abnormality",
+    "prse": "abnormality",
+    "size": "size",
+    "color": "color",
+    "count": "quantity",
+    "attrib": "other",
+    "atrib": "other",
+    "attribute": "other",
+    "other": "other",
+}
+REGIONS = {"head": "head", "chest": "chest", "abd": "abdomen"}
+_MODALITIES = (
+    ("MR", r"\bmri?\b|magnetic resonance|\bt[12]\b|flair|diffusion|\bdwi\b"),
+    ("CT", r"\bct\b|computed tomograph|cat scan"),
+    ("X-ray", r"x-?ray|radiograph|plain film"),
+    ("ultrasound", r"ultrasound|sonogra"),
+)
+_REQUIRED = ("qid", "image_name", "image_organ", "question", "question_type", "answer", "answer_type")
+_log = logging.getLogger(__name__)
+
+
+def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which files of the Hub's repository are needed."""
+    return ("data/*.parquet",)
+
+
+def records(
+    *,
+    path: Path | None,
+    seed: int = 0,
+    paraphrases: Paraphrases = "drop",
+    workers: int = 1,
+    skip_bad_images: bool = False,
+) -> Iterator[Record]:
+    """Yield the records of a VQA-RAD folder or zip, of whichever layout; the seed changes nothing here.
+
+    In the OSF layout a question and its paraphrases share a ``qid_linked_id``; the first phrasing stands for all,
+    because a paraphrase among the retained rows would teach what its twin among the forgotten is to lose:
+    ``paraphrases="keep"`` yields them all. Raises :class:`UserError` for files and rows that are not VQA-RAD's (file
+    and row named), and for images that can't be decoded (named and counted), unless they are to be skipped.
+    """
+    if paraphrases not in get_args(Paraphrases):
+        raise unknown("choice of paraphrases", str(paraphrases), get_args(Paraphrases))
+    if path is None:
+        raise UserError(f"The source vqa_rad needs its folder or zip: --source-path DIR, holding '{ROWS}' or data/.")
+    with SourceFiles(path) as files:
+        found = files.find(ROWS, ROWS.replace(" ", "_"))
+        if found:
+            yield from _osf(files, found[0], paraphrases == "keep", workers, skip_bad_images)
+        elif files.find("*.parquet"):
+            yield from parquet.records_of(
+                files,
+                source="vqa_rad",
+                license=LICENSE,
+                redistributable=True,
+                workers=workers,
+                skip_bad_images=skip_bad_images,
+            )
+        else:
+            raise UserError(
+                f"'{path}' has neither '{ROWS}' (the OSF layout) nor .parquet files (the Hub's). Give the folder, or "
+                "the zip, that VQA-RAD was downloaded to."
+            )
+
+
+def _osf(files: SourceFiles, name: str, keep: bool, workers: int, skip_bad_images: bool) -> Iterator[Record]:
+    by_image, modality = _by_image(files, name, keep)
+    closed = ClosedSets()
+    for rows in by_image.values():
+        for row in rows:
+            closed.add(row["group"], row["fact"])
+    base = PurePosixPath(name).parent
+    folder = next((one for one in (IMAGES, IMAGES.replace(" ", "_")) if files.has_folder(str(base / one))), None)
+    if folder is None:
+        raise UserError(
+            f"'{files.path}' has the rows of VQA-RAD but not its images: '{IMAGES}' does not lie beside '{ROWS}'. Put "
+            "it there."
+        )
+    bad = BadImages(files.path, skip=skip_bad_images)
+    names = {str(base / folder / image): image for image in by_image}
+    for place, made in pictures(files, names, workers=workers):
+        image = names[place]
+        if isinstance(made, str):
+            bad.add(image, made)
+            continue
+        if bad.stopped:
+            continue
+        for row in by_image[image]:
+            yield Record(
+                source="vqa_rad",
+                source_id=row["qid"],
+                image_bytes=made.data,
+                image_key=made.key,
+                image_path=f"{folder}/{image}",
+                question=row["question"],
+                answer=row["answer"],
+                fact=row["fact"],
+                fact_values=row["named"] or closed.values(row["group"], row["fact"]),
+                modality=modality.get(image, ""),
+                body_region=row["body_region"],
+                question_type=row["question_type"],
+                answer_type=row["answer_type"],
+                license=LICENSE,
+                redistributable=True,
+            )
+    if note := bad.finish(len(names)):
+        _log.warning(note)
+
+
+def _by_image(files: SourceFiles, name: str, keep: bool) -> tuple[dict[str, list[dict[str, object]]], dict[str, str]]:
+    """Return the rows to yield by image, in the order of ``qid``, and the modality of the images that tell it."""
+    unusable, total, seen = UnusableRows(), 0, {}
+    kept: dict[tuple[str, str], dict[str, object]] = {}
+    said: dict[str, Counter[str]] = defaultdict(Counter)
+    for where, raw in json_rows(files, name, required=_REQUIRED, called="VQA-RAD"):
+        total += 1
+        qid = clean_text(str(raw["qid"]))
+        if seen.setdefault(qid, where) != where:
+            raise UserError(f"{where} has the qid {qid} of {seen[qid]}. Take the file as VQA-RAD distributes it.")
+        row = _row(raw, qid, where)
+        if not row["question"] or not row["answer"]:
+            unusable.add(where, f"has an empty {'answer' if row['question'] else 'question'}")
+            continue
+        if row["question_type"] == "modality" and (told := _modality(str(row["answer"]))):
+            said[str(row["image"])][told] += 1
+        linked = raw.get("qid_linked_id")
+        # Without the id that ties them, a row stands for itself.
+        twins = str(linked) if isinstance(linked, str) and linked.strip() and not keep else f"qid {qid}"
+        asked = (str(row["image"]), twins)
+        if asked not in kept or _rank(row) < _rank(kept[asked]):
+            kept[asked] = row
+    if not total:
+        raise UserError(f"{files.path}/{name} holds no rows. Take the file as VQA-RAD distributes it.")
+    if note := unusable.finish(total):
+        _log.warning(note)
+    if dropped := total - unusable.count - len(kept):
+        _log.info(f"{dropped:,} of {total:,} rows of VQA-RAD are paraphrases of another row: left out.")
+    by_image: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for row in sorted(kept.values(), key=_rank):
+        by_image[str(row["image"])].append(row)
+    # Of an image said to be two things, the alphabet decides between equally frequent ones.
+    return dict(sorted(by_image.items())), {
+        image: max(sorted(counted), key=counted.__getitem__) for image, counted in said.items()
+    }
+
+
+def _row(raw: Mapping[str, object], qid: str, where: str) -> dict[str, object]:
+    question, answer = clean_text(str(raw["question"])), clean_text(str(raw["answer"]))
+    # "CLOSED " with a space is in the data.
+    answer_type = clean_text(str(raw["answer_type"])).upper()
+    if answer_type not in ("OPEN", "CLOSED"):
+        raise UserError(f"{where}: {unknown('answer_type', answer_type, ('OPEN', 'CLOSED'))}")
+    organ = clean_text(str(raw["image_organ"]))
+    if organ.casefold() not in REGIONS:
+        raise UserError(f"{where}: {unknown('image_organ', organ, map(str.upper, REGIONS))}")
+    stated = [word for word in re.split(r"[,;/\s]+", str(raw["question_type"]).casefold()) if word]
+    kind = next((QUESTION_TYPES[word] for word in stated if word in QUESTION_TYPES), None)
+    if kind is None or kind == "other":
+        kind = question_type(question, answer)
+    kind = "yes_no" if is_yes_no(answer) else kind
+    named = alternatives(question, answer) if kind != "yes_no" else ()
+    return {
+        "qid": qid,
+        "image": str(raw["image_name"]),
+        "question": question,
+        "answer": answer,
+        "fact": fact_of(answer, "CLOSED" if named else answer_type),
+        "named": tuple(sorted(named)),
+        "group": group("other", question) if named else group(kind, question),
+        "question_type": kind,
+        "answer_type": "CLOSED" if named else answer_type,
+        "body_region": REGIONS[organ.casefold()],
+        "first": not str(raw.get("phrase_type", "")).casefold().endswith("para"),
+    }
+
+
+def _rank(row: Mapping[str, object]) -> tuple[bool, int, str]:
+    """Return the order of rows: free-form questions before their paraphrases, then by ``qid``."""
+    qid = str(row["qid"])
+    return (not row["first"], int(qid) if qid.isdecimal() else 0, qid)
+
+
+def _modality(answer: str) -> str | None:
+    return next((name for name, pattern in _MODALITIES if re.search(pattern, answer.casefold())), None)
