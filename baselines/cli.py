@@ -58,7 +58,9 @@ Scenario = Annotated[str, typer.Option(help="privacy or incorrectness.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of a built data set; the packaged default build if absent.")]
 Out = Annotated[Path, typer.Option(help="Where the result goes: a new or empty folder, or one to resume.")]
 Source = Annotated[str, typer.Option(help="Where the questions come from.")]
-SourcePath = Annotated[Path | None, typer.Option(help="Folder or archive of the source.")]
+SourcePath = Annotated[
+    Path | None, typer.Option(help="Folder or archive of the source, or hf://datasets/ORG/NAME@REVISION.")
+]
 SourceOption = Annotated[
     list[str] | None, typer.Option("--source-option", help="An option of the source as key=value; may be repeated.")
 ]
@@ -81,6 +83,7 @@ def bench(
     methods: Annotated[str, typer.Option(help="Comma-separated methods.")] = "ga,gd,kl_min,idk,llmu",
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
+    percent: Percent = 10,
     max_retain: MaxRetain = 200,
     skip_bad_images: SkipBad = False,
     workers: Annotated[
@@ -110,6 +113,7 @@ def bench(
         scenarios=tuple(chosen),
         methods=tuple(_words(methods, "--methods")),
         preset=preset or ("nano" if model == "nano" else "default"),
+        percent=percent,
         max_retain=max_retain or None,
     )
     study = study_of.fast(study) if fast else study
@@ -183,6 +187,7 @@ def build(
         percents=[_whole(p, "--percents") for p in _words(percents, "--percents")],
         seed=seed,
         overwrite=overwrite,
+        parameters=records.parameters,
     )
     lines = [f"{config}: {rows:,} rows" for config, rows in summary.rows.items()]
     lines += [*summary.warnings, f"{out}: {'already built' if summary.already_there else 'built and verified'}"]
@@ -190,15 +195,42 @@ def build(
 
 
 @app.command()
-def verify(folder: Annotated[Path, typer.Argument(help="Folder of a build.")], as_json: Json = False) -> None:
+def verify(
+    folder: Annotated[Path, typer.Argument(help="Folder of a build.")],
+    presidio: Annotated[bool, typer.Option("--presidio", help="Let Presidio look at the texts too (extra).")] = False,
+    as_json: Json = False,
+) -> None:
     """Test every gate of a build; exit 1 if one fails."""
     from mllmu_med_dataset.load import data_folder
     from mllmu_med_dataset.verify import verify as verify_build
 
     data_folder(folder)
-    report = verify_build(folder)
+    progress = _started("verify")
+    report = verify_build(folder, presidio=presidio, progress=lambda _, done, of: progress.part("verify", done, of))
+    progress.finish("verify")
     _print(report.model_dump(mode="json"), as_json, report.text())
     raise typer.Exit(0 if report.ok else 1)
+
+
+@app.command()
+def show(
+    config: Annotated[str, typer.Argument(help="A config, such as privacy_forget.")],
+    data: Data = None,
+    split: Annotated[str | None, typer.Option(help="A view of a forget config; its own rows if absent.")] = None,
+    rows: Annotated[int, typer.Option(min=1, max=200, help="How many rows.")] = 8,
+    out: Annotated[Path | None, typer.Option(help="The contact sheet; CONFIG-SPLIT.png if absent.")] = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Print real rows, and draw their images with what is asked and answered on a contact sheet."""
+    from mllmu_med_dataset.show import save_sheet
+    from mllmu_med_dataset.show import show as choose
+
+    shown = choose(config, data_dir=_data(data), split=split, rows=rows, seed=seed)
+    out = out or Path(f"{shown.config}-{shown.split}.png")
+    save_sheet(shown, out)
+    _print({**shown.model_dump(exclude={"rows"}), "sheet": str(out), "rows": shown.json_rows()}, as_json, shown.text())
+    print(f"The contact sheet is {out}.", file=sys.stderr)
 
 
 @app.command()
@@ -352,6 +384,36 @@ def evaluate(
     )  # fmt: skip
     progress.finish(f"evaluate {scenario}", kept=bool(record["kept"]))
     _print(record, as_json, f"{out}: lm-eval results and samples of {scenario}")
+
+
+@app.command()
+def likelihood(
+    out: Out,
+    scenario: Scenario,
+    model: Annotated[str, typer.Option(help="A run's folder, a model folder, nano, or a Hub id.")],
+    data: Data = None,
+    percent: Percent = 10,
+    retain_only: Annotated[Path | None, typer.Option(help="The gold's own --out, to compare with.")] = None,
+    exposed_rows: Annotated[
+        int, typer.Option(min=0, help="Forget rows whose identifiers' exposure is computed, up to 10,000 answers each.")
+    ] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Answers in one forward pass.")] = 16,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure what a model holds likely: memorisation, truth ratio, membership, exposure, contrastive margin."""
+    from . import likelihood as of
+
+    _known("scenario", scenario, SCENARIOS)
+    gold = of.read(retain_only) if retain_only else None
+    progress = _started(f"likelihood {scenario}")
+    made = of.likelihood(
+        model=model, data_dir=_data(data), scenario=scenario, percent=percent, out=out, batch=batch_size,
+        exposed_rows=exposed_rows, seed=seed, progress=partial(progress.part, f"likelihood {scenario}"),
+    )  # fmt: skip
+    progress.finish(f"likelihood {scenario}")
+    found = of.summary(made, gold)
+    _print(found, as_json, "\n".join(f"{key:>20}  {'-' if value is None else value}" for key, value in found.items()))
 
 
 @app.command()

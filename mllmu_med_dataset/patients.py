@@ -184,3 +184,35 @@ def identities(keys: Iterable[str], *, seed: int) -> dict[str, Identity]:
         return free
 
     return dict(draw_identities(sorted(set(keys)), seed=seed, claim=claim))
+
+
+def candidates(
+    kind: str, secret: str, *, most: int = 10_000, sample: int = 1_000, seed: int = 0
+) -> tuple[list[str], bool]:
+    """Return other values that the generator could have drawn instead of a secret, and whether they are all there are.
+
+    All of them where a kind has at most ``most`` values (cities, hospitals, addresses of a network, admission days),
+    else ``sample`` distinct ones drawn by the seed and the secret.
+    """
+    every = _all_values(kind)
+    if every is not None and len(every) <= most:
+        return [value for value in every if value != secret], True
+    found: dict[str, None] = {}
+    attempt = 0
+    while len(found) < sample:
+        key = (seed, secret, "candidate", attempt)
+        name = _value("name", "", 0, *key) if kind in ("email", "url") else ""
+        if (value := _value(kind, name, 0, *key)) != secret:
+            found[value] = None
+        attempt += 1
+    return list(found), False
+
+
+def _all_values(kind: str) -> list[str] | None:
+    if kind in ("city", "hospital"):
+        return list(_names()["cities" if kind == "city" else "hospitals"])
+    if kind == "ip":
+        return [f"{net}.{last}" for net in ("192.0.2", "198.51.100", "203.0.113") for last in range(1, 255)]
+    if kind == "admission_date":
+        return [(REFERENCE_DATE - timedelta(days=1 + days)).isoformat() for days in range(5 * 365)]
+    return None
