@@ -97,10 +97,15 @@ def build(
         **({"rewriter": rewriter.name} if rewriter is not None else {}),
         **(parameters or {}),
     }
-    existing = _existing_build(out, overwrite=overwrite)
-    if existing is not None and not overwrite and not asked.items() <= existing["parameters"].items():
-        raise _in_use(out, "a build with other parameters")
     with WorkingFolder(out) as work:
+        try:
+            existing = _existing_build(out, overwrite=overwrite)
+            if existing is not None and not overwrite and not asked.items() <= existing["parameters"].items():
+                raise _in_use(out, "a build with other parameters")
+        except UserError:
+            if work.is_fresh:
+                work.remove()
+            raise
         try:
             return _Build(work, asked, existing, overwrite, local, rewriter, source_card, progress).run(
                 records, workers, resume=resume
@@ -251,10 +256,11 @@ class _Build:
         total = len(missing) + len(written)
         self.tell("write", len(written), total)
         for result, table in pool.as_finished(_write_part, missing):
-            if not result.content[main_split(table.config)]["rows"]:
+            if empty := [split for split, sums in result.content.items() if not sums["rows"]]:
                 raise UserError(
-                    f"The config {table.config} would have no row: none of its patients has a question that fits. Give "
-                    "a source with more patients, or with more questions whose deciding fact is marked."
+                    f"The config {table.config} would have no row in its split {empty[0]}: none of its patients has a "
+                    "question that fits. Give a source with more patients, or with more questions whose deciding fact "
+                    "is marked."
                 )
             with storing(self.work.path):
                 place = self.work.folder / "data" / table.config
@@ -285,19 +291,17 @@ class _Build:
         for path in folder.iterdir():
             if path.is_file():
                 path.unlink()
+            elif path.name != "data":
+                shutil.rmtree(path)
         if withheld:
             with (folder / "withheld_images.jsonl").open("w", encoding="utf-8") as stream:
                 stream.writelines(f"{line}\n" for line in spool.withheld())
         made["dataset_sha256"] = dataset_sha256(made["content"])
         made["warnings"] = _warnings(made)
-        downloads = {
-            config: sum(path.stat().st_size for path in (folder / "data" / config).iterdir())
-            for config in made["content"]
-        }
-        (folder / "README.md").write_text(card.render(made, downloads), encoding="utf-8")
-        beside = {path.name: file_sha256(path) for path in folder.iterdir() if path.is_file()}
         tables = {f"data/{c}/{name}": sha for c, result in written.items() for name, sha in result.files.items()}
-        made["files"] = {**beside, **tables}
+        card.write(folder, made, tables)
+        beside = (path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != "data")
+        made["files"] = {**{path.relative_to(folder).as_posix(): file_sha256(path) for path in beside}, **tables}
         _write_whole(folder / "checksums.json", json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
