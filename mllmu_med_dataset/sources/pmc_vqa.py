@@ -99,7 +99,7 @@ def _rows(files: SourceFiles, name: str, unusable: UnusableRows, counted: list[i
     for place, raw in rows_of(files, name):
         columns = columns or _columns(raw, f"{files.path}/{name}")
         counted[0] += 1
-        row = _row(raw, columns, place)
+        row = _row(raw, columns, PurePosixPath(place).name)
         if isinstance(row, str):
             unusable.add(f"{files.path}/{place}", row)
         else:
@@ -165,7 +165,10 @@ def _files(files: SourceFiles, version: str) -> list[str]:
         fix = f"It has those of version {other}: version={other}." if there else "Give the folder that has them."
         raise UserError(f"'{files.path}' has none of {', '.join(FILES[version])} (version {version}). {fix}")
     base = PurePosixPath(found[0]).parent
-    return sorted((one for one in found if PurePosixPath(one).parent == base), reverse=True)
+    found = [one for one in found if PurePosixPath(one).parent == base]
+    if lacking := sorted(set(FILES[version]) - {PurePosixPath(one).name for one in found}):
+        _log.warning(f"'{files.path}' has no {' and no '.join(lacking)}: the data set is built from the rest alone.")
+    return sorted(found, reverse=True)
 
 
 def _images(files: SourceFiles, base: PurePosixPath, version: str) -> tuple[SourceFiles, str]:

@@ -125,7 +125,7 @@ class Relations:
         self._rows.append(
             (
                 place, row["id"], split, patient, row["image_id"], row["forget_percent"],
-                not row["redistributable"], size and f"{size[0]}x{size[1]}",
+                not row["redistributable"] and size is None, size and f"{size[0]}x{size[1]}",
                 _digest(row["image_id"], row["question"], truth), own, _digest(*words(row["question"])),
                 row["question_type"], row["fact"],
             )

@@ -22,7 +22,7 @@ TOLD = {"CT(Computed Tomography)": "CT", "Microscopy Images": "Microscopy", "X-R
 OPEN = "QA_information/Open-access"
 
 
-def make_omnimedvqa(folder: Path, *, patients: int = 42, seed: int = 0, packed: bool = False) -> Path:
+def make_omnimedvqa(folder: Path, *, patients: int = 48, seed: int = 0, packed: bool = False) -> Path:
     """Write the data set; ``packed``: a folder with the one zip that the Hub has."""
     rng = random.Random(seed)
     (folder / OPEN).mkdir(parents=True)

@@ -11,7 +11,7 @@ PLACES = ("lower left", "upper right", "center")
 SHARDS = ("train-00000-of-00002", "train-00001-of-00002", "validation-00000-of-00001", "test-00000-of-00001")
 
 
-def make_path_vqa(folder: Path, *, patients: int = 40, seed: int = 0) -> Path:
+def make_path_vqa(folder: Path, *, patients: int = 48, seed: int = 0) -> Path:
     """Write the data set."""
     rng = random.Random(seed)
     shards: dict[str, list[tuple[bytes | None, object, object]]] = {name: [] for name in SHARDS}

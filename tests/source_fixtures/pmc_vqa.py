@@ -24,7 +24,7 @@ V2 = ("index", "Figure_path", "Caption", "Question", "Choice A", "Choice B", "Ch
 
 
 def make_pmc_vqa(
-    folder: Path, *, version: str = "2", patients: int = 40, seed: int = 0, packed: bool = True, newline: str = "\n"
+    folder: Path, *, version: str = "2", patients: int = 48, seed: int = 0, packed: bool = True, newline: str = "\n"
 ) -> Path:
     """Write one version; ``packed`` leaves the images in their zip, as the Hub has them."""
     rng = random.Random(seed)

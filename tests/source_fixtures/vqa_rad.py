@@ -20,7 +20,7 @@ def organ_of(study: Study) -> str:
     return ORGANS.get(study.location, "HEAD")
 
 
-def make_osf(folder: Path, *, patients: int = 40, seed: int = 0) -> Path:
+def make_osf(folder: Path, *, patients: int = 48, seed: int = 0) -> Path:
     """Write the OSF layout; at least 8 patients, who fill the quirks."""
     rng = random.Random(seed)
     images = folder / "VQA_RAD Image Folder"
@@ -94,7 +94,7 @@ def _rows(number: int, name: str, study: Study, rng: random.Random) -> list[dict
     return rows
 
 
-def make_hub(folder: Path, *, patients: int = 40, seed: int = 0, row_group: int = 16) -> Path:
+def make_hub(folder: Path, *, patients: int = 48, seed: int = 0, row_group: int = 16) -> Path:
     """Write the Hub layout: no image id, lower case, and a test split that shows the images of the training split."""
     rng = random.Random(seed)
     train, test = [], []
