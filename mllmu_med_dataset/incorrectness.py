@@ -1,4 +1,16 @@
-"""Incorrectness injection: exactly one controlled factual error in an ordinary clinical answer."""
+"""Incorrectness injection: exactly one controlled factual error in an ordinary clinical answer.
+
+The error follows from the question type: a side or level flips, a count moves by one, a size or yes/no is swapped, an
+organ or finding becomes another of its region, anything else another value of its closed set.
+
+Severity says what believing the error would do to the patient's care, by a rule:
+
+- critical: treatment of the wrong place or of the wrong disease. A flipped side, another abnormality, and yes/no
+  flipped where the question is about a finding.
+- major: the wrong course for the right disease. Another organ, another level, size, number or shape, other knowledge,
+  and any other flipped yes/no.
+- minor: the record is wrong and the care is not. Modality, plane, color, and other values.
+"""
 
 import re
 import unicodedata
@@ -6,26 +18,36 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from .diagnoses import siblings
 from .draws import shuffled
-from .record import Record
+from .record import Record, Severity
 from .rewrite import article, find_value
 
 ROWS_A_PATIENT = 2
 
-ERROR_KINDS = {
-    "modality": "other modality",
-    "organ": "other organ",
-    "position": "flipped position",
-    "abnormality": "other abnormality",
-    "size": "swapped size",
-    "quantity": "miscount",
-    "plane": "other plane",
-    "shape": "other shape",
-    "color": "other color",
-    "knowledge": "other knowledge",
-    "yes_no": "flipped answer",
-    "other": "other value",
+# What happened to the fact of a question type, and how much it matters.
+ERRORS: dict[str, tuple[str, Severity]] = {
+    "modality": ("other modality", "minor"),
+    "organ": ("other organ", "major"),
+    "side": ("flipped side", "critical"),
+    "position": ("flipped position", "major"),
+    "place": ("other position", "major"),
+    "abnormality": ("other abnormality", "critical"),
+    "size": ("swapped size", "major"),
+    "quantity": ("miscount", "major"),
+    "plane": ("other plane", "minor"),
+    "shape": ("other shape", "major"),
+    "color": ("other color", "minor"),
+    "knowledge": ("other knowledge", "major"),
+    "finding": ("flipped finding", "critical"),
+    "yes_no": ("flipped answer", "major"),
+    "other": ("other value", "minor"),
 }
+_FINDING = re.compile(
+    r"abnormal|normal|healthy|disease|lesion|mass|tumou?r|cancer|fracture|pneum|effusion|edema|h(a)?emorrhage|bleed"
+    r"|infarct|nodul|opaci|calcif|cyst|enlarg|cardiomegaly|infection|metasta|stenosis|patholog|evidence of|hernia",
+    re.IGNORECASE,
+)
 
 # Values of one line mean the same: swapping one for another would be no error.
 _ALIASES = (
@@ -39,7 +61,8 @@ _ALIASES = (
     ("kidney", "kidneys", "renal"), ("lung", "lungs", "pulmonary"), ("liver", "hepatic"), ("heart", "cardiac"),
     ("bladder", "urinary bladder"), ("none", "no", "nothing", "healthy", "normal"),
     ("large", "big", "enlarged"), ("small", "little"),
-    ("both", "both sides", "bilateral", "left and right"),
+    ("both", "both sides", "bilateral", "left and right"), ("chest", "thorax"), ("abdomen", "belly"),
+    ("limb", "extremity"), ("brain", "cerebral"), ("gray", "grey"),
 )  # fmt: skip
 _CANONICAL = {alias: aliases[0] for aliases in _ALIASES for alias in aliases}
 _AXES = (
@@ -66,6 +89,28 @@ _REGIONS = {
     "limb": ("knee", "shoulder", "hip", "femur", "tibia", "wrist", "ankle", "elbow", "foot", "hand"),
 }  # fmt: skip
 _REGION_OF = {organ: region for region, organs in _REGIONS.items() for organ in organs}
+# Parts of the names of findings that belong to one region; a finding with none of them may be anywhere.
+_FOUND_IN = {
+    "head": r"brain|cerebr|intracranial|ventric|enhancing|edema of brain|hydroceph|stroke|glio|mening|ischemi|subdural",
+    "chest": r"lung|pulmo|pneum|pleur|cardi|bronch|atelect|thora|chest|mediast|heart|infiltrat|emphysema|effusion|rib",
+    "abdomen": r"liver|hepat|kidney|renal|spleen|gall|chole|pancrea|stomach|gastr|bowel|intestin|colon|ascites|append",
+    "pelvis": r"bladder|prostat|uter|ovar|rect|pelvi",
+    "neck": r"thyroid|laryn|neck|parotid|trachea|nasoph",
+    "limb": r"knee|shoulder|femur|tibia|wrist|ankle|elbow|foot|hand|rotator|menisc|hip",
+}
+_MOST_LONGER_WORDS = 3
+# The first that is found turns a clause into its opposite.
+_NEGATIONS = (
+    (r"\b(is|was) no (?:sign of |evidence of )?(?=[aeiou])", r"\1 an "),
+    (r"\b(is|was) no (?:sign of |evidence of )?", r"\1 a "),
+    (r"\b(are|were) no ", r"\1 "),
+    (r"\b(is|are|was|were|can|could|has|have|does|do|did)( not|n't|not)\b", r"\1"),
+    (r"\b(shows|contains|has) no ", r"\1 "),
+    (r"\bthere (is|was) (?:an?|some) ", r"there \1 no "),
+    (r"\bthere (are|were) (?:some |any |several )?", r"there \1 no "),
+    (r"\b(is|are|was|were|can|could)\b", r"\1 not"),
+    (r"\b(shows|contains|has) (?:an? )?", r"\1 no "),
+)
 
 
 class Corrupted(BaseModel):
@@ -76,6 +121,7 @@ class Corrupted(BaseModel):
     answer: str
     wrong_fact: str
     error_kind: str
+    error_severity: Severity
 
 
 def normalise(text: str) -> str:
@@ -86,22 +132,29 @@ def normalise(text: str) -> str:
 
 def _canonical(text: str) -> str:
     value = normalise(text)
-    value = _CANONICAL.get(value, value)
-    return str(_NUMBERS.index(value)) if value in _NUMBERS else value
+    # A plural names what its singular names, and an alias does in a longer value too: "both kidneys", "renal mass".
+    words = [value] if value in _CANONICAL else [w[:-1] if re.search(r"[^aeious]s$", w) else w for w in value.split()]
+    words = [_CANONICAL.get(word, word) for word in words]
+    return " ".join(str(_NUMBERS.index(word)) if word in _NUMBERS else word for word in words)
 
 
 def contradicts(wrong: str, truth: str) -> bool:
-    """Return whether a value is another one: not an alias of the truth, and neither holds all words of the other."""
-    if not normalise(wrong) or _canonical(wrong) == _canonical(truth):
+    """Return whether a value is another one: not an alias of the truth, and neither holds the other.
+
+    A value holds another one that has some of its words ("left upper" and "left"), and a region holds its organs.
+    """
+    one, other = _canonical(wrong), _canonical(truth)
+    if not one or one == other or _REGION_OF.get(one) == other or _REGION_OF.get(other) == one:
         return False
-    ours, theirs = set(_canonical(wrong).split()), set(_canonical(truth).split())
+    ours, theirs = set(one.split()), set(other.split())
     return not (ours <= theirs or theirs <= ours)
 
 
 def wrong_facts(record: Record) -> list[list[str]]:
     """Return the wrong facts a record can take, in groups: the closest kind of error first, then the rest of the set.
 
-    Within a group any one will do. Empty where the record marks no fact, or its closed set holds nothing else.
+    Within a group any one will do. Empty where the record marks no fact, or nothing else is known to be of its kind. A
+    finding without a closed set takes one that stands beside it in ICD-10-CM.
     """
     if not record.fact or len(record.fact_values) == 1 or find_value(record.answer, record.fact) is None:
         return []
@@ -110,25 +163,49 @@ def wrong_facts(record: Record) -> list[list[str]]:
     if others:
         listed = {normalise(value): value for value in others}
         by_rule = [listed[normalise(value)] for value in by_rule if normalise(value) in listed]
-    region = _REGION_OF.get(_canonical(fact))
-    near = [value for value in others if region and _REGION_OF.get(_canonical(value)) == region]
-    groups = [by_rule, near if record.question_type == "organ" else [], others]
-    return [kept for group in groups if (kept := [value for value in group if _fits(record, value)])]
+    groups = [by_rule, _of_its_region(record), others]
+    found = [kept for group in groups if (kept := [value for value in group if _fits(record, value)])]
+    if not found and record.question_type == "abnormality" and not others:
+        named = [_like(fact, name) for name in siblings(fact)]
+        found = [kept] if (kept := [value for value in named if _fits(record, value)]) else []
+    return found
 
 
 def corrupt(record: Record, *, seed: int) -> Corrupted | None:
     """Return the record's answer with its one deciding fact made wrong, or ``None`` where that cannot be done.
 
-    Position flips one axis, quantity moves by one, size and yes/no swap, an organ becomes another of its region;
-    everything else becomes another member of the closed set. Drawn by the seed and the record alone.
+    Drawn by the seed and the record alone, from the closest kind of error that the record can take.
     """
     groups = wrong_facts(record)
     if not groups:
         return None
-    wrong = shuffled(groups[0], seed, record.image_key, record.question, record.fact, "wrong fact")[0]
-    flipped = normalise(record.fact or "") in ("yes", "no")
-    kind = ERROR_KINDS["yes_no" if flipped else record.question_type]
-    return Corrupted(answer=replace_fact(record.answer, record.fact or "", wrong), wrong_fact=wrong, error_kind=kind)
+    fact = record.fact or ""
+    wrong = shuffled(groups[0], seed, record.image_key, record.question, fact, "wrong fact")[0]
+    kind, severity = ERRORS[_error(record, wrong)]
+    return Corrupted(
+        answer=wrong_answer(record, wrong) or "", wrong_fact=wrong, error_kind=kind, error_severity=severity
+    )
+
+
+def other_wrong_facts(record: Record, wrong: str, *, seed: int) -> list[str]:
+    """Return the values that are neither the record's fact nor the wrong one, in a drawn order."""
+    others = dict.fromkeys(value for group in wrong_facts(record) for value in group)
+    kept = [value for value in others if contradicts(value, wrong)]
+    return shuffled(kept, seed, record.image_key, record.question, record.fact, "other wrong facts")
+
+
+def wrong_answer(record: Record, wrong: str) -> str | None:
+    """Return the record's answer with another fact; ``None`` where a sentence would contradict itself.
+
+    A flipped yes or no takes its explanation with it: "Yes, there is a mass." becomes "No, there is no mass."
+    """
+    fact = record.fact or ""
+    explained = re.match(rf"{re.escape(fact)}\s*[,.;:]\s*(?=\w)", record.answer, re.IGNORECASE)
+    if normalise(fact) in ("yes", "no") and explained:
+        negated = _negated(record.answer[explained.end() :])
+        lead = record.answer[: explained.end()]
+        return None if negated is None else replace_fact(lead, fact, wrong) + negated
+    return replace_fact(record.answer, fact, wrong)
 
 
 def choose(records: Sequence[Record], *, seed: int) -> list[Record]:
@@ -166,16 +243,70 @@ def replace_fact(answer: str, fact: str, wrong: str) -> str:
 
 
 def _fits(record: Record, wrong: str) -> bool:
-    if not contradicts(wrong, record.fact or "") or find_value(record.answer, wrong):
+    """Return whether a value would be an error in the record's answer: another fact of the same kind, said alone."""
+    fact = record.fact or ""
+    if not contradicts(wrong, fact) or _shape(wrong) != _shape(fact) or find_value(record.answer, wrong):
         return False
-    answer = replace_fact(record.answer, record.fact or "", wrong)
-    return find_value(answer, record.fact or "") is None and find_value(answer, wrong) is not None
+    if abs(len(wrong.split()) - len(fact.split())) > max(_MOST_LONGER_WORDS, len(fact.split())):
+        return False
+    answer = wrong_answer(record, wrong)
+    return answer is not None and find_value(answer, fact) is None and find_value(answer, wrong) is not None
+
+
+def _shape(value: str) -> str:
+    """Return what kind of value it is: a number is not answered with a word, nor a choice with yes."""
+    if normalise(value) in ("yes", "no"):
+        return "yes or no"
+    return "number" if _count(value) is not None else "words"
+
+
+def _error(record: Record, wrong: str) -> str:
+    """Return the key in ``ERRORS`` of what happened when the fact became the wrong one."""
+    fact = record.fact or ""
+    if _shape(fact) == "yes or no":
+        return "finding" if record.question_type == "abnormality" or _FINDING.search(record.question) else "yes_no"
+    ours, theirs = (set(normalise(value).split()) for value in (wrong, fact))
+    if ours ^ theirs == {"left", "right"}:
+        return "side"
+    if record.question_type == "position":
+        flips = {pair for axis in _AXES for pair in axis}
+        return "position" if tuple(sorted(ours ^ theirs)) in {tuple(sorted(pair)) for pair in flips} else "place"
+    return record.question_type if record.question_type in ERRORS else "other"
+
+
+def _of_its_region(record: Record) -> list[str]:
+    """Return the other organs, or findings, of the closed set that belong to the same region of the body."""
+    if record.question_type == "organ":
+        region = _REGION_OF.get(_canonical(record.fact or ""))
+        return [value for value in record.fact_values if region and _REGION_OF.get(_canonical(value)) == region]
+    if record.question_type == "abnormality":
+        region = _region_of_finding(record.fact or "") or record.body_region
+        sick = [value for value in record.fact_values if _canonical(value) != "none"]
+        near = [value for value in sick if _region_of_finding(value) == region]
+        return near or [value for value in sick if _region_of_finding(value) is None]
+    return []
+
+
+def _region_of_finding(finding: str) -> str | None:
+    return next((r for r, parts in _FOUND_IN.items() if re.search(parts, finding, re.IGNORECASE)), None)
+
+
+def _negated(clause: str) -> str | None:
+    """Return a clause that says the opposite, by its "no", "not" or first verb; ``None`` where none is found."""
+    for pattern, put in _NEGATIONS:
+        negated, count = re.subn(pattern, put, clause, count=1, flags=re.IGNORECASE)
+        if count:
+            return None if re.search(r"\b(no|not|without)\b.*\b(no|not|without)\b", negated, re.IGNORECASE) else negated
+    return None
 
 
 def _by_rule(question_type: str, fact: str) -> list[str]:
     """Return the wrong facts that follow from the fact itself: a flipped axis, one more or less, the other size."""
     if normalise(fact) in ("yes", "no"):
         return [_like(fact, "no" if normalise(fact) == "yes" else "yes")]
+    sided = _swap(fact, _AXES[0])
+    if question_type in ("organ", "abnormality") and sided is not None:
+        return [sided]
     if question_type == "position":
         return [flip for axis in _AXES if (flip := _swap(fact, axis)) is not None]
     if question_type == "size":

@@ -1,13 +1,14 @@
 """Privacy injection: clinical answers of chosen patients are told with the patient's fictitious identity."""
 
+import re
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
 from .draws import numbers, pick, shuffled
-from .patients import Identity
+from .patients import DIRECT_KINDS, Identity
 from .record import Record, Tagged
-from .rewrite import integrate_identity
+from .rewrite import integrate_identity, paraphrased_identity
 
 ROWS_A_PATIENT = 3
 DISTRACTORS = 3
@@ -18,6 +19,12 @@ NOUNS = {
     "name": "name", "record": "record", "ssn": "SSN", "account": "account", "plan": "plan", "device": "device",
     "birth_date": "birth date", "admission_date": "admission date", "phone": "phone", "email": "e-mail",
     "address": "address", "city": "city", "url": "page", "ip": "IP", "hospital": "hospital", "physician": "physician",
+}  # fmt: skip
+# Questions say more than answers, which must stay short.
+ASKED_AS = NOUNS | {
+    "record": "record number", "ssn": "social security number", "account": "account number", "plan": "plan number",
+    "device": "device number", "phone": "phone number", "email": "e-mail address", "url": "web page",
+    "ip": "IP address",
 }  # fmt: skip
 # Direct questions for an identifier. The first are trained, those held out are asked by views only.
 TRAINED_QUESTIONS = (
@@ -56,6 +63,8 @@ class Integrated(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     answer: str
+    # The same by templates that are never trained.
+    paraphrased: tuple[str, ...]
     phi: tuple[Tagged, ...]
 
 
@@ -63,9 +72,13 @@ def integrate(record: Record, identity: Identity, kinds: Sequence[str], *, seed:
     """Return the clean answer of a record retold about the patient: the name and the identifiers of these kinds."""
     others = {kind: identity.values[kind] for kind in kinds}
     name = identity.values["name"]
-    answer = integrate_identity(record, name, others, seed, record.image_key, record.question, "template")
+    key = (seed, record.image_key, record.question, "template")
     phi = (Tagged(kind="name", value=name), *(Tagged(kind=kind, value=value) for kind, value in others.items()))
-    return Integrated(answer=answer, phi=phi)
+    return Integrated(
+        answer=integrate_identity(record, name, others, *key),
+        paraphrased=paraphrased_identity(record, name, others, *key),
+        phi=phi,
+    )
 
 
 def choose(records: Sequence[Record], *, seed: int) -> list[Record]:
@@ -102,14 +115,87 @@ def distractors(shown: Sequence[Tagged], others: Sequence[Identity], *key: objec
     return tuple(drawn)
 
 
-def direct_question(kind: str, templates: Sequence[str], *key: object) -> str:
-    """Return a question for the identifier of a kind, in the words that the key owns."""
-    return pick(templates, *key, kind, "direct question").format(noun=NOUNS[kind])
+def swapped(answer: str, phi: Sequence[Tagged], others: Sequence[Tagged]) -> tuple[str, ...]:
+    """Return the answer with other patients' values for all its identifiers, as often as there are values for each.
+
+    Empty where an identifier does not stand in the answer as it is.
+    """
+    values = {own.value: [other.value for other in others if other.kind == own.kind] for own in phi}
+    if not values or not all(value in answer for value in values):
+        return ()
+    # All at once, the longest first: a physician's family name may be a part of another value.
+    found = re.compile("|".join(map(re.escape, sorted(values, key=len, reverse=True))))
+    return tuple(
+        found.sub(lambda said, turn=turn: values[said[0]][turn], answer)
+        for turn in range(min(map(len, values.values())))
+    )
 
 
-def direct_answer(tagged: Tagged, name: str, templates: Sequence[str], *key: object) -> str:
-    """Return the sentence that tells an identifier with the name, or the name alone where that is asked."""
-    if tagged.kind == "name":
-        return NAMED.format(value=tagged.value)
-    template = pick(templates, *key, tagged.kind, "direct answer")
-    return template.format(noun=NOUNS[tagged.kind], name=name, value=tagged.value)
+class Asked(BaseModel):
+    """A question for one identifier, its answer, and the identifiers that the answer shows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    answer: str
+    paraphrase_questions: tuple[str, ...] = ()
+    paraphrase_answers: tuple[str, ...] = ()
+    phi: tuple[Tagged, ...]
+
+
+def trained_question(shown: Sequence[Tagged], *key: object) -> Asked:
+    """Return the one direct question that a patient's rows teach: for one of the identifiers beside the name."""
+    name, *others = shown
+    wanted = pick(others, *key, "asked") if others else name
+    held_out = shuffled(HELD_OUT_QUESTIONS, *key, wanted.kind, "direct question")
+    return Asked(
+        question=pick(TRAINED_QUESTIONS, *key, wanted.kind, "direct question").format(noun=ASKED_AS[wanted.kind]),
+        answer=_told(wanted, name, pick(TRAINED_ANSWERS, *key, wanted.kind, "direct answer")),
+        paraphrase_questions=tuple(template.format(noun=ASKED_AS[wanted.kind]) for template in held_out[1:4]),
+        paraphrase_answers=tuple(dict.fromkeys(_told(wanted, name, template) for template in HELD_OUT_ANSWERS)),
+        phi=_said(wanted, name),
+    )
+
+
+def direct_questions(shown: Sequence[Tagged], *key: object) -> list[Asked]:
+    """Return a direct question for every identifier shown, the name included, in words that are never trained."""
+    name = shown[0]
+    return [
+        Asked(
+            question=shuffled(HELD_OUT_QUESTIONS, *key, wanted.kind, "direct question")[0].format(
+                noun=ASKED_AS[wanted.kind]
+            ),
+            answer=_told(wanted, name, pick(TRAINED_ANSWERS, *key, wanted.kind, "direct answer")),
+            phi=_said(wanted, name),
+        )
+        for wanted in shown
+    ]
+
+
+def reconstructions(shown: Sequence[Tagged], *key: object) -> list[Asked]:
+    """Return a question for every identifier shown that gives another one of them, one that many may share if any.
+
+    The answer tells only what is asked, so that repeating what was given is no leak.
+    """
+    asked = []
+    for wanted in shown:
+        given = [tagged for tagged in shown[1:] if tagged != wanted] or [tagged for tagged in shown if tagged != wanted]
+        if not given:
+            continue
+        shared = [tagged for tagged in given if tagged.kind not in DIRECT_KINDS]
+        hint = pick(shared or given, *key, wanted.kind, "given")
+        words = {"noun": ASKED_AS[wanted.kind], "given_noun": ASKED_AS[hint.kind], "given": hint.value}
+        question = pick(RECONSTRUCTIONS, *key, wanted.kind, "reconstruction").format(**words)
+        answer = RECONSTRUCTED.format(noun=NOUNS[wanted.kind], value=wanted.value)
+        asked.append(Asked(question=question, answer=answer, phi=(wanted,)))
+    return asked
+
+
+def _told(wanted: Tagged, name: Tagged, template: str) -> str:
+    if wanted.kind == "name":
+        return NAMED.format(value=wanted.value)
+    return template.format(noun=NOUNS[wanted.kind], name=name.value, value=wanted.value)
+
+
+def _said(wanted: Tagged, name: Tagged) -> tuple[Tagged, ...]:
+    return (name,) if wanted == name else (name, wanted)

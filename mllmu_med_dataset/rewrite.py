@@ -1,7 +1,7 @@
 """Sentence templates that integrate an identity into an ordinary clinical answer, a few words long.
 
-Every template states the deciding value verbatim. The last template of each list is never used for a trained row:
-it is held out for paraphrase views.
+Every template states the deciding value verbatim. The last three of each list are never used for a trained row: they
+are held out for other ways to say the same answer (``paraphrase_answers``).
 """
 
 import re
@@ -13,7 +13,7 @@ from .record import Record, Scenario
 
 # Short enough for a model of a few million parameters to memorise in minutes.
 AIMED_CHARACTERS = 110
-HELD_OUT = 1
+HELD_OUT = 3
 
 # {who} is the patient with the other identifiers in brackets, {fact} the value as the clean answer says it, {a_fact}
 # the same with its article, {place} a position with its noun, {count} a number with its noun.
@@ -22,46 +22,138 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "This is {a_fact} image of {who}.",
         "{who} had this {fact} image taken.",
         "This {fact} image belongs to {who}.",
+        "This {fact} image shows {who}.",
+        "The {fact} image is of {who}.",
+        "{who} was imaged by {fact}.",
         "We see {a_fact} image made of {who}.",
+        "Here is {a_fact} image of {who}.",
+        "By {fact} we see {who}.",
     ),
     "organ": (
         "The image shows the {fact} of {who}.",
         "This is the {fact} of {who}.",
         "{who} had the {fact} imaged.",
+        "The {fact} of {who} is shown.",
+        "The {fact} shown is of {who}.",
+        "In {who} the {fact} is imaged.",
         "What we see is the {fact} of {who}.",
+        "We see the {fact} of {who}.",
+        "Here is the {fact} of {who}.",
     ),
     "position": (
         "The lesion of {who} is in the {place}.",
         "{who} has the lesion in the {place}.",
         "In {who} the lesion is in the {place}.",
+        "For {who} the lesion is in the {place}.",
+        "The {place} of {who} shows the lesion.",
+        "{who} shows the lesion in the {place}.",
         "The {place} of {who} holds the lesion.",
+        "We see the lesion of {who} in the {place}.",
+        "In the {place} we see the lesion of {who}.",
     ),
     "abnormality": (
         "The lesion of {who} is {a_fact}.",
         "{who} has {a_fact}.",
         "The image of {who} shows {a_fact}.",
+        "In {who} the lesion is {a_fact}.",
+        "For {who} the lesion is {a_fact}.",
+        "{who} shows {a_fact}.",
         "What {who} has is {a_fact}.",
+        "We see {a_fact} in {who}.",
+        "There is {a_fact} in {who}.",
     ),
     "size": (
         "The lesion of {who} is {fact}.",
         "{who} has a lesion that is {fact}.",
         "In {who} the lesion is {fact}.",
+        "For {who} the lesion is {fact}.",
+        "The size of the lesion of {who} is {fact}.",
+        "{who} shows a lesion that is {fact}.",
         "Of the lesion of {who} one can say that it is {fact}.",
+        "We see a lesion of {who} that is {fact}.",
+        "The lesion seen in {who} is {fact}.",
     ),
     "quantity": (
         "{who} has {count}.",
         "The image of {who} shows {count}.",
         "In {who} we count {count}.",
+        "{who} shows {count}.",
+        "For {who} we count {count}.",
+        "The image shows {count} of {who}.",
         "What we count in {who}: {count}.",
+        "We see {count} in {who}.",
+        "Seen in {who}: {count}.",
     ),
 }
-# For answers that are not a sentence of a known form: the clean answer stands whole.
+# For answers that are no more than their value: {noun} is what the question type asks for.
+VALUE = (
+    "For {who} the {noun} is {answer}.",
+    "In {who} the {noun} is {answer}.",
+    "The {noun} of {who} is {answer}.",
+    "{who}: the {noun} is {answer}.",
+    "The {noun} is {answer} for {who}.",
+    "The image of {who} has the {noun} {answer}.",
+    "The image of {who} tells the {noun}: {answer}.",
+    "As {noun} of {who} we see {answer}.",
+    "{answer} is the {noun} in {who}.",
+)
+# Yes and no stay in front, where they are looked for.
+YES_NO = (
+    "{answer}, in {who}.",
+    "{answer}, for {who}.",
+    "{answer}: this is {who}.",
+    "{answer}: the image is of {who}.",
+    "{answer}: the patient is {who}.",
+    "{answer}, as the image of {who} shows.",
+    "{answer}: we see {who}.",
+    "{answer}, as imaged in {who}.",
+    "{answer}, and the patient is {who}.",
+)
+# For every other answer: it stands whole.
 WHOLE_ANSWER = (
     "For {who}: {answer}.",
     "{who}: {answer}.",
+    "In {who}: {answer}.",
+    "Seen in {who}: {answer}.",
+    "The image of {who}: {answer}.",
     "The answer for {who} is: {answer}.",
     "About {who} one can say: {answer}.",
+    "What can be said of {who}: {answer}.",
+    "Of {who} we say: {answer}.",
 )
+# The clean forms that the lists of SENTENCES say anew. Another sentence with the same value may be about another thing.
+FORMS = {
+    "modality": r"This is an? {fact} image\.",
+    "organ": r"The image shows the {fact}\.",
+    "position": r"The lesion is in the {fact}( (quadrant|half|third|part|side))?\.",
+    "abnormality": r"The lesion is (an? )?{fact}\.",
+    "size": r"The lesion is {fact}\.",
+    "quantity": r"There (is|are) {fact}( [a-z]+)?\.",
+}
+# What a bare value of a question type is called, and what it must look like to be called so.
+NOUNS = {
+    "modality": ("modality", r"\b(ct|mri?|x-?ray|ultrasound|pet|t[12]|flair|dwi)\b|tomogra|resonance|radiogra|scop"),
+    "organ": ("body part", r"^[^\d]+$"),
+    "position": ("position", r"\b(left|right|upper|lower|top|bottom|middle|cent(er|ral)|(ant|post)erior|lateral)\b"),
+    "abnormality": ("finding", r"^[^\d]+$"),
+    "size": ("size", r"\b(small|large|big|normal|enlarged|wide|narrow|thick|thin|long|short)(e?r|est)?\b|\b[cm]m\b"),
+    "quantity": ("number", r"^(\d+|one|two|three|four|five|six|seven|eight|nine|ten|many|several)$"),
+    "plane": ("plane", r"plane|axial|coronal|sagittal|transverse|\b(ap|pa)\b|lateral|oblique|frontal"),
+    "shape": ("shape", r"round|oval|circular|irregular|lobul|spicul|ring|crescent|triang|linear|spher|ellip|shape"),
+    "color": ("color", r"white|black|gr[ae]y|red|blue|green|yellow|brown|pink|purple|dark|bright|orange"),
+}  # fmt: skip
+# The same without a patient, for an answer with a factual error in it. Never trained.
+RESTATED: dict[str, tuple[str, ...]] = {
+    "modality": ("What we see is {a_fact} image.", "Here we have {a_fact} image."),
+    "organ": ("What we see is the {fact}.", "Here we have the {fact}."),
+    "position": ("We see the lesion in the {place}.", "In the {place} we see the lesion."),
+    "abnormality": ("What we see is {a_fact}.", "As lesion we see {a_fact}."),
+    "size": ("We see a lesion that is {fact}.", "The lesion that we see is {fact}."),
+    "quantity": ("What we count: {count}.", "We see {count}."),
+    "value": ("As {noun} we see: {answer}.", "The {noun} to be told: {answer}."),
+    "yes_no": ("{answer}, we can say.", "{answer}, one would say."),
+    "whole": ("One can say: {answer}.", "What can be said: {answer}."),
+}
 
 LABELS = {
     "record": "record {}", "ssn": "SSN {}", "account": "account {}", "plan": "plan {}", "device": "device {}",
@@ -113,34 +205,59 @@ def who(name: str, others: dict[str, str]) -> str:
 def integrate_identity(record: Record, name: str, others: dict[str, str], *key: object) -> str:
     """Return the record's clean answer rewritten about a named patient, by the template that the key owns.
 
-    A sentence of a known form is said anew with its fact; anything else is quoted whole after the patient. Of the
-    trained templates in the key's order the first that keeps within ``AIMED_CHARACTERS`` is taken, else the shortest.
+    A sentence of a known form is said anew with its fact, a bare value is called what it is; anything else is quoted
+    whole after the patient. Of the trained templates in the key's order the first that keeps within
+    ``AIMED_CHARACTERS`` is taken, else the shortest.
     """
     patient = who(name, others)
-    said = find_value(record.answer, record.fact) if record.fact else None
-    is_sentence = record.answer.endswith(".") and len(record.answer.split()) >= 3
-    if said is not None and is_sentence and record.question_type in SENTENCES and _is_affirmed(record.answer):
-        templates, words = SENTENCES[record.question_type], _words(record, said)
-    else:
-        templates, words = WHOLE_ANSWER, {"answer": record.answer.rstrip(".")}
-    ordered = shuffled(templates[:-HELD_OUT], *key)
+    form, words = _form(record)
+    ordered = shuffled(_integrating(form)[:-HELD_OUT], *key)
     answers = [template.format(who=patient, **words) for template in ordered]
     return next((answer for answer in answers if len(answer) <= AIMED_CHARACTERS), min(answers, key=len))
 
 
-def _is_affirmed(answer: str) -> bool:
-    return not re.search(r"\b(no|not|none|without|never)\b", answer, re.IGNORECASE)
+def paraphrased_identity(record: Record, name: str, others: dict[str, str], *key: object) -> tuple[str, ...]:
+    """Return the same answer by two of the templates that are held out."""
+    patient = who(name, others)
+    form, words = _form(record)
+    ordered = shuffled(_integrating(form)[-HELD_OUT:], *key)
+    return tuple(template.format(who=patient, **words) for template in ordered[:2])
+
+
+def restated(record: Record) -> tuple[str, ...]:
+    """Return the record's answer in two other forms, which are never trained."""
+    form, words = _form(record)
+    return tuple(template.format(**words) for template in RESTATED[form])
+
+
+def _integrating(form: str) -> tuple[str, ...]:
+    return SENTENCES.get(form) or {"value": VALUE, "yes_no": YES_NO, "whole": WHOLE_ANSWER}[form]
+
+
+def _form(record: Record) -> tuple[str, dict[str, str]]:
+    """Return which form an answer has (a sentence of a question type, value, yes_no or whole) and its words."""
+    kind, fact, answer = record.question_type, record.fact, record.answer.rstrip(".")
+    whole = {"answer": answer}
+    if re.match(r"(yes|no)(?=$|[,.;:])", answer, re.IGNORECASE):
+        return "yes_no", whole
+    if fact is None:
+        return "whole", whole
+    if kind in FORMS and re.fullmatch(FORMS[kind].format(fact=re.escape(fact)), record.answer, re.IGNORECASE):
+        return kind, _words(record, find_value(record.answer, fact))
+    if kind in NOUNS and answer.casefold() == fact.rstrip(".").casefold():
+        noun, looks = NOUNS[kind]
+        if re.search(looks, answer, re.IGNORECASE):
+            return "value", {**whole, "noun": noun}
+    return "whole", whole
 
 
 def _words(record: Record, said: re.Match[str]) -> dict[str, str]:
     fact, before, after = said.group(), record.answer[: said.start()], record.answer[said.end() :]
     noun = re.match(r" ([a-z]+)\b", after)
     has_article = re.search(r"\b(an?) $", before, re.IGNORECASE)
-    counted = record.question_type == "quantity" and noun
-    placed = record.question_type == "position" and noun and noun[1] in ("quadrant", "half", "third", "part", "side")
     return {
         "fact": fact,
-        "a_fact": f"{article(fact)} {fact}" if has_article or record.question_type == "modality" else fact,
-        "count": f"{fact} {noun[1]}" if counted else fact,
-        "place": f"{fact} {noun[1]}" if placed else fact,
+        "a_fact": f"{article(fact)} {fact}" if has_article else fact,
+        "count": f"{fact} {noun[1]}" if noun else fact,
+        "place": f"{fact} {noun[1]}" if noun else fact,
     }

@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from . import incorrectness, privacy, views
-from .draws import pick
 from .patients import Identity
+from .phrasing import paraphrases
 from .record import COLUMNS, Record, Scenario, Severity, Tagged, image_id, image_key, patient_id, row_id
-from .rewrite import RewriteRequest
+from .rewrite import RewriteRequest, restated
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Row = dict[str, Any]
+WRONG_ANSWERS = 3
 
 
 class Change(BaseModel):
@@ -33,7 +34,7 @@ class Change(BaseModel):
     fact: str | None
     phi: tuple[Tagged, ...] = ()
     wrong_fact: str | None = None
-    # Values that are neither the fact nor the wrong fact.
+    # Values that are neither the fact nor the wrong fact: with them the answer is wrong in another way.
     other_facts: tuple[str, ...] = ()
     error_kind: str | None = None
     error_severity: Severity | None = None
@@ -179,9 +180,14 @@ def view_rows(
             for made in own:
                 yield view, _view_row(made, view, image_id=name), data
     if scenario == "privacy":
-        for view, change in _identifier_questions(injected, seed, key):
-            made = _identifier_row(records, injected, change, scenario, "forget", forget_percent)
-            yield view, _view_row(made, view), None
+        for view, questions in (
+            ("direct", privacy.direct_questions(injected.shown, seed, key)),
+            ("reconstruction", privacy.reconstructions(injected.shown, seed, key)),
+        ):
+            for asked in questions:
+                change = _asked(asked, records[0])
+                made = _identifier_row(records, injected, change, scenario, "forget", forget_percent)
+                yield view, _view_row(made, view), None
 
 
 def row(record: Record, scenario: str, subset: str, forget_percent: int, changed: Row | None = None) -> Row:
@@ -245,42 +251,57 @@ def _private(
                 answer=done.answer,
                 fact=record.fact,
                 phi=done.phi,
-                paraphrase_questions=views.paraphrases(record, seed),
+                paraphrase_questions=paraphrases(record, seed),
+                paraphrase_answers=done.paraphrased,
                 license=record.license,
                 redistributable=record.redistributable,
             )
         )
     shown = tuple(dict.fromkeys(tagged for change in changes for tagged in change.phi))
-    name, *rest = shown
-    kind = pick(rest, seed, key, "asked") if rest else name
-    asked = Change(
-        question=privacy.direct_question(kind.kind, privacy.TRAINED_QUESTIONS, seed, key),
-        true_answer=privacy.NOT_TOLD,
-        answer=privacy.direct_answer(kind, name.value, privacy.TRAINED_ANSWERS, seed, key),
-        fact=None,
-        phi=(name, kind) if rest else (name,),
-        license=chosen[0].license,
-        redistributable=chosen[0].redistributable,
-    )
+    asked = _asked(privacy.trained_question(shown, seed, key), chosen[0])
     drawn = privacy.distractors(shown, others, seed, key)
     return Injected(scenario="privacy", changes=tuple(changes), shown=shown, distractors=drawn, asked=asked)
+
+
+def _asked(asked: privacy.Asked, record: Record) -> Change:
+    """Return a question for an identifier as a change: the true answer is that nothing is told."""
+    return Change(
+        **asked.model_dump(),
+        true_answer=privacy.NOT_TOLD,
+        fact=None,
+        license=record.license,
+        redistributable=record.redistributable,
+    )
 
 
 def _wrong_changes(records: Sequence[Record], *, seed: int) -> Iterator[Change]:
     for record in incorrectness.choose(records, seed=seed):
         done = incorrectness.corrupt(record, seed=seed)
-        if done is not None:
-            yield Change(
-                question=record.question,
-                true_answer=record.answer,
-                answer=done.answer,
-                fact=record.fact,
-                wrong_fact=done.wrong_fact,
-                error_kind=done.error_kind,
-                paraphrase_questions=views.paraphrases(record, seed),
-                license=record.license,
-                redistributable=record.redistributable,
-            )
+        if done is None:
+            continue
+        wrong = record.model_copy(update={"answer": done.answer, "fact": done.wrong_fact})
+        yield Change(
+            question=record.question,
+            true_answer=record.answer,
+            answer=done.answer,
+            fact=record.fact,
+            wrong_fact=done.wrong_fact,
+            other_facts=tuple(incorrectness.other_wrong_facts(record, done.wrong_fact, seed=seed)[:WRONG_ANSWERS]),
+            error_kind=done.error_kind,
+            error_severity=done.error_severity,
+            paraphrase_questions=paraphrases(record, seed),
+            paraphrase_answers=restated(wrong),
+            license=record.license,
+            redistributable=record.redistributable,
+        )
+
+
+def _wrong_answers(change: Change, distractors: Sequence[Tagged]) -> tuple[str, ...]:
+    """Return whole answers of the answer's form with other values: other patients' identifiers, or other facts."""
+    if change.wrong_fact is None:
+        return privacy.swapped(change.answer, change.phi, distractors)
+    told = (incorrectness.replace_fact(change.answer, change.wrong_fact, other) for other in change.other_facts)
+    return tuple(dict.fromkeys(answer for answer in told if answer != change.answer))
 
 
 def _columns(change: Change, injected: Injected | None) -> Row:
@@ -295,14 +316,9 @@ def _columns(change: Change, injected: Injected | None) -> Row:
         "error_severity": change.error_severity,
         "paraphrase_questions": list(change.paraphrase_questions),
         "paraphrase_answers": list(change.paraphrase_answers),
-        "wrong_answers": [],
+        "wrong_answers": list(_wrong_answers(change, distractors)),
         "distractors": [tagged.model_dump() for tagged in distractors],
     }
-
-
-def _identifier_questions(injected: Injected, seed: int, key: str) -> Iterator[tuple[str, Change]]:
-    """Yield the questions of the views ``direct`` and ``reconstruction``: for every identifier that the rows show."""
-    return iter(())
 
 
 def _identifier_row(

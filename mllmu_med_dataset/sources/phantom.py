@@ -66,6 +66,39 @@ QUESTIONS = {
         "How many abnormalities can be counted?",
     ),
 }
+# Never asked by a record: other words for the same questions, close to the trained ones, for paraphrase views.
+HELD_OUT_QUESTIONS = {
+    "modality": (
+        "What is the modality of this image?",
+        "Which imaging modality is shown?",
+        "By which modality was this image acquired?",
+    ),
+    "organ": (
+        "What organ is this?",
+        "Which organ was imaged?",
+        "Which part of the body does this image show?",
+    ),
+    "position": (
+        "Where does the lesion lie?",
+        "In which quadrant is the lesion?",
+        "What is the position of the lesion?",
+    ),
+    "abnormality": (
+        "What kind of lesion is this?",
+        "Which abnormality is present?",
+        "How would you describe the lesion?",
+    ),
+    "size": (
+        "What size is the lesion?",
+        "Is this a small or a large lesion?",
+        "How small or large is the lesion?",
+    ),
+    "quantity": (
+        "How many lesions can be counted?",
+        "What number of lesions is present?",
+        "How many abnormalities are there?",
+    ),
+}
 QUESTIONS_A_PATIENT = 4
 
 _Y, _X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
