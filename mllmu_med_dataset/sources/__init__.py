@@ -10,6 +10,7 @@ from ..errors import UserError, unknown
 from ..record import Record
 from .hub import DEFAULT_REVISION, HubPlace, hub_place, snapshot
 
+_TRUTHS = ("redistributable", "acknowledge")
 _COMMON = ("path", "seed", "patients", "workers", "skip_bad_images")
 
 
@@ -109,10 +110,36 @@ SOURCES: dict[str, Source] = {
             hub="foreverbeliever/OmniMedVQA",
         ),
         Source(
+            name="mimic",
+            needs_path=True,
+            license="PhysioNet Credentialed Health Data License 1.5.0",
+            summary="MIMIC-CXR-VQA or Medical-Diff-VQA with MIMIC-CXR-JPG, for those who signed its agreement "
+            "(acknowledge=true); nothing of it may be passed on.",
+            redistributable=False,
+            download="https://physionet.org",
+        ),
+        Source(
+            name="llava_med",
+            needs_path=True,
+            license="CC-BY-NC-4.0, images under the licences of their articles",
+            summary="LLaVA-Med instruction data: 60,000 conversations about figures of PubMed Central; pixels stay "
+            "with you.",
+            redistributable=False,
+            download="https://github.com/microsoft/LLaVA-Med",
+        ),
+        Source(
+            name="dicom",
+            needs_path=True,
+            license="yours (license=...)",
+            summary="Your own DICOM files, asked what their headers say of modality, body part, side, view and plane.",
+            redistributable=None,
+        ),
+        Source(
             name="generic",
             needs_path=True,
             license="yours (license=...)",
-            summary="Your own JSONL of rows and folder of images, columns named by a mapping.",
+            summary="Your own rows (JSONL, CSV, Parquet) and images, or any data set of the Hub, columns named by a "
+            "mapping.",
             redistributable=None,
         ),
     )
@@ -202,7 +229,7 @@ def _typed(source: Source, options: Mapping[str, str]) -> dict[str, object]:
     for name, value in options.items():
         # A name that is both, such as license, is the option: a column of that name is read without being mapped.
         if name in known:
-            typed[name] = _truth(name, value) if name == "redistributable" else value
+            typed[name] = _truth(name, value) if name in _TRUTHS else value
         elif name in fields:
             mapping[name] = value
         else:

@@ -2,7 +2,7 @@
 
 import io
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,12 +134,18 @@ class BadImages:
         return f"{what} Their rows were skipped."
 
 
-def pictures(files: SourceFiles, names: Iterable[str], *, workers: int = 1) -> Iterator[tuple[str, Picture | str]]:
+def pictures(
+    files: SourceFiles,
+    names: Iterable[str],
+    *,
+    workers: int = 1,
+    make: Callable[[bytes], Picture] = picture,
+) -> Iterator[tuple[str, Picture | str]]:
     """Yield each name with its picture, or with why there is none, in the order given; few are in memory at a time."""
 
     def one(name: str) -> Picture | str:
         try:
-            return picture(files.read(name))
+            return make(files.read(name))
         except FileNotFoundError:
             return "the file is missing"
         except (OSError, BadImageError) as error:

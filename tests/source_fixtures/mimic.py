@@ -77,7 +77,13 @@ def _cxr(rng: random.Random, patient: str, study: str, image: str, path: str, vi
             "semantic_type": semantic,
             "template": "...",
             "template_program": "program_1",
-            "template_arguments": {"object": {"0": where}, "attribute": {}, "category": {}, "viewpos": {}, "gender": {}},
+            "template_arguments": {
+                "object": {"0": where},
+                "attribute": {},
+                "category": {},
+                "viewpos": {},
+                "gender": {},
+            },
             "answer": answer,
         }
         for question, content, semantic, answer in asked
@@ -94,7 +100,11 @@ def _pairs(rng: random.Random, patient: str, study: str, view: str) -> list[dict
         ("level", f"what level is the {finding}?", rng.choice(("small", "moderate", "large"))),
         ("view", "which view is this image taken?", f"{VIEWS[view]} view"),
         ("type", "what type is the opacity?", rng.choice(("interstitial", "focal", "patchy"))),
-        ("difference", "what has changed compared to the reference image?", "the main image has an additional finding."),
+        (
+            "difference",
+            "what has changed compared to the reference image?",
+            "the main image has an additional finding.",
+        ),
     ]
     return [
         {

@@ -1,0 +1,206 @@
+"""LLaVA-Med instruction data (CC BY-NC 4.0) in its own layout: a JSON list of conversations about figures.
+
+    {"id": "...", "image": "..._F2.jpg", "domain": {"chest_xray": false, "mri": false, "histology": false,
+     "gross": false, "ct_scan": true}, "conversations": [{"from": "human", "value": "...\\n<image>"},
+     {"from": "gpt", "value": "..."}, ...]}
+
+Each question with its answer is a record; what else a row holds (the article's id, caption, mentions) is not read. The
+figures come from PubMed Central under the licences of their articles, so pixels are never passed on. Answers are long:
+they take private information as any, and a factual error only where a fact is marked: a yes or no, a short answer, or
+the modality, where the row's ``domain`` says which it is and the answer names it in one place.
+"""
+
+import logging
+import re
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import UserError, unknown
+from ..record import Record, clean_text
+from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .images import BadImages, SourceFiles, pictures
+from .json_rows import json_rows
+from .wording import group, question_type
+
+LICENSE = "CC-BY-NC-4.0"
+# What the five domains are in the project's own words, and how an answer may name each; the first name is the shortest.
+DOMAINS = {
+    "chest_xray": ("X-ray", "chest", ("X-ray", "radiograph")),
+    "ct_scan": ("CT", "", ("CT", "computed tomography")),
+    "mri": ("MR", "", ("MRI", "magnetic resonance imaging", "magnetic resonance", "MR")),
+    "histology": ("microscopy", "", ("histology", "histopathology", "microscopy")),
+    "gross": ("photograph", "", ("gross pathology", "photograph")),
+}
+_KEYS = ("id", "image", "conversations")
+_IMAGE = "<image>"
+_log = logging.getLogger(__name__)
+
+Pair = dict[str, str | None]
+
+
+def records(
+    *,
+    path: Path | None,
+    seed: int = 0,
+    rows: str | None = None,
+    images: str = "images",
+    workers: int = 1,
+    skip_bad_images: bool = False,
+) -> Iterator[Record]:
+    """Yield the records of a LLaVA-Med folder or archive, conversation by conversation; the seed changes nothing here.
+
+    ``rows`` names the JSON file (needed where there are several), ``images`` the folder the figures were downloaded to.
+    Raises :class:`UserError` naming the row for a conversation that is none, and for images that are missing or can't
+    be decoded (named and counted), unless they are to be skipped: not all articles still have theirs.
+    """
+    if path is None:
+        raise UserError(
+            "The source llava_med needs its folder or archive: --source-path DIR, holding llava_med_instruct_60k.json "
+            "and images/."
+        )
+    with SourceFiles(path) as files:
+        name = _rows_file(files, rows)
+        closed = ClosedSets()
+        names = set()
+        for image, pairs in _conversations(files, name):
+            names.add(image)
+            for pair in pairs:
+                closed.add(group(pair["question_type"], pair["question"]), pair["fact"])
+        bad = BadImages(path, skip=skip_bad_images)
+        waiting: deque[tuple[str, list[Pair]]] = deque()
+
+        def places() -> Iterator[str]:
+            for image, pairs in _conversations(files, name):
+                waiting.append((image, pairs))
+                yield f"{images}/{image}" if images else image
+
+        for _, made in pictures(files, places(), workers=workers):
+            image, pairs = waiting.popleft()
+            if isinstance(made, str):
+                bad.add(image, made)
+                continue
+            if bad.stopped:
+                continue
+            for pair in pairs:
+                yield Record(
+                    source="llava_med",
+                    source_id=pair["source_id"],
+                    image_bytes=made.data,
+                    image_key=made.key,
+                    image_path=f"{images}/{image}" if images else image,
+                    question=pair["question"],
+                    answer=pair["answer"],
+                    fact=pair["fact"],
+                    fact_values=_modality_names(pair["fact"])
+                    or closed.values(group(pair["question_type"], pair["question"]), pair["fact"]),
+                    modality=pair["modality"],
+                    body_region=pair["body_region"],
+                    question_type=pair["question_type"],
+                    answer_type=pair["answer_type"],
+                    license=LICENSE,
+                    redistributable=False,
+                )
+        if note := bad.finish(len(names)):
+            _log.warning(note)
+
+
+def _rows_file(files: SourceFiles, rows: str | None) -> str:
+    if rows is not None:
+        return rows
+    # The captions beside them are another file of the release.
+    found = [one for one in files.find("*.json") if not one.endswith("captions.json")]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UserError(
+            f"'{files.path}' has no .json file. Put LLaVA-Med's instruction data there, such as "
+            "llava_med_instruct_60k.json."
+        )
+    raise UserError(
+        f"'{files.path}' has several .json files ({', '.join(found[:5])}{', ...' if len(found) > 5 else ''}). Name the "
+        f"one to read: rows={found[0]}."
+    )
+
+
+def _conversations(files: SourceFiles, name: str) -> Iterator[tuple[str, list[Pair]]]:
+    """Yield the image and the questions of every row."""
+    empty = True
+    for where, row in json_rows(files, name, required=("id", "image"), called="LLaVA-Med"):
+        empty = False
+        domain = _domain(row.get("domain"), where)
+        modality, region, _ = DOMAINS[domain] if domain else ("", "", ())
+        pairs = []
+        for turn, (question, answer) in enumerate(_turns(row.get("conversations"), where), start=1):
+            kind = question_type(question, answer)
+            answer_type = "CLOSED" if is_yes_no(answer) else "OPEN"
+            fact = fact_of(answer, answer_type)
+            if kind == "modality":
+                fact = _named_modality(answer, domain)
+            pairs.append(
+                {
+                    "source_id": f"{row['id']}-{turn}",
+                    "question": question,
+                    "answer": answer,
+                    "fact": fact,
+                    "question_type": kind,
+                    "answer_type": answer_type,
+                    "modality": modality,
+                    "body_region": region,
+                }
+            )
+        yield str(row["image"]), pairs
+    if empty:
+        raise UserError(f"{files.path}/{name} holds no rows. Take the file as LLaVA-Med distributes it.")
+
+
+def _domain(flags: object, where: str) -> str:
+    """Return the one domain that is true of the image, or nothing where none or several are."""
+    if flags is None:
+        return ""
+    if not isinstance(flags, dict):
+        raise UserError(f"{where} has a domain that is no object. Take the file as LLaVA-Med distributes it.")
+    for name, true in flags.items():
+        if name not in DOMAINS:
+            raise UserError(f"{where}: {unknown('domain', name, DOMAINS)}")
+        if not isinstance(true, bool):
+            raise UserError(f"{where}: the domain {name} is {true!r}, not true or false. Correct the row.")
+    said = [name for name, true in flags.items() if true]
+    return said[0] if len(said) == 1 else ""
+
+
+def _turns(turns: object, where: str) -> list[tuple[str, str]]:
+    """Return the questions with their answers; human and gpt take turns, the human first."""
+    fix = "Take the file as LLaVA-Med distributes it."
+    if not isinstance(turns, list) or not turns or len(turns) % 2:
+        raise UserError(f"{where} has no conversations, or one that ends without an answer. {fix}")
+    said = []
+    for number, turn in enumerate(turns):
+        speaker = ("human", "gpt")[number % 2]
+        if not isinstance(turn, dict) or not isinstance(turn.get("value"), str) or turn.get("from") != speaker:
+            raise UserError(f"{where}, turn {number + 1} is not a text from {speaker}. {fix}")
+        text = clean_text(turn["value"].replace(_IMAGE, " ")).strip()
+        if not text:
+            raise UserError(f"{where}, turn {number + 1} is empty. {fix}")
+        said.append(text)
+    return list(zip(said[::2], said[1::2], strict=True))
+
+
+def _named_modality(answer: str, domain: str) -> str | None:
+    """Return the modality as the answer names it: of one domain only, and in one place only, so that it can be told
+    wrongly by changing that word."""
+    found = [
+        (name, said[0])
+        for name, (_, _, words) in DOMAINS.items()
+        for said in re.finditer(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)", answer, re.IGNORECASE)
+    ]
+    return found[0][1] if len(found) == 1 and found[0][0] == domain else None
+
+
+def _modality_names(fact: str | None) -> tuple[str, ...]:
+    """Return the closed set of a modality, its own word kept for its domain; empty for any other fact."""
+    said = (fact or "").casefold()
+    own = next((name for name, (_, _, words) in DOMAINS.items() if said in map(str.casefold, words)), None)
+    if own is None:
+        return ()
+    return tuple(sorted(fact if name == own else words[0] for name, (_, _, words) in DOMAINS.items()))

@@ -1,0 +1,267 @@
+"""MIMIC-CXR-VQA and Medical-Diff-VQA, questions about the chest radiographs of MIMIC-CXR-JPG, in their own layouts.
+
+Both are credentialed: every reader has signed PhysioNet's data use agreement, which forbids passing on images and text.
+So this source is read only with ``acknowledge=true``, its pixels are never passed on, and a build of it stays where it
+was made. We hold no copy: what follows is assumed from their public documentation.
+
+- MIMIC-CXR-VQA: ``train.json``, ``valid.json``, ``test.json``, each a list of rows with ``split, idx, image_id,
+  question, content_type`` (anatomy, attribute, presence, abnormality, plane, gender, size), ``semantic_type`` (verify,
+  choose, query), ``answer`` (a list of texts, empty where nothing was found; a text in older versions) and
+  ``image_path`` (``p10/p10000032/s50414267/IMAGE.jpg``). Rows without an answer are the part that was public before.
+- Medical-Diff-VQA: ``mimic_pair_questions.csv`` with ``study_id, subject_id, ref_id, question_type, question, answer,
+  split``, and ``mimic_all.csv``, whose ``study_id`` and ``dicom_id`` tell which image of a study is meant; without it,
+  or for a study that is not in it, the study's only image. Questions about two images are left out.
+- Images: the folder ``files/`` of MIMIC-CXR-JPG, beside the questions or named by ``images=``.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import UserError, nearest, unknown
+from ..record import AnswerType, QuestionType, Record, clean_text
+from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .images import BadImages, SourceFiles, pictures
+from .json_rows import json_rows
+from .tables import rows_of
+
+LICENSE = "PhysioNet-Credentialed-Health-Data-License-1.5.0"
+JSON_FILES = ("train.json", "valid.json", "test.json")
+PAIRS, STUDIES = "mimic_pair_questions.csv", "mimic_all.csv"
+PARTS = {"cxr_vqa": JSON_FILES, "diff_vqa": (PAIRS,)}
+CONTENT_TYPES: dict[str, QuestionType] = {
+    "anatomy": "organ",
+    "attribute": "abnormality",
+    "presence": "abnormality",
+    "abnormality": "abnormality",
+    "plane": "plane",
+    "gender": "other",
+    "size": "size",
+}
+SEMANTIC_TYPES: dict[str, AnswerType] = {"verify": "CLOSED", "choose": "CLOSED", "query": "OPEN"}
+DIFF_TYPES: dict[str, QuestionType] = {
+    "abnormality": "abnormality",
+    "presence": "yes_no",
+    "location": "position",
+    "view": "plane",
+    "level": "size",
+    "type": "other",
+}
+DIFFERENCE = "difference"
+# What an empty list of findings says in words.
+NOTHING = "None"
+_PAIR_COLUMNS = ("study_id", "subject_id", "question_type", "question", "answer")
+_log = logging.getLogger(__name__)
+
+Asked = dict[str, str | None]
+
+
+def records(
+    *,
+    path: Path | None,
+    seed: int = 0,
+    acknowledge: bool = False,
+    part: str | None = None,
+    images: str | None = None,
+    workers: int = 1,
+    skip_bad_images: bool = False,
+) -> Iterator[Record]:
+    """Yield the records image by image; the seed changes nothing here.
+
+    ``acknowledge`` says that you are credentialed and keep the build to yourself. ``part`` is ``cxr_vqa`` or
+    ``diff_vqa`` where a folder holds both, ``images`` the folder or archive of MIMIC-CXR-JPG (``path``, if absent). The
+    questions are held in memory, as the rows of one image stand far apart and decoding a radiograph for each of them
+    would take days. Raises :class:`UserError` naming file and row.
+    """
+    if acknowledge is not True:
+        raise UserError(
+            "MIMIC-CXR-VQA and Medical-Diff-VQA are made of patients' radiographs and reports under PhysioNet's "
+            "credentialed data use agreement: only people who signed it may read them, and nobody may pass them on, "
+            "texts included. If you did and will not publish the build, say so: --source-option acknowledge=true."
+        )
+    if path is None:
+        raise UserError(
+            "The source mimic needs your copy: --source-path DIR, holding train.json of MIMIC-CXR-VQA or "
+            f"{PAIRS} of Medical-Diff-VQA, and the files/ of MIMIC-CXR-JPG there or at images=DIR."
+        )
+    with SourceFiles(path) as files, SourceFiles(images or path) as shown:
+        found = _part(files, part)
+        root = _image_root(shown)
+        closed = ClosedSets()
+        by_image: dict[str, list[Asked]] = defaultdict(list)
+        for image, asked in _cxr_vqa(files) if found == "cxr_vqa" else _diff_vqa(files, shown, root):
+            closed.add(asked["group"], asked["fact"])
+            by_image[image].append(asked)
+        if not by_image:
+            raise UserError(f"'{path}' holds no question about a single image. Take the files as PhysioNet has them.")
+        bad = BadImages(shown.path, skip=skip_bad_images)
+        ordered = sorted(by_image)
+        for image, (_, made) in zip(
+            ordered, pictures(shown, (f"{root}{one}" for one in ordered), workers=workers), strict=True
+        ):
+            if isinstance(made, str):
+                bad.add(image, made)
+                continue
+            if bad.stopped:
+                continue
+            for asked in by_image[image]:
+                yield Record(
+                    source="mimic",
+                    source_id=f"{found}-{asked['source_id']}",
+                    image_bytes=made.data,
+                    image_key=made.key,
+                    image_path=f"files/{image}",
+                    question=asked["question"],
+                    answer=asked["answer"],
+                    fact=asked["fact"],
+                    fact_values=closed.values(asked["group"], asked["fact"]),
+                    modality="X-ray",
+                    body_region="chest",
+                    question_type=asked["question_type"],
+                    answer_type=asked["answer_type"],
+                    license=LICENSE,
+                    redistributable=False,
+                )
+        if note := bad.finish(len(by_image)):
+            _log.warning(note)
+
+
+def _part(files: SourceFiles, part: str | None) -> str:
+    if part is not None and part not in PARTS:
+        raise unknown("part", part, PARTS)
+    there = [name for name, wanted in PARTS.items() if files.find(*wanted) and part in (None, name)]
+    if not there:
+        wanted = " or ".join(PARTS[part] if part else ("train.json (MIMIC-CXR-VQA)", f"{PAIRS} (Medical-Diff-VQA)"))
+        raise UserError(
+            f"'{files.path}' has no {wanted}. Give the folder that holds the questions as PhysioNet has it."
+        )
+    if len(there) > 1:
+        raise UserError(
+            f"'{files.path}' holds MIMIC-CXR-VQA and Medical-Diff-VQA. Say which to read: part=cxr_vqa or "
+            "part=diff_vqa."
+        )
+    return there[0]
+
+
+def _image_root(files: SourceFiles) -> str:
+    """Return what the paths of images begin with: ``files/``, or nothing where that folder itself was given."""
+    if files.has_folder("files"):
+        return "files/"
+    if any(files.has_folder(f"p{number}") for number in range(10, 20)):
+        return ""
+    raise UserError(
+        f"'{files.path}' has no images: neither files/ nor p10/ to p19/ of MIMIC-CXR-JPG. Put them there, or name "
+        "their folder: --source-option images=DIR."
+    )
+
+
+def _cxr_vqa(files: SourceFiles) -> Iterator[tuple[str, Asked]]:
+    """Yield image path and question of every row of MIMIC-CXR-VQA."""
+    required = ("question", "content_type", "semantic_type", "image_path", "idx")
+    for name in files.find(*JSON_FILES):
+        split = Path(name).stem
+        for where, row in json_rows(files, name, required=required, called="PhysioNet"):
+            content = clean_text(str(row["content_type"])).casefold()
+            semantic = clean_text(str(row["semantic_type"])).casefold()
+            if content not in CONTENT_TYPES:
+                raise UserError(f"{where}: {unknown('content_type', content, CONTENT_TYPES)}")
+            if semantic not in SEMANTIC_TYPES:
+                raise UserError(f"{where}: {unknown('semantic_type', semantic, SEMANTIC_TYPES)}")
+            said = _answers(row.get("answer"), where)
+            answer = ", ".join(said) or NOTHING
+            answer_type = SEMANTIC_TYPES[semantic]
+            kind = "yes_no" if is_yes_no(answer) else CONTENT_TYPES[content]
+            yield (
+                str(row["image_path"]).removeprefix("files/"),
+                {
+                    "source_id": f"{split}-{row['idx']}",
+                    "question": clean_text(str(row["question"])),
+                    "answer": answer,
+                    # Several findings decide together: no one of them is the fact.
+                    "fact": fact_of(answer, answer_type) if len(said) < 2 else None,
+                    "question_type": kind,
+                    "answer_type": answer_type,
+                    "group": content,
+                },
+            )
+
+
+def _answers(value: object, where: str) -> list[str]:
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list) or not all(isinstance(one, str) and clean_text(one) for one in given):
+        raise UserError(
+            f"{where} has no answer that is a text or a list of texts. Rows are released without answers first: take "
+            "the whole data set from PhysioNet, or run its own script that fills them in."
+        )
+    return [clean_text(one) for one in given]
+
+
+def _diff_vqa(files: SourceFiles, images: SourceFiles, root: str) -> Iterator[tuple[str, Asked]]:
+    """Yield image path and question of every row of Medical-Diff-VQA that asks about one image."""
+    name = files.find(PAIRS)[0]
+    chosen = _chosen_images(files)
+    left_out = 0
+    for place, row in rows_of(files, name):
+        where = f"{files.path}/{place}"
+        for column in _PAIR_COLUMNS:
+            if column not in row:
+                raise UserError(
+                    f"{where} has no column '{column}'.{nearest(column, row)} Its columns: {', '.join(row)}. Take the "
+                    "file as PhysioNet has it."
+                )
+        kind = clean_text(row["question_type"]).casefold()
+        if kind == DIFFERENCE:
+            left_out += 1
+            continue
+        if kind not in DIFF_TYPES:
+            raise UserError(f"{where}: {unknown('question_type', kind, (*DIFF_TYPES, DIFFERENCE))}")
+        answer = clean_text(row["answer"])
+        question = clean_text(row["question"])
+        if not question or not answer:
+            raise UserError(f"{where} has an empty {'answer' if question else 'question'}. Take the file as it came.")
+        patient, study = (_number(row[column], column, where) for column in ("subject_id", "study_id"))
+        folder = f"p{patient[:2]}/p{patient}/s{study}"
+        if study not in chosen:
+            chosen[study] = _only_image(images, f"{root}{folder}")
+        answer_type = "CLOSED" if is_yes_no(answer) else "OPEN"
+        yield (
+            f"{folder}/{chosen[study]}.jpg",
+            {
+                "source_id": place.removeprefix(f"{name}:"),
+                "question": question,
+                "answer": answer,
+                # A list of findings, as they are written here, is no one fact.
+                "fact": None if ", " in answer else fact_of(answer, answer_type),
+                "question_type": "yes_no" if is_yes_no(answer) else DIFF_TYPES[kind],
+                "answer_type": answer_type,
+                "group": kind,
+            },
+        )
+    if left_out:
+        _log.warning(f"{left_out:,} questions of '{files.path}' compare two images and were left out.")
+
+
+def _chosen_images(files: SourceFiles) -> dict[str, str]:
+    """Return the image of each study, as ``mimic_all.csv`` names it."""
+    found = files.find(STUDIES)
+    chosen: dict[str, str] = {}
+    for place, row in rows_of(files, found[0]) if found else ():
+        for column in ("study_id", "dicom_id"):
+            if not row.get(column):
+                raise UserError(f"{files.path}/{place} has no {column}. Take the file as PhysioNet has it.")
+        chosen[_number(row["study_id"], "study_id", f"{files.path}/{place}")] = row["dicom_id"].strip()
+    return chosen
+
+
+def _only_image(images: SourceFiles, folder: str) -> str:
+    """Return the image of a study that no list names: its only one; else a name that will be reported missing."""
+    found = images.find("*.jpg", inside=folder) if images.has_folder(folder) else []
+    return Path(found[0]).stem if len(found) == 1 else f"({len(found)} images, and {STUDIES} names none)"
+
+
+def _number(text: str, column: str, where: str) -> str:
+    value = text.strip()
+    if not (value.isascii() and value.isdigit()):
+        raise UserError(f"{where} has the {column} '{value[:40]}', not a number. Take the file as PhysioNet has it.")
+    return value
