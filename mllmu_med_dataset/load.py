@@ -48,6 +48,17 @@ def load(config: str, split: str | None = None, data_dir: Path | str | None = No
     ``data_dir`` is the folder of a build (with checksums.json in it); without it the packaged default build is read.
     Raises ``UserError`` for an unknown config or split and for a file whose checksum does not match.
     """
+    path, content_sha256 = split_file(config, split, data_dir)
+    # Imported late: the package itself must stay light.
+    import pyarrow.parquet as pq
+    from datasets import Dataset
+
+    # In memory rather than through the datasets cache: nothing stale, nothing written, and a stable fingerprint.
+    return Dataset(pq.read_table(path), fingerprint=content_sha256[:16])
+
+
+def split_file(config: str, split: str | None = None, data_dir: Path | str | None = None) -> tuple[Path, str]:
+    """Return the Parquet file of one split, its checksum tested, and the checksum of what its rows say."""
     check_config(config)
     folder = data_folder(data_dir)
     document = checksums(folder)
@@ -67,7 +78,6 @@ def load(config: str, split: str | None = None, data_dir: Path | str | None = No
     path = folder / name
     if not path.is_file():
         raise UserError(f"{path} is missing though checksums.json lists it. Build the data set again.")
-    # Imported late: the package itself must stay light.
     from .content import file_sha256
 
     if file_sha256(path) != document["files"].get(name):
@@ -75,8 +85,4 @@ def load(config: str, split: str | None = None, data_dir: Path | str | None = No
             f"{path} is not the file that was built: its sha256 differs from the one in checksums.json. "
             "Build the data set again, or restore the file."
         )
-    import pyarrow.parquet as pq
-    from datasets import Dataset
-
-    # In memory rather than through the datasets cache: nothing stale, nothing written, and a stable fingerprint.
-    return Dataset(pq.read_table(path), fingerprint=splits[split]["sha256"][:16])
+    return path, splits[split]["sha256"]

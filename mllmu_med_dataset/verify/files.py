@@ -12,10 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from ..configs import config_names, main_split, splits
+from ..configs import config_names, splits
 from ..content import dataset_sha256, file_sha256
 from ..record import features
-from . import report
 
 # What a build is made of. Nothing in it runs: ``datasets`` once executed scripts that lay beside the data.
 _FILES = re.compile(r"checksums\.json|README\.md|croissant\.json|withheld_images\.jsonl|figures/\w[\w.-]*\.(png|svg)")
@@ -41,7 +40,6 @@ class Document:
         self.content: dict[str, dict[str, Any]] = dict(self.whole["content"].items())
         self.licenses: list[str] = list(self.whole["licenses"])
         self.configs = config_names(self.scenarios, self.percents)
-        self.has_views = any(len(found) > 1 for found in self.content.values())
 
 
 def tables(folder: Path) -> Iterator[tuple[str, str, str]]:
@@ -120,7 +118,7 @@ def broken_content(document: Document, counted: Counts) -> Failed:
 def broken_configs(folder: Path, document: Document, counted: Counts) -> Failed:
     """Yield configs and splits that lack rows, that no build has, or that the card tells otherwise."""
     for config in document.configs:
-        for split in splits(config) if report.COMPLETE else [main_split(config)]:
+        for split in splits(config):
             if not counted.get(config, {}).get(split, {}).get("rows"):
                 yield "configs", f"data/{config}/{split}-*: has no rows"
         for split in sorted(set(counted.get(config, {})) - set(splits(config))):
@@ -157,6 +155,8 @@ def _broken_card(folder: Path, document: Document, counted: Counts) -> Failed:
     for config in sorted(set(described) | set(told)):
         if config not in document.configs:
             yield "configs", f"README.md: tells of {config}, which is no config of this build"
+    if document.local and "must not be published" not in text:
+        yield "licences", "README.md: does not say that this local build must not be published"
     for license in document.licenses:
         if license not in text:
             yield "licences", f"README.md: does not name the licence '{license}' of some rows"

@@ -15,7 +15,7 @@ from typing import Any
 from ..configs import MAIN_PERCENT, VIEWS, config_name
 from ..incorrectness import contradicts
 from ..patients import DIRECT_KINDS
-from .rows import FEWEST_PARAPHRASES, INJECTED, Table
+from .rows import FEWEST_PARAPHRASES, INJECTED, Table, says
 
 # Kilobytes of the file that SQLite keeps in memory, however large it grows.
 CACHE_KB = 32_768
@@ -96,6 +96,17 @@ class Relations:
                     return found
         return None
 
+    def given(self, row: dict[str, Any]) -> Iterator[str]:
+        """Yield what is wrong where a reconstruction question gives not one identifier, and that the patient's own."""
+        given = [value for value in self._values(row["patient_id"]) if says(row["question"], value)]
+        # A name stands in its own web and e-mail address, a family name in that of a physician.
+        given = [value for value in given if not any(value != other and says(other, value) for other in given)]
+        if len(given) != 1:
+            yield f"the question gives {len(given)} identifiers of the patient, not one ({', '.join(given)})"
+
+    def _values(self, patient: str) -> list[str]:
+        return [value for (value,) in self._db.execute("SELECT value FROM tagged WHERE patient = ?", (patient,))]
+
     def _identifier(self, phrase: str) -> str | None:
         row = self._db.execute("SELECT value FROM identifier WHERE words = ?", (phrase,)).fetchone()
         return row[0] if row else None
@@ -107,7 +118,7 @@ class Relations:
         for column in ("question", "true_answer", "answer"):
             allowed = own if injected and column == "answer" else ()
             if column == "question" and row["view"] == "reconstruction":
-                continue  # gives one identifier away on purpose: the gate of the views looks at it
+                allowed = [value for value in self._values(row["patient_id"]) if value not in own]
             if found := self.identifier_in(row[column], allowed):
                 yield f"the {column} says the identifier '{found}'"
         for question in row["paraphrase_questions"]:
