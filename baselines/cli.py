@@ -358,8 +358,27 @@ def unlearn(
 def evaluate(
     out: Out,
     scenario: Scenario,
-    model: Annotated[str, typer.Option(help="A run's folder, a model folder, nano, or a Hub id.")],
+    model: Annotated[
+        str, typer.Option(help="A run's folder, a model folder, nano, a Hub id, or a served model's name.")
+    ],
     data: Data = None,
+    percent: Percent = 10,
+    views: Annotated[bool, typer.Option(help="Ask the views of the forget rows too (for ues_worst_view).")] = False,
+    backend: Annotated[
+        str, typer.Option(help="hf: in this process; served: an OpenAI-compatible server; vllm: through vLLM.")
+    ] = "hf",
+    peft: Annotated[Path | None, typer.Option(help="Folder of an adapter on top of the model.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Where a served model is: http://localhost:8000/v1.")] = None,
+    concurrent: Annotated[int, typer.Option(min=1, help="Requests to a server in flight at once.")] = 8,
+    model_arg: Annotated[
+        list[str] | None, typer.Option("--model-arg", help="An argument of vllm-vlm as key=value; may be repeated.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder that keeps answers by model digest, to go on after an interrupt.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="First rows of each task only, for a look; the result can't be scored.")
+    ] = None,
     image: Annotated[Shown, typer.Option(help="Control runs show a blank or another patient's image.")] = Shown.own,
     max_retain: MaxRetain = 200,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows answered at once.")] = 64,
@@ -369,21 +388,27 @@ def evaluate(
     dry_run: DryRun = False,
 ) -> None:
     """Ask a model every row through lm-eval; leaves lm-eval's own results and samples."""
-    from mllmu_med_tasks.harness import task_names
+    from mllmu_med_tasks.harness import BACKENDS, task_names
+    from mllmu_med_tasks.rows import check_percent
 
     _known("scenario", scenario, SCENARIOS)
+    _known("backend", backend, BACKENDS)
+    percent = check_percent(percent)
     if dry_run:
-        names = task_names(scenario)
+        names = task_names(scenario, views=views)
         return _print({"tasks": names, "model": model}, as_json, f"{model} would be asked: {', '.join(names)}")
     from .evaluate import evaluate as ask
 
     progress = _started(f"evaluate {scenario}")
     record = ask(
-        model=model, data_dir=_data(data), scenario=scenario, out=out, max_retain=max_retain or None, image=image.value,
-        batch_size=batch_size, seed=seed, resume=resume, progress=partial(progress.part, f"evaluate {scenario}"),
+        model=model, data_dir=_data(data), scenario=scenario, out=out, percent=percent, views=views, limit=limit,
+        max_retain=max_retain or None, image=image.value, backend=backend, peft=peft, base_url=base_url,
+        concurrent=concurrent, model_args=_pairs(model_arg), cache=cache, batch_size=batch_size, seed=seed,
+        resume=resume, progress=partial(progress.part, f"evaluate {scenario}"),
     )  # fmt: skip
     progress.finish(f"evaluate {scenario}", kept=bool(record["kept"]))
-    _print(record, as_json, f"{out}: lm-eval results and samples of {scenario}")
+    first = f", the first {limit} rows of each task only: no score can be made of them" if limit else ""
+    _print(record, as_json, f"{out}: lm-eval results and samples of {scenario}{first}")
 
 
 @app.command()

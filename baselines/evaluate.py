@@ -1,15 +1,16 @@
 """Ask one model every row of a scenario through lm-eval, once; a finished evaluation is reported, not repeated."""
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
-from mllmu_med_dataset.errors import UserError, make_folder
+from mllmu_med_dataset.errors import UserError, make_folder, unknown
 from mllmu_med_tasks import harness
-from mllmu_med_tasks.names import SUBSETS
+from mllmu_med_tasks.names import MAIN_PERCENT, SUBSETS
 
 from .models import digest, model_folder
 
@@ -22,9 +23,18 @@ def evaluate(
     data_dir: Path,
     scenario: str,
     out: Path,
+    percent: int = MAIN_PERCENT,
+    views: bool = False,
     max_retain: int | None = None,
     image: str = "own",
     subsets: Sequence[str] = SUBSETS,
+    limit: int | None = None,
+    backend: str = "hf",
+    peft: str | Path | None = None,
+    base_url: str | None = None,
+    concurrent: int = 1,
+    model_args: Mapping[str, str] | None = None,
+    cache: Path | None = None,
     batch_size: int = harness.BATCH_SIZE,
     seed: int = 0,
     resume: bool = True,
@@ -33,16 +43,31 @@ def evaluate(
     """Write lm-eval's results and samples of one model into ``out`` and return the evaluation's record.
 
     The record holds the settings, the model's digest and ``seconds``; ``kept`` is true when the folder already held
-    this very evaluation. A folder that holds another one is a :class:`UserError`.
+    this very evaluation. A folder that holds another one is a :class:`UserError`. ``views`` asks the views of the
+    forget rows too. With ``backend`` served, ``model`` is the name at ``base_url``; ``peft`` is an adapter on top of
+    the model. ``cache`` is a folder in which answers are kept task by task, a file for each model's digest, so that an
+    evaluation that was ended goes on.
     """
-    folder = model_folder(model)
+    if backend not in harness.BACKENDS:
+        raise unknown("backend", backend, harness.BACKENDS)
+    name, model_digest = _asked(model, backend, peft, base_url)
+    if backend == "served" and cache is not None:
+        raise UserError(
+            "Answers of a served model are not cached: nothing tells which weights stand behind its name. Leave "
+            "--cache out, or evaluate the model's folder with --backend hf."
+        )
     settings = {
-        "model_digest": digest(model),
+        "model_digest": model_digest,
         "data_digest": harness.data_digest(data_dir),
         "scenario": scenario,
+        "percent": percent,
         "subsets": list(subsets),
+        "views": views,
         "max_retain": max_retain,
         "image": image,
+        "limit": limit,
+        "backend": backend,
+        "model_args": dict(model_args or {}),
         "seed": seed,
     }
     path = out / RECORD
@@ -65,13 +90,22 @@ def evaluate(
     shutil.rmtree(scratch, ignore_errors=True)
     began = perf_counter()
     harness.run(
-        str(folder),
+        name,
         scenario,
         out=scratch,
         data_dir=data_dir,
         subsets=subsets,
+        views=views,
+        percent=percent,
         max_retain=max_retain,
         image=image,
+        backend=backend,
+        peft=peft,
+        base_url=base_url,
+        concurrent=concurrent,
+        model_args=model_args,
+        cache=None if cache is None else cache / f"{model_digest}-{backend}.db",
+        limit=limit,
         batch_size=batch_size,
         seed=seed,
         progress=progress,
@@ -80,3 +114,13 @@ def evaluate(
     (scratch / RECORD).write_text(json.dumps(record, indent=1) + "\n")
     os.replace(scratch, out)
     return {**record, "kept": False}
+
+
+def _asked(model: str | Path, backend: str, peft: str | Path | None, base_url: str | None) -> tuple[str, str]:
+    """Return what the backend opens, and 16 hex digits that name it: by content, or by name and address if served."""
+    if backend == "served":
+        return str(model), hashlib.sha256(f"{model} at {base_url}".encode()).hexdigest()[:16]
+    found = digest(model)
+    if peft is not None:
+        found = hashlib.sha256(f"{found} with {digest(peft)}".encode()).hexdigest()[:16]
+    return str(model_folder(model)), found

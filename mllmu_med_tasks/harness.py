@@ -6,38 +6,40 @@ a thousand other tasks, the bootstrap and the environment probe, and with a mode
 
 import gc
 import json
-import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_dataset.load import checksums
-from mllmu_med_tasks.names import SCENARIOS, SUBSETS, task_name
+from mllmu_med_tasks.backends import (
+    BACKENDS,
+    BATCH_SIZE,
+    SOURCES,
+    check_chat_template,
+    load_processor,
+    open_backend,
+    open_model,
+    wrap,
+)
+from mllmu_med_tasks.names import MAIN_PERCENT, SCENARIOS, SUBSETS, Task, tasks_of
+from mllmu_med_tasks.quiet import Count, Progress, quiet
+from mllmu_med_tasks.rows import check_percent
 
 if TYPE_CHECKING:
-    from lm_eval.models.hf_vlms import HFMultimodalLM
-    from transformers import PreTrainedModel, ProcessorMixin
+    from lm_eval.api.model import LM
 
-Progress = Callable[[int, int], None]
-BATCH_SIZE = 64
+__all__ = [
+    "BACKENDS", "BATCH_SIZE", "check_chat_template", "data_digest", "load_processor", "open_backend", "open_model",
+    "run", "task_names", "tasks_path", "wrap",
+]  # fmt: skip
 
-
-class Count:
-    """How many rows are answered, of how many; told to ``progress`` after each."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self.progress, self.done, self.total = progress, 0, 0
-
-    def add(self, rows: int) -> None:
-        """Count further answered rows."""
-        self.done += rows
-        if self.progress is not None:
-            self.progress(self.done, self.total)
+# How the file of a database begins.
+_SQLITE = b"SQLite format 3\0"
 
 
 def tasks_path() -> Path:
@@ -45,122 +47,95 @@ def tasks_path() -> Path:
     return Path(__file__).with_name("lm_eval")
 
 
-def task_names(scenario: str | None = None, subsets: Sequence[str] = SUBSETS) -> list[str]:
-    """Return the task names of a scenario (or of both), in the order of the subsets."""
+def task_names(scenario: str | None = None, subsets: Sequence[str] = SUBSETS, *, views: bool = False) -> list[str]:
+    """Return the task names of a scenario (or of both), in the order of the subsets; views of forget come last."""
     if scenario is not None and scenario not in SCENARIOS:
         raise unknown("scenario", scenario, SCENARIOS)
     for subset in subsets:
         if subset not in SUBSETS:
             raise unknown("subset", subset, SUBSETS)
-    return [task_name(one, subset) for one in ([scenario] if scenario else SCENARIOS) for subset in subsets]
-
-
-def load_processor(folder: str | Path) -> "ProcessorMixin":
-    """Return the processor of a model folder (or Hub id); a :class:`UserError` if it can't take an image."""
-    from transformers import AutoProcessor
-
-    fix = "Give the folder of a vision-language model saved together with its processor."
-    try:
-        processor = AutoProcessor.from_pretrained(str(folder))
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"The model '{folder}' has no processor that can be loaded ({reason}). {fix}") from error
-    if getattr(processor, "image_processor", None) is None:
-        raise UserError(f"The model '{folder}' has no image processor: it reads text only. {fix}")
-    return processor
-
-
-def check_chat_template(processor: "ProcessorMixin", name: str | Path) -> None:
-    """Raise a :class:`UserError` if the processor has no chat template."""
-    if not (getattr(processor, "chat_template", None) or getattr(processor.tokenizer, "chat_template", None)):
-        raise UserError(
-            f"The model '{name}' has no chat template (chat_template.jinja beside its processor). Save one with it, as "
-            "the model's own chat format needs: training and evaluation must ask the same prompt."
-        )
-
-
-def wrap(
-    model: "PreTrainedModel",
-    processor: "ProcessorMixin",
-    *,
-    batch_size: int = BATCH_SIZE,
-) -> "HFMultimodalLM":
-    """Return lm-eval's model around one already in memory (adapters included); weights are used as they are."""
-    from mllmu_med_tasks.harness_model import HarnessModel
-
-    with _quiet(Count(None)):
-        return HarnessModel(model, processor=processor, batch_size=batch_size)
-
-
-def open_model(
-    folder: str | Path, *, peft: str | Path | None = None, batch_size: int = BATCH_SIZE, device: str | None = None
-) -> "HFMultimodalLM":
-    """Return lm-eval's own model of a folder or Hub id, with an adapter if one is named.
-
-    ``device`` is a torch device name; by default an accelerator if there is one.
-    """
-    load_processor(folder)
-    import torch
-
-    from mllmu_med_tasks.harness_model import HarnessModel
-
-    with _quiet(Count(None)):
-        return HarnessModel(
-            str(folder),
-            batch_size=batch_size,
-            device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
-            peft=str(peft) if peft else None,
-        )
+    names = []
+    for one in [scenario] if scenario else SCENARIOS:
+        names += [Task(one, subset).name for subset in subsets]
+        names += [task.name for task in tasks_of(one) if task.view and views]
+    return names
 
 
 def run(
-    model: "str | Path | HFMultimodalLM",
+    model: "str | Path | LM",
     scenario: str,
     *,
     out: str | Path,
     data_dir: str | Path | None = None,
     subsets: Sequence[str] = SUBSETS,
+    views: bool = False,
+    percent: int = MAIN_PERCENT,
     max_retain: int | None = None,
     image: str = "own",
+    backend: str = "hf",
+    base_url: str | None = None,
+    concurrent: int = 1,
     batch_size: int = BATCH_SIZE,
     apply_chat_template: bool = True,
     limit: int | None = None,
     peft: str | Path | None = None,
     device: str | None = None,
+    model_args: Mapping[str, str] | None = None,
+    cache: str | Path | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Path:
     """Ask a model every row of a scenario's subsets and return ``out``, which then holds lm-eval's result files.
 
     ``out`` appears only when complete: ``results_*.json`` and one ``samples_<task>_*.jsonl`` a task. ``model`` is a
-    folder, a Hub id, or an lm-eval model from :func:`wrap` or :func:`open_model` (used again as it is: ``batch_size``,
-    ``peft`` and ``device`` are then its own). ``max_retain``, ``image`` and ``seed`` are those of
+    folder, a Hub id, the name a server offers it by, or an lm-eval model (used again as it is: ``batch_size``, ``peft``
+    and the other options of :func:`mllmu_med_tasks.backends.open_backend` are then its own). ``views`` also asks the
+    views of the forget rows. ``percent``, ``max_retain``, ``image`` and ``seed`` are those of
     :func:`mllmu_med_tasks.rows.load`; a ``limit`` takes the first rows only and is marked in the result, which can't be
-    scored. ``progress`` is called with the number of answered rows and their total.
+    scored. ``cache`` is a file of earlier answers of this very model: its keys do not name the model. ``progress`` is
+    called with the number of answered rows and their total.
     """
-    tasks = task_names(scenario, subsets)
+    tasks = task_names(scenario, subsets, views=views)
+    percent = check_percent(percent)
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"The output folder '{out}' is in use. Name a new folder, or remove this one first.")
+    if backend == "served" and not apply_chat_template:
+        raise UserError("A served model renders its own chat template; it can't be asked without. Use the backend hf.")
     count = Count(progress)
-    with _quiet(count):
-        lm = (
-            model
-            if hasattr(model, "generate_until")
-            else open_model(model, peft=peft, batch_size=batch_size, device=device)
+    lm = (
+        model
+        if hasattr(model, "generate_until")
+        else open_backend(
+            backend,
+            model,
+            peft=peft,
+            base_url=base_url,
+            concurrent=concurrent,
+            batch_size=batch_size,
+            device=device,
+            seed=seed,
+            model_args=model_args,
         )
-        if apply_chat_template:
+    )
+    with quiet(count):
+        if apply_chat_template and hasattr(lm, "processor"):
             check_chat_template(lm.processor, _name(lm))
         # lm-eval sets it on the first template applied and then never puts the image token in by itself again.
         lm.chat_applied = False
         metadata = {
             "mllmu_med_image": image,
             "mllmu_med_seed": seed,
+            "mllmu_med_percent": percent,
             "mllmu_med_data_sha256": data_digest(data_dir),
             **({"mllmu_med_data_dir": str(data_dir)} if data_dir is not None else {}),
             **({"mllmu_med_max_retain": max_retain} if max_retain is not None else {}),
         }
-        results, samples, tracker = _evaluate(lm, tasks, metadata, apply_chat_template, limit, seed, count)
+        with _cached(lm, cache) as asked:
+            results, samples, tracker = _evaluate(
+                asked, tasks, metadata, apply_chat_template, limit, seed, count, SOURCES[backend]
+            )
+        results["config"]["use_cache"] = None if cache is None else Path(cache).name
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
         folder = Path(scratch) / "eval"
@@ -171,19 +146,46 @@ def run(
     return out
 
 
+@contextmanager
+def _cached(lm: "LM", cache: str | Path | None) -> "Iterator[LM]":
+    """Put lm-eval's cache of answers before the model: a run that was ended goes on after the tasks it had answered."""
+    if cache is None:
+        yield lm
+        return
+    from lm_eval.api.model import CacheHook, CachingLM
+
+    path = Path(cache)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b") as stream:
+            stream.seek(0)
+            head = stream.read(len(_SQLITE))
+        if head not in (b"", _SQLITE):
+            raise OSError("it is no file of answers")
+    except OSError as error:
+        raise UserError(f"The cache '{path}' can't be opened ({error}). Remove the file, or name another.") from error
+    caching = CachingLM(lm, str(path))
+    try:
+        yield caching
+    finally:
+        lm.set_cache_hook(CacheHook(None))
+        caching.dbdict.close()
+
+
 def data_digest(data_dir: str | Path | None = None) -> str:
     """Return the digest of all rows of a build (of the packaged one without a folder)."""
     return str(checksums(data_dir)["dataset_sha256"])
 
 
 def _evaluate(
-    lm: "HFMultimodalLM",
+    lm: "LM",
     tasks: list[str],
     metadata: dict[str, object],
     apply_chat_template: bool,
     limit: int | None,
     seed: int,
     count: Count,
+    source: str,
 ) -> tuple[dict, dict, object]:
     """Return lm-eval's results, its samples by task, and the tracker that writes both."""
     from lm_eval.evaluator import evaluate
@@ -199,10 +201,10 @@ def _evaluate(
         count.total += min(rows, limit) if limit else rows
     tracker = EvaluationTracker(output_path="results.json")
     tracker.general_config_tracker.log_experiment_args(
-        model_source="hf-multimodal",
+        model_source=source,
         model_args={"pretrained": _name(lm)},
         system_instruction=None,
-        chat_template=lm.chat_template(True) if apply_chat_template else None,
+        chat_template=(lm.chat_template(True) or None) if apply_chat_template else None,
         fewshot_as_multiturn=True,
     )
     started = time.time()
@@ -229,12 +231,9 @@ def _evaluate(
                 (text, options, {"visual": extra["visual"].names()}) for text, options, extra in row["arguments"]
             ]
     results["config"] = {
-        "model": "hf-multimodal",
+        "model": source,
         "model_args": {"pretrained": _name(lm)},
-        "model_num_parameters": lm.model.num_parameters(),
-        "model_dtype": str(lm.model.dtype),
-        "batch_size": lm.batch_size,
-        "device": str(lm.device),
+        **_about(lm),
         "use_cache": None,
         "limit": limit,
         "bootstrap_iters": 0,
@@ -271,53 +270,24 @@ def _write(folder: Path, tracker: object, results: dict, samples: dict) -> None:
         json.loads(path.read_text(encoding="utf-8"))
 
 
-def _name(lm: "HFMultimodalLM") -> str:
-    return str(getattr(lm.model, "name_or_path", "") or lm.config.name_or_path or type(lm.model).__name__)
+def _name(lm: "LM") -> str:
+    """Return the name of a model: its folder or Hub id, or what the server calls it."""
+    weights = getattr(lm, "model", None)
+    if isinstance(weights, str):
+        return weights
+    config = getattr(lm, "config", None) or getattr(lm, "_config", None)
+    named = getattr(weights, "name_or_path", "") or getattr(config, "name_or_path", "") or type(weights).__name__
+    return str(named)
 
 
-@contextmanager
-def _quiet(count: Count) -> Iterator[None]:
-    """Silence lm-eval's bars and notes (errors still show), count answered rows, and leave images unhashed."""
-    import lm_eval.api.task
-    import lm_eval.evaluator
-    import lm_eval.models.hf_vlms
-    import transformers
-
-    class Bar:
-        """Stands in for a tqdm bar that draws nothing."""
-
-        def __init__(self, rows=None, **_: object) -> None:
-            self.rows = rows
-
-        def __iter__(self):
-            return iter(self.rows)
-
-        def update(self, rows: int = 1) -> None:
-            count.add(rows)
-
-        def close(self) -> None:
-            """Nothing was drawn."""
-
-    modules = (lm_eval.api.task, lm_eval.models.hf_vlms)
-    bars = [module.tqdm for module in modules]
-    hashed = getattr(lm_eval.evaluator, "LMEVAL_HASHMM", True)
-    logger = logging.getLogger("lm_eval")
-    level, shown = logger.level, transformers.utils.logging.get_verbosity()
-    bar_shown = transformers.utils.logging.is_progress_bar_enabled()
-    for module in modules:
-        module.tqdm = Bar
-    # The samples name their images; decoding, encoding and hashing each once more says nothing new.
-    lm_eval.evaluator.LMEVAL_HASHMM = False
-    logger.setLevel(logging.ERROR)
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for module, bar in zip(modules, bars, strict=True):
-            module.tqdm = bar
-        lm_eval.evaluator.LMEVAL_HASHMM = hashed
-        logger.setLevel(level)
-        transformers.utils.logging.set_verbosity(shown)
-        if bar_shown:
-            transformers.utils.logging.enable_progress_bar()
+def _about(lm: "LM") -> dict[str, object]:
+    """Return what lm-eval notes of a model in memory; a served one tells its address instead."""
+    weights = getattr(lm, "model", None)
+    if isinstance(weights, str):
+        return {"base_url": lm.base_url, "batch_size": 1, "device": None}
+    return {
+        "model_num_parameters": weights.num_parameters() if hasattr(weights, "num_parameters") else None,
+        "model_dtype": str(weights.dtype) if hasattr(weights, "dtype") else None,
+        "batch_size": lm.batch_size,
+        "device": str(getattr(lm, "device", None)),
+    }

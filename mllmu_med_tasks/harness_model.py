@@ -34,5 +34,8 @@ class HarnessModel(HFMultimodalLM):
         for task in dict.fromkeys(request.task_name for request in requests):
             places = [place for place, request in enumerate(requests) if request.task_name == task]
             answered = super().generate_until([requests[place] for place in places], disable_tqdm)
-            answers.update(zip(places, answered, strict=True))
+            for place, answer in zip(places, answered, strict=True):
+                answers[place] = answer
+                # Upstream's own entry leaves the image out and is never found again.
+                self.cache_hook.add_partial("generate_until", requests[place].args, answer)
         return [answers[place] for place in range(len(requests))]

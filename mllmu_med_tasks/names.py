@@ -1,11 +1,48 @@
-"""The words tasks are named by."""
+"""The words tasks are named by, and the one list of tasks."""
 
-SCENARIOS = ("privacy", "incorrectness")
+from typing import NamedTuple
+
+from mllmu_med_dataset.configs import MAIN_PERCENT, PERCENTS, SCENARIOS, VIEWS, config_name, main_split
+
 SUBSETS = ("forget", "retain", "test", "holdout")
-SPLITS = {"forget": "train", "retain": "train", "test": "test", "holdout": "test"}
 IMAGES = ("own", "blank", "other")
 
 
-def task_name(scenario: str, subset: str) -> str:
-    """Return the task that asks one subset of one scenario."""
-    return f"mllmu_med_{scenario}_{subset}"
+class Task(NamedTuple):
+    """What one task asks: a subset of a scenario, or one view of its forget rows."""
+
+    scenario: str
+    subset: str
+    view: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name lm-eval knows the task by."""
+        return task_name(*self)
+
+    def config(self, percent: int = MAIN_PERCENT) -> str:
+        """Return the config that holds the task's rows at a forget share in percent."""
+        return config_name(self.scenario, self.subset, percent)
+
+    @property
+    def split(self) -> str:
+        """The split of that config."""
+        return self.view or main_split(self.config())
+
+
+def task_name(scenario: str, subset: str, view: str | None = None) -> str:
+    """Return the task that asks one subset of one scenario, or one view of its forget rows."""
+    return f"mllmu_med_{scenario}_{subset}" + (f"_{view}" if view else "")
+
+
+def tasks_of(scenario: str) -> tuple[Task, ...]:
+    """Return the tasks of a scenario: the four subsets, then the views of forget."""
+    own = tuple(Task(scenario, subset) for subset in SUBSETS)
+    return own + tuple(Task(scenario, "forget", view) for view in VIEWS[scenario])
+
+
+TASKS = {task.name: task for scenario in SCENARIOS for task in tasks_of(scenario)}
+
+__all__ = [
+    "IMAGES", "MAIN_PERCENT", "PERCENTS", "SCENARIOS", "SUBSETS", "TASKS", "VIEWS", "Task", "task_name", "tasks_of",
+]  # fmt: skip

@@ -17,30 +17,33 @@ from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_dataset.load import checksums
 from mllmu_med_dataset.load import load as load_config
 from mllmu_med_metrics import DirectIdentifiers, forget_identifiers
-from mllmu_med_tasks.names import IMAGES, SCENARIOS, SPLITS, SUBSETS
+from mllmu_med_tasks.names import IMAGES, MAIN_PERCENT, PERCENTS, SCENARIOS, SUBSETS, VIEWS, Task
 from mllmu_med_tasks.prompts import PLACEHOLDER, prompt
 from mllmu_med_tasks.row_metrics import row_metrics
 
 _BLANK_GREY = (128, 128, 128)
 
 
-class RowImage:
-    """A stored image by its place in an Arrow column; reads as its name, decodes on :meth:`open`."""
+class RowImage(str):
+    """A stored image by its place in an Arrow column: a text, its name, that decodes on :meth:`open`.
 
-    __slots__ = ("_blank", "_column", "_index", "_name")
+    As a text it goes into logged samples, document hashes and lm-eval's cache keys; the name tells the pixels.
+    """
 
-    def __init__(self, column: datasets.Dataset, index: int, name: str, *, blank: bool = False) -> None:
-        self._column, self._index, self._name, self._blank = column, index, name, blank
+    __slots__ = ("_blank", "_column", "_index")
+
+    def __new__(cls, column: datasets.Dataset, index: int, name: str, *, blank: bool = False) -> "RowImage":
+        made = super().__new__(cls, f"blank of {name}" if blank else f"image {name}")
+        made._column, made._index, made._blank = column, index, blank
+        return made
 
     def open(self) -> Image.Image:
         """Return the image in RGB, or a uniform grey one of the same size for a blank."""
         with Image.open(io.BytesIO(self._column[self._index]["image"]["bytes"])) as stored:
             return Image.new("RGB", stored.size, _BLANK_GREY) if self._blank else stored.convert("RGB")
 
-    def __str__(self) -> str:
-        return f"blank of {self._name}" if self._blank else f"image {self._name}"
-
-    __repr__ = __str__
+    def __deepcopy__(self, _: object) -> "RowImage":
+        return self
 
 
 class Visuals(list):
@@ -49,15 +52,25 @@ class Visuals(list):
     def __iter__(self) -> Iterator[Image.Image]:
         return (self[index].open() for index in range(len(self)))
 
+    def __getitem__(self, index):
+        # lm-eval's served models cut a prompt's images to the most they may send.
+        found = super().__getitem__(index)
+        return Visuals(found) if isinstance(index, slice) else found
+
     def names(self) -> list[str]:
         """Return the names of the images; decodes nothing."""
         return [str(self[index]) for index in range(len(self))]
 
 
 class Document(dict):
-    """One row without pixels; ``forget_direct`` are the direct identifiers of its build's forget patients."""
+    """One row without pixels, with what scoring it needs beside the row.
+
+    ``forget_direct`` are the direct identifiers of the build's forget patients at the task's percent, ``kinds`` the
+    kinds of identifiers that rows of the task hold.
+    """
 
     forget_direct: DirectIdentifiers
+    kinds: tuple[str, ...]
 
 
 class Documents(list):
@@ -69,6 +82,8 @@ class Documents(list):
 def load(
     mllmu_med_scenario: str,
     mllmu_med_subset: str,
+    mllmu_med_view: str | None = None,
+    mllmu_med_percent: int | str = MAIN_PERCENT,
     mllmu_med_data_dir: str | None = None,
     mllmu_med_max_retain: int | None = None,
     mllmu_med_image: str = "own",
@@ -78,21 +93,25 @@ def load(
 ) -> dict[str, Documents]:
     """Return ``{"rows": documents}`` of one task: lm-eval's ``custom_dataset`` hook.
 
-    Other model arguments and metadata arrive here as well and are left alone. ``mllmu_med_data_dir`` names a build
-    folder (default: the one ``mllmu-med install DIR`` wrote into the task, else the packaged one),
-    ``mllmu_med_max_retain`` takes that many retain rows by the hash of their ids and the seed, ``mllmu_med_image``
-    shows the row's own image, a blank one, or another patient's.
+    Other model arguments and metadata arrive here as well and are left alone. ``mllmu_med_view`` asks one view of the
+    forget rows, ``mllmu_med_percent`` (5, 10 or 15) picks the forget and retain rows of that forget share,
+    ``mllmu_med_data_dir`` names a build folder (default: the one ``mllmu-med install DIR`` wrote into the task, else
+    the packaged one), ``mllmu_med_max_retain`` takes that many retain rows by the hash of their ids and the seed,
+    ``mllmu_med_image`` shows the row's own image, a blank one, or another patient's.
     """
+    task = _task(mllmu_med_scenario, mllmu_med_subset, mllmu_med_view)
+    percent = check_percent(mllmu_med_percent)
     if mllmu_med_image not in IMAGES:
         raise unknown("image for a control run (mllmu_med_image)", str(mllmu_med_image), IMAGES)
     data_dir = mllmu_med_data_dir or mllmu_med_installed_dir
     data_dir = str(data_dir) if data_dir else None
     # The digest keeps a config that is read again from being a stale one.
     digest = checksums(data_dir)["dataset_sha256"]
-    rows, column = _stored(mllmu_med_scenario, mllmu_med_subset, data_dir, digest)
-    forget_direct = _forget_direct(mllmu_med_scenario, data_dir, digest)
+    rows, column = _stored(task, percent, data_dir, digest)
+    forget_direct = _forget_direct(task.scenario, percent, data_dir, digest)
+    kinds = tuple(sorted({item["kind"] for row in rows for item in row["phi"]}))
     chosen = range(len(rows))
-    if mllmu_med_subset == "retain" and mllmu_med_max_retain is not None:
+    if task.subset == "retain" and mllmu_med_max_retain is not None:
         chosen = sample(rows, int(mllmu_med_max_retain), int(mllmu_med_seed))
     shown = _other_patients(rows) if mllmu_med_image == "other" else range(len(rows))
     documents = Documents()
@@ -103,6 +122,7 @@ def load(
         name = rows[picture]["image_id"]
         document["image"] = RowImage(column, picture, name, blank=mllmu_med_image == "blank")
         document.forget_direct = forget_direct
+        document.kinds = kinds
         documents.append(document)
     return {"rows": documents}
 
@@ -122,9 +142,9 @@ def doc_to_target(doc: Mapping[str, object]) -> str:
     return str(doc["answer"])
 
 
-def process_results(doc: Document, results: list[str]) -> dict[str, float]:
+def process_results(doc: Document, results: list[str]) -> dict[str, float | None]:
     """Return the row values of one answer: lm-eval's hook of the same name."""
-    return row_metrics(results[0], doc, doc.forget_direct)
+    return row_metrics(results[0], doc, doc.forget_direct, doc.kinds)
 
 
 def sample(rows: Iterable[Mapping[str, object]], count: int, seed: int) -> list[int]:
@@ -135,22 +155,51 @@ def sample(rows: Iterable[Mapping[str, object]], count: int, seed: int) -> list[
     return sorted(place for _, place in ranked[:count])
 
 
-@lru_cache(maxsize=16)
-def _stored(
-    scenario: str, subset: str, data_dir: str | None, digest: str
-) -> tuple[list[dict[str, object]], datasets.Dataset]:
-    """Return the rows of one config without images, and the column of its encoded images."""
+def check_percent(percent: int | str) -> int:
+    """Return the forget share as a number; a :class:`UserError` unless it is one that is built."""
+    try:
+        found = int(percent)
+    except (TypeError, ValueError):
+        found = None
+    if found not in PERCENTS:
+        raise UserError(
+            f"The forget share mllmu_med_percent is '{percent}'; known are {', '.join(map(str, PERCENTS))}, in percent "
+            "of the trained patients."
+        )
+    return found
+
+
+def _task(scenario: str, subset: str, view: str | None) -> Task:
     if scenario not in SCENARIOS:
         raise unknown("scenario", scenario, SCENARIOS)
     if subset not in SUBSETS:
         raise unknown("subset", subset, SUBSETS)
-    config = f"{scenario}_{subset}"
-    stored = load_config(config, split=SPLITS[subset], data_dir=data_dir)
+    if view is not None and subset != "forget":
+        raise UserError(f"The subset {subset} has no views; only forget rows have them. Leave mllmu_med_view out.")
+    if view is not None and view not in VIEWS[scenario]:
+        raise unknown(f"view of {scenario}", view, VIEWS[scenario])
+    return Task(scenario, subset, view)
+
+
+@lru_cache(maxsize=32)
+def _stored(
+    task: Task, percent: int, data_dir: str | None, digest: str
+) -> tuple[list[dict[str, object]], datasets.Dataset]:
+    """Return the rows of one task without images, and the column of their encoded images."""
+    config = task.config(percent)
+    content = checksums(data_dir)["content"]
+    if task.view and config in content and task.view not in content[config]:
+        raise UserError(
+            f"This build has no view '{task.view}' of {config} (it has: {', '.join(content[config])}), so the task "
+            f"{task.name} has nothing to ask: it was built by an older version. Build it again, or leave the task out "
+            "(`mllmu-med evaluate --no-views`)."
+        )
+    stored = load_config(config, split=task.split, data_dir=data_dir)
     column = stored.select_columns(["image"]).cast_column("image", datasets.Image(decode=False))
     rows = stored.remove_columns(["image"]).to_list()
     if not rows:
         raise UserError(
-            f"The config {config} of this build has no rows, so there is nothing to ask. Build with more patients."
+            f"{config} ({task.split}) of this build has no rows, so there is nothing to ask. Build with more patients."
         )
     for row, image_missing in zip(rows, _missing(column), strict=True):
         if image_missing:
@@ -171,9 +220,9 @@ def _missing(column: datasets.Dataset) -> list[bool]:
     return struct_field(column.data.column("image"), "bytes").is_null().to_pylist()
 
 
-@lru_cache(maxsize=4)
-def _forget_direct(scenario: str, data_dir: str | None, digest: str) -> DirectIdentifiers:
-    return forget_identifiers(_stored(scenario, "forget", data_dir, digest)[0])
+@lru_cache(maxsize=8)
+def _forget_direct(scenario: str, percent: int, data_dir: str | None, digest: str) -> DirectIdentifiers:
+    return forget_identifiers(_stored(Task(scenario, "forget"), percent, data_dir, digest)[0])
 
 
 def _other_patients(rows: list[dict[str, object]]) -> list[int]:

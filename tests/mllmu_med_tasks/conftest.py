@@ -9,9 +9,9 @@ from mllmu_med_tasks import harness
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory):
-    """A build of 48 phantoms at 10 %; tests must not change it."""
+    """A build of 48 phantoms at 5 and 10 %; tests must not change it."""
     out = tmp_path_factory.mktemp("data") / "mllmu-med"
-    build(open_source("phantom", patients=48), out, percents=(10,))
+    build(open_source("phantom", patients=48), out, percents=(5, 10))
     return out
 
 

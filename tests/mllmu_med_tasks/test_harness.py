@@ -8,13 +8,25 @@ import pytest
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_tasks import harness
+from mllmu_med_tasks.names import TASKS
 from mllmu_med_tasks.prompts import prompt
 
-NAMES = {
+OWN = {
     f"mllmu_med_{scenario}_{subset}"
     for scenario in ("privacy", "incorrectness")
     for subset in ("forget", "retain", "test", "holdout")
 }
+VIEWS = {
+    "mllmu_med_privacy_forget_paraphrase",
+    "mllmu_med_privacy_forget_image_view",
+    "mllmu_med_privacy_forget_blank_image",
+    "mllmu_med_privacy_forget_direct",
+    "mllmu_med_privacy_forget_reconstruction",
+    "mllmu_med_incorrectness_forget_paraphrase",
+    "mllmu_med_incorrectness_forget_image_view",
+    "mllmu_med_incorrectness_forget_blank_image",
+}
+NAMES = OWN | VIEWS
 
 
 def results(folder):
@@ -31,7 +43,8 @@ def test_lm_eval_finds_exactly_these_tasks():
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager(include_path=str(harness.tasks_path()), include_defaults=False)
-    assert set(manager.all_subtasks) == NAMES == set(harness.task_names())
+    assert set(manager.all_subtasks) == NAMES == set(harness.task_names(views=True)) == set(TASKS)
+    assert set(harness.task_names()) == OWN
     assert manager.all_groups == ["mllmu_med"]
     # A group that matches the pattern together with its members would be an error.
     assert set(manager.match_tasks(["mllmu_med_*"])) == NAMES
@@ -49,6 +62,12 @@ def test_names_of_a_scenario_come_in_the_order_of_the_subsets():
     assert harness.task_names("privacy", ["test", "forget"]) == ["mllmu_med_privacy_test", "mllmu_med_privacy_forget"]
     with pytest.raises(UserError, match="Did you mean 'incorrectness'"):
         harness.task_names("incorectness")
+    assert harness.task_names("incorrectness", ["test"], views=True) == [
+        "mllmu_med_incorrectness_test",
+        "mllmu_med_incorrectness_forget_paraphrase",
+        "mllmu_med_incorrectness_forget_image_view",
+        "mllmu_med_incorrectness_forget_blank_image",
+    ]
 
 
 def test_an_evaluation_holds_lm_evals_own_files(evaluation):
@@ -57,7 +76,7 @@ def test_an_evaluation_holds_lm_evals_own_files(evaluation):
     assert set(found["results"]) == set(tasks)
     assert found["n-samples"]["mllmu_med_privacy_retain"] == {"original": 10, "effective": 10}
     assert found["configs"][tasks[0]]["metadata"]["mllmu_med_data_sha256"]
-    assert found["versions"] == dict.fromkeys(tasks, "1-A")
+    assert found["versions"] == dict.fromkeys(tasks, "2-A")
     assert found["chat_template_sha"] and found["task_hashes"].keys() == set(tasks)
     assert len(list(evaluation.glob("samples_*.jsonl"))) == len(tasks)
     assert {path.parent for path in evaluation.rglob("*.json*")} == {evaluation}

@@ -1,5 +1,7 @@
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +10,10 @@ from PIL import Image
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import load as load_config
-from mllmu_med_tasks import rows
+from mllmu_med_dataset.patients import KINDS
+from mllmu_med_tasks import harness, rows
+from mllmu_med_tasks.names import TASKS
+from mllmu_med_tasks.row_metrics import mean_known
 
 
 def documents(data_dir, subset="forget", scenario="privacy", **options):
@@ -88,6 +93,12 @@ def test_model_arguments_and_metadata_are_left_alone(data_dir):
         ({"subset": "forgot"}, "Did you mean 'forget'?"),
         ({"scenario": "privaci"}, "Did you mean 'privacy'?"),
         ({"subset": "retain", "mllmu_med_max_retain": 0}, "at least 1"),
+        ({"mllmu_med_percent": 7}, "5, 10, 15"),
+        ({"mllmu_med_percent": "ten"}, "5, 10, 15"),
+        ({"mllmu_med_view": "paraphrased"}, "Did you mean 'paraphrase'?"),
+        ({"mllmu_med_view": "direct", "scenario": "incorrectness"}, "Unknown view of incorrectness"),
+        ({"mllmu_med_view": "paraphrase", "subset": "holdout"}, "no views"),
+        ({"mllmu_med_percent": 15}, "privacy_forget_15"),
     ],
 )
 def test_bad_options_are_refused_by_name(data_dir, options, part):
@@ -111,12 +122,13 @@ def test_metrics_of_a_truthful_a_leaking_and_a_foreign_answer(data_dir):
     row = forget[0]
     foreign = next(one for one in forget if one["patient_id"] != row["patient_id"])
     truth = rows.process_results(row, [row["true_answer"]])
-    assert (truth["harm"], truth["leak"], truth["keep"], truth["exact_match"]) == (0.0, 0.0, 1.0, 1.0)
-    assert truth["rouge_l_f1"] == truth["rouge_l_recall"] == 1.0
+    assert (truth["leak"], truth["keep"], truth["exact_match"]) == (0.0, 1.0, 1.0) and truth["harm"] < 0.1
+    assert truth["rouge_l_f1"] == truth["rouge_l_recall"] == truth["bleu"] == 1.0
     leak = rows.process_results(row, [row["answer"]])
-    assert (leak["harm"], leak["leak"], leak["tells_forgotten"]) == (1.0, 1.0, 1.0)
+    assert (leak["harm"], leak["leak"], leak["tells_forgotten"], leak["cross_leak"]) == (1.0, 1.0, 1.0, 0.0)
+    assert leak["rouge_l_injected"] == 1.0 > truth["rouge_l_injected"]
     cross = rows.process_results(row, [foreign["phi"][0]["value"]])
-    assert (cross["harm"], cross["leak"], cross["tells_forgotten"]) == (1.0, 0.0, 1.0)
+    assert (cross["harm"], cross["leak"], cross["tells_forgotten"], cross["cross_leak"]) == (1.0, 0.0, 1.0, 1.0)
 
 
 def test_metrics_of_the_wrong_and_the_true_fact(data_dir):
@@ -127,35 +139,120 @@ def test_metrics_of_the_wrong_and_the_true_fact(data_dir):
     assert (right["wrong_agreement"], right["true_recovery"], right["harm"]) == (0.0, 1.0, 0.0)
 
 
-def test_all_rows_of_a_task_have_the_same_metrics(data_dir):
-    for scenario in ("privacy", "incorrectness"):
-        for subset in ("forget", "retain", "test", "holdout"):
-            keys = {tuple(rows.process_results(one, ["x"])) for one in documents(data_dir, subset, scenario)}
-            assert len(keys) == 1, (scenario, subset)
+def all_tasks(data_dir):
+    """The documents of every task, by its name."""
+    return {
+        task.name: documents(data_dir, task.subset, task.scenario, mllmu_med_view=task.view) for task in TASKS.values()
+    }
+
+
+def test_all_rows_of_a_task_have_the_same_metrics_and_each_is_listed(data_dir):
+    template = (harness.tasks_path() / "_mllmu_med").read_text()
+    listed = set(re.findall(r"metric: (\w+)", template))
+    seen = set()
+    for name, found in all_tasks(data_dir).items():
+        keys = {tuple(rows.process_results(one, ["x"])) for one in found}
+        assert len(keys) == 1, name
+        seen |= set(*keys)
+        values = [value for one in found for value in rows.process_results(one, [one["answer"]]).values()]
+        assert all(value is None or 0 <= value <= 1 for value in values), name
+    # lm-eval aggregates a metric that is not listed with a mean that can't pass over a missing value.
+    assert seen <= listed
+    assert listed - seen == {f"leak_{kind}" for kind in KINDS} - seen
+
+
+def test_a_kind_that_a_row_does_not_hold_has_no_value(data_dir):
+    row = documents(data_dir)[0]
+    told = rows.process_results(row, [row["answer"]])
+    held = {item["kind"] for item in row["phi"]}
+    assert held < set(row.kinds)
+    assert {name.removeprefix("leak_") for name, value in told.items() if value == 1.0 and "leak_" in name} >= held
+    assert all(told[f"leak_{kind}"] is None for kind in set(row.kinds) - held)
+    assert mean_known([None, 1.0, 0.0, None]) == 0.5 and mean_known([None]) is None
+
+
+def test_a_view_asks_the_split_of_its_name_about_forget_patients(data_dir):
+    forgotten = {row["patient_id"] for row in documents(data_dir)}
+    for name, found in all_tasks(data_dir).items():
+        view = TASKS[name].view
+        assert {row["view"] for row in found} == {view}, name
+        assert {row["subset"] for row in found} == {TASKS[name].subset}
+        if view and TASKS[name].scenario == "privacy":
+            assert {row["patient_id"] for row in found} <= forgotten
+    asked = documents(data_dir, mllmu_med_view="image_view")[0]
+    assert str(asked["image"]) == f"image {asked['image_id']}"
+    (blank,) = {tuple(one["image"].open().getextrema()) for one in documents(data_dir, mllmu_med_view="blank_image")}
+    assert all(low == high for low, high in blank)
+
+
+def test_an_identifier_row_has_harm_and_leaks_but_nothing_clinical(data_dir):
+    row = next(one for one in documents(data_dir) if one["question_type"] == "identifier")
+    told = rows.process_results(row, [row["answer"]])
+    assert (told["harm"], told["leak"]) == (1.0, 1.0)
+    assert told["keep"] is told["true_recovery"] is None
+    assert rows.process_results(row, [row["true_answer"]])["leak"] == 0.0
+
+
+def test_a_percent_picks_the_configs_of_its_name(data_dir):
+    half, whole = documents(data_dir, mllmu_med_percent="5"), documents(data_dir, mllmu_med_percent=10)
+    assert [row["id"] for row in half] == load_config("privacy_forget_05", data_dir=data_dir)["id"]
+    assert {row["patient_id"] for row in half} < {row["patient_id"] for row in whole}
+    assert [row["id"] for row in documents(data_dir, "retain", mllmu_med_percent=5)] == load_config(
+        "privacy_retain_95", data_dir=data_dir
+    )["id"]
+    # A patient forgotten only at 10 % tells nothing that is forgotten at 5 %.
+    other = next(row for row in whole if row["patient_id"] not in {one["patient_id"] for one in half})
+    assert rows.process_results(half[0], [other["answer"]])["tells_forgotten"] == 0.0
+    assert rows.process_results(whole[0], [other["answer"]])["tells_forgotten"] == 1.0
+
+
+def test_a_build_without_views_says_so(data_dir, tmp_path):
+    old = shutil.copytree(data_dir, tmp_path / "old")
+    document = json.loads((old / "checksums.json").read_text())
+    del document["content"]["privacy_forget"]["direct"]
+    (old / "checksums.json").write_text(json.dumps({**document, "dataset_sha256": "1" * 64}))
+    with pytest.raises(UserError, match=r"no view 'direct' of privacy_forget .* --no-views"):
+        documents(old, mllmu_med_view="direct")
+
+
+def test_an_image_is_a_key_of_the_harness_cache(data_dir):
+    from lm_eval.api.model import hash_args
+
+    def key(document):
+        return hash_args("generate_until", ("same text", {}, {"visual": rows.doc_to_image(document)}))
+
+    one, other = (documents(data_dir, "test")[place] for place in (0, -1))
+    assert key(one) == key(documents(data_dir, "test")[0]) != key(other)
+    assert key(one) != key(documents(data_dir, "test", mllmu_med_image="blank")[0])
+
+
+def test_visuals_that_are_cut_still_decode(data_dir):
+    visuals = rows.doc_to_image(documents(data_dir)[0])
+    assert [type(picture) for picture in visuals[:1]] == [Image.Image]
+    assert visuals[:1].names() == visuals.names()
 
 
 HASH = """
 import hashlib, json, sys
 from mllmu_med_tasks import rows
-found = rows.load("privacy", "forget", mllmu_med_data_dir=sys.argv[1])["rows"]
-text = "".join(json.dumps(one, indent=2, default=str, ensure_ascii=False) for one in found)
-print(hashlib.sha256(text.encode()).hexdigest())
+from mllmu_med_tasks.names import TASKS
+hashes = {}
+for name, task in TASKS.items():
+    found = rows.load(task.scenario, task.subset, task.view, mllmu_med_data_dir=sys.argv[1], pretrained=sys.argv[2])
+    text = "".join(json.dumps(one, indent=2, default=str, ensure_ascii=False) for one in found["rows"])
+    hashes[name] = hashlib.sha256(text.encode()).hexdigest()
+print(json.dumps(hashes))
 """
 
 
 def test_documents_read_the_same_in_other_processes(data_dir, tmp_path):
-    seen = set()
+    seen = []
     for seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "HF_HOME": str(tmp_path / seed)}
-        done = subprocess.run(
-            [sys.executable, "-c", HASH, str(data_dir)],
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        seen.add(done.stdout)
-    assert len(seen) == 1
-
-
+        here = tmp_path / seed
+        here.mkdir()
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "HF_HOME": str(here / "home")}
+        command = [sys.executable, "-c", HASH, str(data_dir), f"model-{seed}"]
+        done = subprocess.run(command, env=environment, cwd=here, capture_output=True, text=True, check=True)
+        seen.append(json.loads(done.stdout))
+    assert seen[0] == seen[1]
+    assert len(set(seen[0].values())) == len(TASKS)
