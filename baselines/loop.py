@@ -58,8 +58,12 @@ def minimise(
     terms: Terms,
     progress: Progress | None,
     stop: Stop | None = None,
+    masks: Mapping[str, Tensor] | None = None,
 ) -> Ended:
-    """Minimise the sum of the terms for the planned steps, or until the stop rule fires or a number is not finite."""
+    """Minimise the sum of the terms for the planned steps, or until the stop rule fires or a number is not finite.
+
+    `masks` (1 or 0 for each weight of each parameter) hold weights where they are.
+    """
     parameters = {name: part for name, part in model.named_parameters() if part.requires_grad}
     optimizer = torch.optim.AdamW(
         list(parameters.values()),
@@ -86,6 +90,9 @@ def minimise(
             for group in optimizer.param_groups:
                 group["lr"] = rate
             summed, finite = _accumulate(passes(step), terms, seed, step)
+            for name, mask in (masks or {}).items():
+                if parameters[name].grad is not None:
+                    parameters[name].grad *= mask
             norm = torch.nn.utils.clip_grad_norm_(parameters.values(), recipe.max_norm or math.inf).item()
             if not (finite and math.isfinite(norm)):
                 diverged = True

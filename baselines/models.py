@@ -157,6 +157,35 @@ def linear_pattern(model: PreTrainedModel) -> str:
     return rf"{re.escape(path)}\..*\.({'|'.join(map(re.escape, last))})"
 
 
+def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
+    """Return the layers of the language model, first to last."""
+    path, decoder = language_model(model)
+    layers = getattr(decoder, "layers", None)
+    if layers is None:
+        raise UserError(
+            f"The language model of a '{model.config.model_type}' model ({path}) has no list of layers, so a method "
+            "that reads one layer can't be run on it. Use another method."
+        )
+    return layers
+
+
+def mlp_pattern(model: PreTrainedModel, places: Sequence[int]) -> str:
+    """Return a pattern that matches the linear layers of these decoder layers' MLPs, by their full names."""
+    from torch import nn
+
+    path, _ = language_model(model)
+    names = [
+        name
+        for place in places
+        for name, part in decoder_layers(model)[place].named_modules()
+        if isinstance(part, nn.Linear) and re.search("mlp|feed_forward|ffn", name)
+    ]
+    if not names:
+        raise UserError(f"No MLP was found in the layers of a '{model.config.model_type}' model. Use another method.")
+    inner = "|".join(sorted({re.escape(name) for name in names}))
+    return rf"{re.escape(path)}\.layers\.({'|'.join(map(str, places))})\.({inner})"
+
+
 def digest(model: str | Path) -> str:
     """Return 16 hex digits that name a model: by the content of its configuration and weights, or by its hub id."""
     place = model_folder(model)

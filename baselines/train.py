@@ -13,9 +13,9 @@ from baselines.collate import Batch, Encoder, Example, answer_logits
 from baselines.config import LearnRecipe, Lora, Recipe, UnlearnRecipe
 from baselines.loop import Ended, Passes, Progress, Stop, minimise
 from baselines.losses import IGNORED, nll_per_row
-from baselines.methods import Answers, Method
+from baselines.methods import Method
 from baselines.record import RunRecord, forget_peak_memory, peak_memory_mb, versions
-from baselines.reference import reference_logits
+from baselines.reference import read_answers, trained_layers
 from baselines.roles import Order, Rows, learning_rows, read_rows, role_rows
 from baselines.run_folder import RunFolder
 from mllmu_med_dataset.errors import UserError
@@ -104,7 +104,10 @@ def unlearn(
     if run.finished:
         return run.finished
     data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data)
-    trained = with_adapter(loaded.model, recipe.lora, seed)
+    pattern = None
+    if chosen.reads_layer:
+        pattern = models.mlp_pattern(loaded.model, trained_layers(chosen, loaded.model, recipe.options))
+    trained = with_adapter(loaded.model, recipe.lora, seed, pattern)
     encoder = Encoder(loaded.model, loaded.processor)
     mismatched, refusals = (int(recipe.options.get(name, 1)) for name in ("mismatched_answers", "distinct_refusals"))
     # Most roles give a row one answer; forget_random gives several, and each visit takes the next one.
@@ -139,7 +142,8 @@ def unlearn(
 
     planned = recipe.max_steps or math.ceil(recipe.epochs * len(data.forget) / recipe.rows_per_step)
     stop = _stop_rule(trained, encoder, data, recipe, seed) if recipe.stop else None
-    ended = minimise(trained, recipe, planned, seed, run, passes, terms, progress, stop)
+    masks = _gradient_mask(chosen, trained, encoder, data, recipe, seed) if chosen.gradient_mask else None
+    ended = minimise(trained, recipe, planned, seed, run, passes, terms, progress, stop, masks)
     if chosen.edit is not None:
         edit_adapter(trained, chosen, recipe.options)
     counts = {role: len(rows) for role, rows in examples.items()}
@@ -171,12 +175,34 @@ def method_terms(
     method: Method, model: torch.nn.Module, batches: Mapping[str, Batch], options: Mapping[str, float]
 ) -> dict[str, Tensor]:
     """Return a method's terms on one batch of each of its roles, with the reference logits that it declares."""
-    answers = {}
-    for role in method.roles:
-        batch = batches[role]
-        reference = reference_logits(model, batch) if role in method.reference_roles else None
-        answers[role] = Answers(answer_logits(model, batch), batch.labels, reference)
-    return method.loss(answers, options)
+    return method.loss(read_answers(method, model, batches, options), options)
+
+
+def fisher(
+    model: torch.nn.Module, encoder: Encoder, examples: Sequence[Example], parameters: Mapping[str, torch.nn.Parameter]
+) -> dict[str, Tensor]:
+    """Return the parameters' diagonal Fisher information on some rows: the mean of each row's squared gradient."""
+    summed = {name: torch.zeros_like(part) for name, part in parameters.items()}
+    for example in examples:
+        batch = encoder.batch([example])
+        loss = nll_per_row(answer_logits(model, batch), batch.labels).mean()
+        found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+        for name, gradient in zip(parameters, found, strict=True):
+            if gradient is not None:
+                summed[name] += gradient.square() / len(examples)
+    return summed
+
+
+def _gradient_mask(
+    method: Method, model: torch.nn.Module, encoder: Encoder, data: Rows, recipe: UnlearnRecipe, seed: int
+) -> dict[str, Tensor]:
+    """Return which weights of the fresh adapter a method may change, from a seeded sample of forget and retain rows."""
+    parameters = {name: part for name, part in model.named_parameters() if part.requires_grad}
+    forget, retain = (
+        fisher(model, encoder, _sample(encoder, rows, recipe.stop_rows, seed), parameters)
+        for rows in (data.forget, data.retain)
+    )
+    return method.gradient_mask(forget, retain, recipe.options)
 
 
 def edit_adapter(model: torch.nn.Module, method: Method, options: Mapping[str, float]) -> None:
@@ -198,8 +224,11 @@ def answer_nll(model: torch.nn.Module, encoder: Encoder, examples: Sequence[Exam
     return torch.cat(each).mean().item()
 
 
-def with_adapter(model: torch.nn.Module, lora: Lora, seed: int) -> torch.nn.Module:
-    """Return the model with a fresh adapter on the linear layers of its language model, and nothing else trainable."""
+def with_adapter(model: torch.nn.Module, lora: Lora, seed: int, pattern: str | None = None) -> torch.nn.Module:
+    """Return the model with a fresh adapter on the linear layers of its language model, and nothing else trainable.
+
+    `pattern` narrows the layers to those whose full names it matches.
+    """
     from peft import LoraConfig, get_peft_model
 
     path, _ = models.language_model(model)
@@ -208,7 +237,7 @@ def with_adapter(model: torch.nn.Module, lora: Lora, seed: int) -> torch.nn.Modu
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=models.linear_pattern(model),
+        target_modules=pattern or models.linear_pattern(model),
         bias="none",
     )
     adapted = get_peft_model(model, adapter)

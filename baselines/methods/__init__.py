@@ -3,16 +3,28 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from baselines.methods import corrective, dpo, ga, gd, idk, kl_min, llmu, npo, simnpo, task_vector, undial
+from baselines.methods import (
+    corrective,
+    dpo,
+    ga,
+    gd,
+    idk,
+    kl_min,
+    llmu,
+    mmunlearner,
+    npo,
+    rmu,
+    simnpo,
+    task_vector,
+    undial,
+)
 from baselines.methods.method import ROLES, Answers, Loss, Method, Option, Role
 from mllmu_med_dataset.errors import unknown
 
-METHODS: Mapping[str, Method] = MappingProxyType(
-    {
-        module.METHOD.name: module.METHOD
-        for module in (ga, gd, kl_min, idk, llmu, npo, simnpo, dpo, corrective, undial, task_vector)
-    }
-)
+_MODULES = (
+    ga, gd, kl_min, idk, llmu, npo, simnpo, dpo, corrective, undial, task_vector, rmu, mmunlearner,
+)  # fmt: skip
+METHODS: Mapping[str, Method] = MappingProxyType({module.METHOD.name: module.METHOD for module in _MODULES})
 
 
 def get(name: str) -> Method:

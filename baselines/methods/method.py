@@ -9,7 +9,7 @@ from torch import Tensor
 
 Role = Literal["forget", "retain", "forget_idk", "forget_random", "forget_true"]
 ROLES: tuple[Role, ...] = get_args(Role)
-Effect = Literal["less likely", "likelier", "closer to the reference", "preferred"]
+Effect = Literal["less likely", "likelier", "closer to the reference", "preferred", "elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,16 @@ class Answers:
     """What a model says at the answer positions of one role's rows.
 
     logits: [rows, positions, vocabulary], position i predicts labels[:, i]; labels: [rows, positions], -100 where
-    there is no answer token; reference: the target's logits, only for the roles a method declares.
+    there is no answer token; reference: the target's logits, only for the roles a method declares. hidden and
+    reference_hidden: [rows, positions, width], the model's and the target's hidden states at the same positions after
+    the layer a method reads, only for a method that reads one.
     """
 
     logits: Tensor
     labels: Tensor
     reference: Tensor | None = None
+    hidden: Tensor | None = None
+    reference_hidden: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Option:
 # An adapter's matrices by name (lora_A, lora_B of each layer; its change of a layer is proportional to their product).
 Adapter = Mapping[str, Tensor]
 Edit = Callable[[Adapter, Mapping[str, float]], dict[str, Tensor]]
+# From the diagonal Fisher information of forget and of retain rows, by parameter: 1 where a weight may change, else 0.
+GradientMask = Callable[[Adapter, Adapter, Mapping[str, float]], dict[str, Tensor]]
 Loss = Callable[[Mapping[str, Answers], Mapping[str, float]], dict[str, Tensor]]
 
 
@@ -47,9 +53,13 @@ class Method:
     """An unlearning method whose loss is a pure function of its roles' answers.
 
     terms names every term the loss returns and says what minimising it does to the answers of the role it reads
-    (preferred: to those of the first role it reads, over those of the second); the loop minimises the sum. ascends
-    marks a loss without a lower bound: it needs a stop rule. edit, where there is one, changes the trained adapter
-    once the loop has ended.
+    (preferred: to those of the first role it reads, over those of the second; elsewhere: to their hidden states); the
+    loop minimises the sum. ascends
+    marks a loss without a lower bound: it needs a stop rule.
+
+    Three hooks hold what is not a loss of answers. reads_layer: the loss reads hidden states after the layer at the
+    share of depth that the option `layer_share` says, and only the MLPs of that layer and of `layers` - 1 before it are
+    trained. gradient_mask: which weights of the fresh adapter may change. edit: what becomes of the trained adapter.
     """
 
     name: str
@@ -62,6 +72,8 @@ class Method:
     reference_roles: tuple[Role, ...] = ()
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
     ascends: bool = False
+    reads_layer: bool = False
+    gradient_mask: GradientMask | None = None
     edit: Edit | None = None
 
     @property

@@ -10,8 +10,9 @@ from baselines.collate import Encoder, answer_logits
 from baselines.config import Lora
 from baselines.losses import IGNORED, kl, nll
 from baselines.methods import METHODS, Answers
+from baselines.reference import read_answers
 from baselines.roles import role_rows
-from baselines.train import method_terms, with_adapter
+from baselines.train import fisher, method_terms, with_adapter
 from mllmu_med_dataset.errors import UserError
 
 ALL = pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))
@@ -31,14 +32,21 @@ def answers_of(method, rows=4, positions=6, vocabulary=13, seed=0):
         for row in range(rows):
             labels[row, : row % 3] = IGNORED
         reference = torch.randn(logits.shape, generator=draw, dtype=torch.float64)
-        found[role] = Answers(logits, labels, reference if role in method.reference_roles else None)
+        hidden = torch.randn(rows, positions, 7, generator=draw, dtype=torch.float64, requires_grad=True)
+        states = (hidden, torch.randn(hidden.shape, generator=draw, dtype=torch.float64)) if method.reads_layer else ()
+        found[role] = Answers(logits, labels, reference if role in method.reference_roles else None, *states)
     return found
+
+
+def read_of(method, answers):
+    """Return the tensor of a role's answers that the method's loss reads."""
+    return answers.hidden if method.reads_layer else answers.logits
 
 
 def mapped(answers, change):
     """Return the answers with every tensor changed by the same function."""
     return {
-        role: Answers(change(one.logits), change(one.labels), None if one.reference is None else change(one.reference))
+        role: Answers(*(None if part is None else change(part) for part in vars(one).values()))
         for role, one in answers.items()
     }
 
@@ -59,21 +67,20 @@ def test_every_role_that_is_read_gets_a_gradient(method):
     answers = answers_of(method)
     sum(method.loss(answers, method.defaults).values()).backward()
     for role, one in answers.items():
-        assert one.logits.grad.abs().sum() > 0, role
-        assert one.logits.grad[one.labels == IGNORED].abs().sum() == 0, role
+        gradient = read_of(method, one).grad
+        assert gradient.abs().sum() > 0, role
+        assert gradient[one.labels == IGNORED].abs().sum() == 0, role
 
 
 @ALL
 def test_padding_changes_nothing(method):
     answers = answers_of(method)
-    padded = {
-        role: Answers(
-            torch.cat([torch.full((4, 3, 13), 7.0), one.logits], 1),
-            torch.cat([torch.full((4, 3), IGNORED), one.labels], 1),
-            None if one.reference is None else torch.cat([torch.zeros(4, 3, 13), one.reference], 1),
-        )
-        for role, one in answers.items()
-    }
+
+    def pad(part):
+        filler = IGNORED if part.ndim == 2 else 7.0
+        return torch.cat([torch.full((4, 3, *part.shape[2:]), filler, dtype=part.dtype), part], 1)
+
+    padded = mapped(answers, pad)
     assert values(method.loss(padded, method.defaults)) == pytest.approx(
         values(method.loss(answers, method.defaults)), abs=1e-12
     )
@@ -111,7 +118,8 @@ def test_eight_rows_at_once_equal_four_times_two(method):
         total += one.item()
     assert total == pytest.approx(loss.item(), abs=1e-12)
     for role in method.roles:
-        assert torch.allclose(split[role].logits.grad, whole[role].logits.grad, atol=1e-12)
+        gradients = (read_of(method, answers[role]).grad for answers in (split, whole))
+        assert torch.allclose(*gradients, atol=1e-12)
 
 
 # An untrained model is past the point where SimNPO stops pushing; with a margin it pushes still.
@@ -133,7 +141,7 @@ def test_a_step_on_one_term_moves_its_answers_as_stated(method, term, loaded, da
     }
     probe = answers_of(method)
     gradients = torch.autograd.grad(
-        method.loss(probe, options)[term], [one.logits for one in probe.values()], allow_unused=True
+        method.loss(probe, options)[term], [read_of(method, one) for one in probe.values()], allow_unused=True
     )
     read = [role for role, gradient in zip(probe, gradients, strict=True) if gradient is not None]
     assert len(read) == (2 if method.terms[term] == "preferred" else 1)
@@ -145,6 +153,12 @@ def test_a_step_on_one_term_moves_its_answers_as_stated(method, term, loaded, da
                 rejected = batches[read[1]]
                 better = nll(logits, batches[read[0]].labels)
                 return (better - nll(answer_logits(model, rejected), rejected.labels)).item()
+            if method.reads_layer:
+                one = read_answers(method, model, batches, options)
+                if method.terms[term] == "elsewhere":  # where to, only the term itself knows
+                    return method.loss(one, options)[term].item()
+                states = one[read[0]]
+                return (states.hidden - states.reference_hidden)[states.labels != IGNORED].square().sum().item()
             if method.terms[term] == "closer to the reference":
                 with model.disable_adapter():
                     reference = answer_logits(model, batches[read[0]])
@@ -155,7 +169,7 @@ def test_a_step_on_one_term_moves_its_answers_as_stated(method, term, loaded, da
     method_terms(method, model, batches, options)[term].backward()
     for part in model.parameters():
         if part.grad is not None:
-            part.data -= 1e-3 * part.grad
+            part.data -= 1e-5 * part.grad
     rises = method.terms[term] == "less likely"
     assert measured() > before if rises else measured() < before
 
@@ -252,6 +266,59 @@ def test_task_vector_by_hand():
     assert torch.equal(change, -0.5 * before)
 
 
+def test_rmu_by_hand():
+    """One position, width 1, u is 1 or -1: h = 3u, |h0| = 2, steering 2: (3/2 - 2)^2 = 1/4; hold (3u - 2)^2 / 4."""
+    draw = torch.Generator().manual_seed(0)
+    u = torch.sign(torch.randn(1, generator=draw, dtype=torch.float64))
+    one = Answers(
+        one_token().logits, torch.tensor([[0]]), None, (3 * u).view(1, 1, 1), torch.full((1, 1, 1), 2.0).double()
+    )
+    found = values(METHODS["rmu"].loss({"forget": one, "retain": one}, {"steering": 2.0, "retain_weight": 1.0}))
+    assert found == pytest.approx({"forget_steering": 0.25, "retain_hold": (3 * u.item() - 2) ** 2 / 4}, abs=1e-9)
+
+
+def test_mmunlearner_by_hand():
+    """The loss is that of gd; a weight may change where forget's information exceeds twice that of retain."""
+    method = METHODS["mmunlearner"]
+    assert method.loss is METHODS["gd"].loss
+    forget, retain = {"w": torch.tensor([0.0, 1.0, 2.0, 5.0])}, {"w": torch.tensor([0.0, 1.0, 1.0, 2.0])}
+    assert method.gradient_mask(forget, retain, {"threshold": 2.0})["w"].tolist() == [0.0, 0.0, 0.0, 1.0]
+    assert method.gradient_mask(forget, retain, {"threshold": 1.0})["w"].tolist() == [0.0, 0.0, 1.0, 1.0]
+
+
+MASKS = pytest.mark.parametrize(
+    "method", [method for method in METHODS.values() if method.gradient_mask], ids=lambda method: method.name
+)
+
+
+@MASKS
+def test_a_mask_is_of_zeros_and_ones_and_never_frees_what_only_retain_needs(method):
+    draw = torch.Generator().manual_seed(0)
+    forget, retain = ({"a": torch.rand(5, 5, generator=draw), "b": torch.rand(5, generator=draw)} for _ in range(2))
+    mask = method.gradient_mask(forget, retain, method.defaults)
+    assert {name: part.shape for name, part in mask.items()} == {name: part.shape for name, part in forget.items()}
+    assert all(set(part.flatten().tolist()) <= {0.0, 1.0} for part in mask.values())
+    nothing = {name: torch.zeros_like(part) for name, part in forget.items()}
+    assert not any(part.any() for part in method.gradient_mask(nothing, retain, method.defaults).values())
+
+
+def test_fisher_information_is_the_mean_of_squared_row_gradients(loaded, data):
+    model = with_adapter(loaded.model, Lora(rank=4, alpha=8), seed=0).double()
+    encoder = Encoder(model, loaded.processor)
+    examples = [encoder.example(row, str(row["answer"])) for row in data.forget[:3]]
+    parameters = {name: part for name, part in model.named_parameters() if "lora_B" in name}
+    found = fisher(model, encoder, examples, parameters)
+    expected = {name: torch.zeros_like(part) for name, part in parameters.items()}
+    for example in examples:
+        batch = encoder.batch([example])
+        nll(answer_logits(model, batch), batch.labels).backward()
+        for name, part in parameters.items():
+            expected[name] += part.grad**2 / 3
+            part.grad = None
+    assert all(torch.allclose(found[name], expected[name], atol=1e-12) for name in parameters)
+    assert any(part.any() for part in found.values())
+
+
 EDITS = pytest.mark.parametrize(
     "method", [method for method in METHODS.values() if method.edit], ids=lambda method: method.name
 )
@@ -283,7 +350,7 @@ def test_defaults_are_the_published_weights():
 
 
 def test_methods_without_a_lower_bound_say_so():
-    assert {name for name, method in METHODS.items() if method.ascends} == {"ga", "gd", "kl_min", "llmu"}
+    assert {name for name, method in METHODS.items() if method.ascends} == {"ga", "gd", "kl_min", "llmu", "mmunlearner"}
 
 
 def test_an_unknown_method_is_refused_with_the_nearest():
