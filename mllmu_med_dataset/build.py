@@ -143,7 +143,8 @@ class _Build:
         out, folder = self.work.out, self.work.folder
         with storing(self.work.path):
             self.open(resume=resume)
-        with Pool(workers) as pool, Spool(self.work.path) as spool:
+            spool = Spool(self.work.path)
+        with Pool(workers) as pool, spool:
             source, read = collect(records, spool, self.work, pool, lambda done: self.tell("collect", done, 0))
             own = {
                 **self.asked,

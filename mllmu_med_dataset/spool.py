@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
@@ -122,10 +122,12 @@ class Spool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: TracebackType | BaseException | None) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+        # On a full disk even letting go fails; what was not committed is lost either way.
+        with suppress(sqlite3.Error):
+            self._db.rollback()
         self._db.close()
-        self._images.close()
+        with suppress(OSError):
+            self._images.close()
 
     # States: small facts about how far the build is.
 

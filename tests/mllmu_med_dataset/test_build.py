@@ -10,36 +10,39 @@ import pytest
 from datasets import load_dataset
 from PIL import Image
 
-from mllmu_med_dataset.build import Spool, build, write_parquet
-from mllmu_med_dataset.configs import CONFIGS
-from mllmu_med_dataset.content import file_sha256
+from mllmu_med_dataset.build import build
+from mllmu_med_dataset.configs import CONFIGS, splits
+from mllmu_med_dataset.content import image_content
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import load
 from mllmu_med_dataset.patients import NUMBERED_KINDS
 from mllmu_med_dataset.record import image_key
 from mllmu_med_dataset.rows import row as row_of
+from mllmu_med_dataset.tables import Picture, SplitFile
 from mllmu_med_dataset.verify import verify
 
 from .conftest import record, records
 
 
-def rows(folder, config):
-    return load(config, data_dir=folder).remove_columns("image").to_list()
+def rows(folder, config, split=None):
+    return load(config, split, data_dir=folder).remove_columns("image").to_list()
 
 
 def leftovers(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_shuffled_source_gives_the_same_bytes(built, tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_shuffled_source_gives_the_same_bytes_whatever_the_workers(built, tmp_path, workers):
     asked = list(records())
-    random.Random(0).shuffle(asked)
-    build(asked, tmp_path / "other-name")
-    for name in ("checksums.json", "README.md"):
-        assert (tmp_path / "other-name" / name).read_bytes() == (built / name).read_bytes()
-    assert file_sha256(tmp_path / "other-name" / "data/privacy_retain/train-00000-of-00001.parquet") == file_sha256(
-        built / "data/privacy_retain/train-00000-of-00001.parquet"
+    random.Random(workers).shuffle(asked)
+    build(asked, tmp_path / "other-name", workers=workers)
+    files = [path.relative_to(built) for path in built.rglob("*") if path.is_file()]
+    assert sorted(files) == sorted(
+        path.relative_to(tmp_path / "other-name") for path in (tmp_path / "other-name").rglob("*") if path.is_file()
     )
+    for name in files:
+        assert (tmp_path / "other-name" / name).read_bytes() == (built / name).read_bytes(), name
 
 
 def test_another_seed_gives_another_data_set(built, tmp_path):
@@ -57,16 +60,23 @@ def test_rows_of_a_patient_stand_together_in_the_order_of_ids(built):
         assert names == sorted(names)
 
 
-def test_every_image_is_in_a_file_once(built):
-    path = built / "data" / "privacy_retain" / "train-00000-of-00001.parquet"
-    images = {row["image_id"]: row["image"]["bytes"] for row in pq.read_table(path).to_pylist()}
-    stored = sum(
-        group.column(c).total_compressed_size
-        for group in map(pq.ParquetFile(path).metadata.row_group, range(pq.ParquetFile(path).num_row_groups))
-        for c in range(group.num_columns)
-        if group.column(c).path_in_schema == "image.bytes"
-    )
-    assert sum(map(len, images.values())) <= stored < 1.05 * sum(map(len, images.values()))
+def stored(path):
+    """Return the images of a file by id, and how many bytes they take in it."""
+    file = pq.ParquetFile(path)
+    images = {row["image_id"]: row["image"]["bytes"] for row in file.read().to_pylist()}
+    groups = map(file.metadata.row_group, range(file.num_row_groups))
+    columns = (group.column(c) for group in groups for c in range(group.num_columns))
+    return images, sum(c.total_compressed_size for c in columns if c.path_in_schema == "image.bytes")
+
+
+@pytest.mark.parametrize("config", ["privacy_retain", "privacy_forget_15", "incorrectness_forget"])
+def test_every_image_is_in_a_file_once(built, config):
+    for split in splits(config):
+        images, size = stored(built / "data" / config / f"{split}-00000-of-00001.parquet")
+        whole = sum(map(len, images.values()))
+        assert size < 1.05 * whole + 200, split
+        # Noise does not shrink: had an image been left out, the column would be smaller than its images.
+        assert split == "blank_image" or whole <= size
 
 
 def test_large_images_are_still_stored_once(tmp_path):
@@ -75,12 +85,24 @@ def test_large_images_are_still_stored_once(tmp_path):
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
     base = record(image_bytes=stream.getvalue(), image_key=image_key(Image.fromarray(pixels)))
-    with Spool(tmp_path / "spool") as spool:
-        spool.add(base)
-        asked = [base.model_copy(update={"question": f"Question {n}?"}) for n in range(20)]
-        told = ((base.image_key, row_of(r, "privacy", "test", 0)) for r in asked)
-        write_parquet(tmp_path / "a" / "x.parquet", told, spool)
-    assert (tmp_path / "a" / "x.parquet").stat().st_size < 1.1 * len(stream.getvalue())
+    picture = Picture(stream.getvalue(), image_content(Image.fromarray(pixels)))
+    asked = [base.model_copy(update={"question": f"Question {n}?"}) for n in range(20)]
+    with SplitFile(tmp_path / "x.parquet") as file:
+        file.add([(row_of(one, "privacy", "test", 0), picture) for one in asked])
+        assert file.finish()["rows"] == 20
+    assert (tmp_path / "x.parquet").stat().st_size < 1.1 * len(stream.getvalue())
+
+
+def test_views_are_splits_of_the_forget_configs_and_are_told(built, tmp_path):
+    document = json.loads((built / "checksums.json").read_text())
+    for config in CONFIGS:
+        assert {*document["content"][config]} == {*splits(config)} == {*document["sizes"][config]}
+        for split, sums in document["content"][config].items():
+            told = rows(built, config, split)
+            assert len(told) == sums["rows"] > 0
+            assert {row["view"] for row in told} == {None if split in ("train", "test") else split}
+    told = load_dataset(str(built), "privacy_forget", cache_dir=str(tmp_path / "cache"))
+    assert tuple(told) == splits("privacy_forget")
 
 
 def test_forget_rows_show_the_same_identifiers_of_a_patient_in_many_kinds(built):
@@ -158,21 +180,13 @@ def test_another_build_is_refused_and_replaced_only_with_overwrite(tmp_path):
     assert verify(tmp_path / "b").ok and leftovers(tmp_path) == ["b"]
 
 
-def test_a_source_that_fails_half_way_leaves_nothing(tmp_path):
-    def failing():
-        yield from records(3)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        build(failing(), tmp_path / "b")
-    assert leftovers(tmp_path) == []
-
-
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
         (lambda: [], "no rows"),
         (lambda: [record(answer=" ")], r"1 of 1 rows have an empty .*00000-position \(answer\)"),
+        (lambda: [*records(9), record(9, question="\ud83d?")], r"1 of 37 rows hold text that is no valid.*00009-pos"),
+        (lambda: [record(answer="\ud83d.")], r"1 of 1 rows hold text that is no valid.*00000-position \(random\)"),
         (lambda: records(20), "Too few patients to forget 5 %.*at least 4"),
         (lambda: [record(image_bytes=b"no image")], "00000-position.*can't be decoded"),
         (lambda: [record(image_key="0" * 64)], "image key of row 00000-position"),
@@ -200,15 +214,34 @@ def test_bad_options_are_told(tmp_path, options, message):
     assert leftovers(tmp_path) == []
 
 
+def unsharable():
+    return [one.model_copy(update={"redistributable": False, "image_path": "imgs/1.png"}) for one in records()]
+
+
 def test_pixels_that_may_not_be_passed_on_are_not_written(tmp_path):
-    asked = [r.model_copy(update={"redistributable": False, "image_path": "imgs/1.png"}) for r in records()]
-    build(asked, tmp_path / "b", percents=(10,), scenarios=("privacy",))
-    told = load("privacy_forget", data_dir=tmp_path / "b")
-    assert told[0]["image"] is None and told[0]["question"]
+    build(unsharable(), tmp_path / "b", percents=(10,), scenarios=("privacy",))
+    for split in splits("privacy_forget"):
+        told = load("privacy_forget", split, data_dir=tmp_path / "b")
+        assert set(told["image"]) == {None} and told[0]["question"]
     assert not [path for path in (tmp_path / "b").rglob("*") if path.is_file() and b"\x89PNG" in path.read_bytes()]
     withheld = [json.loads(line) for line in (tmp_path / "b" / "withheld_images.jsonl").read_text().splitlines()]
     assert len(withheld) == 48 and {len(line["image_key"]) for line in withheld} == {64}
     assert {line["path"] for line in withheld} == {"imgs/1.png"}
+
+
+def test_a_local_build_keeps_them_and_says_so(tmp_path):
+    build(unsharable(), tmp_path / "b", percents=(10,), scenarios=("privacy",), local=True)
+    for split in splits("privacy_forget"):
+        assert None not in load("privacy_forget", split, data_dir=tmp_path / "b")["image"]
+    document = json.loads((tmp_path / "b" / "checksums.json").read_text())
+    assert document["parameters"]["local"] is True and "withheld_images.jsonl" not in document["files"]
+
+
+def test_local_makes_no_difference_where_every_pixel_may_be_passed_on(tmp_path):
+    options = {"percents": (10,), "scenarios": ("privacy",)}
+    sums = [build(records(), tmp_path / str(local), local=local, **options) for local in (False, True)]
+    assert sums[0].dataset_sha256 == sums[1].dataset_sha256
+    assert (tmp_path / "False/checksums.json").read_bytes() == (tmp_path / "True/checksums.json").read_bytes()
 
 
 def test_load_dataset_reads_images_and_lists_and_sees_a_rebuild(built, tmp_path):

@@ -1,25 +1,49 @@
 """Splits: disjoint, nested, stratified within one patient, independent of order."""
 
+import sqlite3
 from collections import Counter
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.splits import fewest_patients, nested, split
+from mllmu_med_dataset.splits import TABLES, choose_forgotten, fewest_patients, quotas, share_out
+
+
+class Parts(NamedTuple):
+    test: frozenset[str]
+    holdout: frozenset[str]
+    trained: frozenset[str]
+    forget: dict[int, frozenset[str]]
 
 
 def strata(patients: int, kinds: int = 3) -> dict[str, str]:
     return {f"{number:064x}": f"stratum {number % kinds}" for number in range(patients)}
 
 
-def made(strata, percents=(5, 10, 15), seed=0, scenario="privacy", eligible=None):
-    able = strata if eligible is None else eligible
-    return split(strata, percents=percents, seed=seed, scenario=scenario, eligible=able)
+def made(strata, percents=(5, 10, 15), seed=0, scenario="privacy", eligible=None) -> Parts:
+    db = sqlite3.connect(":memory:")
+    db.executescript(TABLES)
+    rows = [(number, key, stratum) for number, (key, stratum) in enumerate(strata.items())]
+    db.executemany("INSERT INTO patients VALUES (?, '', ?, ?, '')", rows)
+    able = [(scenario, number) for number, key, _ in rows if eligible is None or key in eligible]
+    db.executemany("INSERT INTO able VALUES (?, ?)", able)
+    roles = share_out(db, seed=seed)
+    counts = choose_forgotten(db, roles, percents=percents, seed=seed, scenario=scenario)
+    of_role = {
+        role: frozenset(key for (key,) in db.execute("SELECT key FROM patients WHERE role = ?", (role,)))
+        for role in ("test", "holdout", "trained")
+    }
+    told = db.execute("SELECT key, percent FROM patients JOIN forgotten USING (number)").fetchall()
+    forget = {percent: frozenset(key for key, smallest in told if smallest <= percent) for percent in percents}
+    assert {percent: len(keys) for percent, keys in forget.items()} == counts
+    assert {role: len(keys) for role, keys in of_role.items()} == roles.model_dump()
+    return Parts(**of_role, forget=forget)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(45, 400), st.integers(1, 40), st.integers(0, 3))
 def test_roles_are_disjoint_shares_are_exact_and_forget_sets_nested(patients, kinds, seed):
     parts = made(strata(patients, kinds), seed=seed)
@@ -30,16 +54,35 @@ def test_roles_are_disjoint_shares_are_exact_and_forget_sets_nested(patients, ki
         assert len(keys) == int(percent / 100 * len(parts.trained) + 0.5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=12), st.integers(0, 3))
 def test_each_stratum_gives_its_share_within_one_patient(sizes, seed):
-    groups = {f"{s}-{n}": f"s{s}" for s, size in enumerate(sizes) for n in range(size)}
-    totals = [int(len(groups) * share + 0.5) for share in (0.05, 0.10, 0.15)]
-    for total, keys in zip(totals, nested(groups, totals, seed), strict=True):
-        assert len(keys) == total
-        counted = Counter(groups[key] for key in keys)
-        for s, size in enumerate(sizes):
-            assert abs(counted[f"s{s}"] - total * size / len(groups)) <= 1
+    groups = {f"s{s}": size for s, size in enumerate(sizes)}
+    everyone = sum(sizes)
+    totals = [int(everyone * share + 0.5) for share in (0.05, 0.10, 0.15)]
+    smaller = dict.fromkeys(groups, 0)
+    for total, shares in zip(totals, quotas(groups, totals, seed), strict=True):
+        assert sum(shares.values()) == total
+        for stratum, size in groups.items():
+            assert abs(shares[stratum] - total * size / everyone) <= 1
+            assert smaller[stratum] <= shares[stratum] <= size
+        smaller = shares
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(3, 60), min_size=1, max_size=8), st.integers(0, 3))
+def test_every_role_and_percent_is_stratified_within_one_patient(sizes, seed):
+    groups = {f"{s}-{n:03d}": f"s{s}" for s, size in enumerate((45, *sizes)) for n in range(size)}
+    parts = made(groups, seed=seed)
+    rest = groups.keys() - parts.test
+    for keys, among in (
+        (parts.test, groups.keys()),
+        (parts.holdout, rest),
+        *((keys, parts.trained) for keys in parts.forget.values()),
+    ):
+        given_, there = Counter(groups[key] for key in keys), Counter(groups[key] for key in among)
+        for stratum, size in there.items():
+            assert abs(given_[stratum] - len(keys) * size / len(among)) <= 1
 
 
 def test_the_default_build_has_sixteen_forget_patients():
@@ -58,12 +101,14 @@ def test_test_and_holdout_are_the_same_in_both_scenarios():
     groups = strata(100)
     private, wrong = made(groups), made(groups, scenario="incorrectness")
     assert (private.test, private.holdout) == (wrong.test, wrong.holdout)
+    assert private.forget != wrong.forget
 
 
-def test_forget_percent_is_the_smallest_that_holds_the_patient():
-    parts = made(strata(240))
-    told = Counter(parts.forget_percent(key) for key in parts.trained)
-    assert told == {5: 8, 10: 8, 15: 8, 0: 138}
+def test_only_patients_that_can_be_injected_are_forgotten():
+    groups = strata(240)
+    able = frozenset(sorted(groups)[::2])
+    parts = made(groups, eligible=able)
+    assert parts.forget[15] <= able and len(parts.forget[15]) == 24
 
 
 @pytest.mark.parametrize("percent", [5, 10, 15])

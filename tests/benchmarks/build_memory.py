@@ -1,0 +1,151 @@
+"""How fast a build is and how much memory it takes, from 10^4 to 10^6 records: run by hand, it takes a while.
+
+    python -m tests.benchmarks.build_memory [--records 10000,100000,1000000] [--percents 10] [--workers 1]
+
+The source is cheap on purpose: four questions a patient, a PNG of 3 kB that is its own, no drawing. Its own time is
+measured apart and taken off. Each size is built in a process of its own, so that its peak memory is its own.
+"""
+
+import argparse
+import io
+import json
+import random
+import resource
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from mllmu_med_dataset.record import Record, image_key
+from mllmu_med_dataset.sources.phantom import FACTS, LICENSE, QUESTIONS, REGIONS, STUDIES, answer
+
+SIDE = 32
+QUESTIONS_A_PATIENT = 4
+# Of the whole process, imports included; twice that at 10^6 records would be no news, a fifth more is the limit.
+MEMORY_GROWTH = 1.20
+FEWEST_ROWS_A_SECOND = 1_500
+
+
+def png(number: int) -> bytes:
+    """Return the PNG of a random picture that no other number has, stored without compression."""
+    pixels = random.Random(number).randbytes(3 * SIDE * SIDE)
+    lines = b"".join(b"\0" + pixels[start : start + 3 * SIDE] for start in range(0, len(pixels), 3 * SIDE))
+    header = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, 0)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
+
+
+def records(count: int) -> Iterator[Record]:
+    """Yield so many records."""
+    for number in range(count // QUESTIONS_A_PATIENT):
+        data = png(number)
+        key = image_key(Image.open(io.BytesIO(data)))
+        modality, organ = STUDIES[number % len(STUDIES)]
+        facts = {name: values[(number // 7 + len(name)) % len(values)] for name, values in FACTS.items()}
+        facts |= {"modality": modality, "organ": organ}
+        for name in list(FACTS)[number % 3 :][:QUESTIONS_A_PATIENT]:
+            yield Record(
+                source="benchmark",
+                source_id=f"{number}-{name}",
+                image_bytes=data,
+                image_key=key,
+                question=QUESTIONS[name][number % len(QUESTIONS[name])],
+                answer=answer(name, facts[name]),
+                fact=facts[name],
+                fact_values=FACTS[name],
+                modality=modality,
+                body_region=REGIONS[organ],
+                question_type=name,
+                answer_type="OPEN",
+                license=LICENSE,
+                redistributable=True,
+            )
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process, or the largest of its workers, has held."""
+    own, workers = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(own, workers) / 1024
+
+
+def measure(count: int, percents: tuple[int, ...], workers: int) -> dict[str, float]:
+    """Build once in this process; return seconds, rows and memory."""
+    from mllmu_med_dataset.build import build
+    from mllmu_med_dataset.load import checksums
+
+    began = time.perf_counter()
+    for _ in records(count):
+        pass
+    source = time.perf_counter() - began
+    stages: dict[str, float] = {}
+    memory: dict[str, float] = {}
+    cpu: dict[str, float] = {}
+
+    def note(stage: str, done: int, total: int) -> None:
+        stage = stage.split()[0]
+        stages.setdefault(stage, time.perf_counter())
+        memory.setdefault(stage, peak_mib())
+        cpu.setdefault(stage, time.process_time())
+
+    with tempfile.TemporaryDirectory() as folder:
+        note("begin", 0, 0)
+        build(records(count), Path(folder) / "mllmu-med", percents=percents, workers=workers, progress=note)
+        note("end", 0, 0)
+        document = checksums(Path(folder) / "mllmu-med")
+    written = sum(split["rows"] for config in document["content"].values() for split in config.values())
+    return {
+        "records": count,
+        "rows": written,
+        "source_seconds": source,
+        "build_seconds": stages["verify"] - stages["begin"] - source,
+        "verify_seconds": stages["end"] - stages["verify"],
+        "build_cpu_seconds": cpu["verify"] - cpu["begin"] - source,
+        "verify_cpu_seconds": cpu["end"] - cpu["verify"],
+        "build_mib": memory["verify"],
+        "verify_mib": memory["end"],
+        **{f"until_{stage}": at - stages["begin"] for stage, at in stages.items()},
+    }
+
+
+def main() -> int:
+    """Print a line a size, then whether memory is flat and the speed enough; exit 1 where not."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", default="10000,100000,1000000")
+    parser.add_argument("--percents", default="10")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(measure(asked.one, tuple(map(int, asked.percents.split(","))), asked.workers)))
+        return 0
+    print("records   rows written   build s   verify s   rows/s   with verify   records/s   peak MiB   with verify")
+    found = []
+    for count in map(int, asked.records.split(",")):
+        options = ["--one", str(count), "--percents", asked.percents, "--workers", str(asked.workers)]
+        command = [sys.executable, "-m", "tests.benchmarks.build_memory", *options]
+        told = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        whole = told["build_seconds"] + told["verify_seconds"]
+        print(
+            f"{count:>7}   {told['rows']:>12}   {told['build_seconds']:>7.1f}   {told['verify_seconds']:>8.1f}   "
+            f"{told['rows'] / told['build_seconds']:>6.0f}   {told['rows'] / whole:>11.0f}   "
+            f"{count / told['build_seconds']:>9.0f}   {told['build_mib']:>8.0f}   {told['verify_mib']:>11.0f}",
+            flush=True,
+        )
+        print(json.dumps({name: round(value, 1) for name, value in told.items()}), file=sys.stderr)
+        found.append(told)
+    flat = all(found[-1][name] <= MEMORY_GROWTH * found[0][name] for name in ("build_mib", "verify_mib"))
+    fast = all(told["rows"] / told["build_seconds"] / asked.workers >= FEWEST_ROWS_A_SECOND for told in found)
+    print(f"memory {'flat' if flat else 'NOT flat'} within 20 %, {'' if fast else 'NOT '}at least 1,500 rows/s a core")
+    return 0 if flat and fast else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
