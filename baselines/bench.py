@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from filelock import FileLock, Timeout
 
-from mllmu_med_dataset.configs import SCENARIOS
+from mllmu_med_dataset.configs import MAIN_PERCENT, PERCENTS, SCENARIOS
 from mllmu_med_dataset.errors import UserError, make_folder
 
 from . import config, methods
@@ -35,14 +35,13 @@ from .progress import Progress
 from .record import read_record, write_atomically
 
 if TYPE_CHECKING:
-    from mllmu_med_dataset.record import Record
+    from mllmu_med_dataset.sources import Records
 
 METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
 STUDY = "study.json"
 LOCK = ".lock"
 DATA = "mllmu-med"
 EVALUATION = "evaluation"
-PERCENT = 10  # of the trained patients are forgotten; other shares are studies of their own, stage by stage
 CONTROLS = ("blank", "other")
 # Expected seconds on two CPU cores with the nano model; only proportions matter, for the estimate of the time left.
 COSTS = {"build": 4.0, "learn": 50.0, "unlearn": 15.0, "evaluate": 5.0, "control": 1.0, "report": 6.0}
@@ -62,6 +61,8 @@ class Study:
     scenarios: tuple[str, ...] = SCENARIOS
     methods: tuple[str, ...] = METHODS
     preset: str = "nano"
+    percent: int = MAIN_PERCENT  # of the trained patients are forgotten; each share is a study of its own
+    views: bool = False  # whether every model is asked the views of the forget rows as well
     seed: int = 0
     max_retain: int = 200
     fast: bool = False
@@ -253,7 +254,10 @@ def _cores() -> int:
 
 
 def check(study: Study) -> None:
-    """Refuse what can be refused before anything is written: methods, preset, model."""
+    """Refuse what can be refused before anything is written: percent, methods, preset, model, source."""
+    if study.percent not in PERCENTS:
+        nearest = min(PERCENTS, key=lambda known: abs(known - study.percent))
+        raise UserError(f"--percent is {study.percent}; it can be 5, 10 or 15, and {nearest} is the nearest.")
     for method in study.methods:
         methods.get(method)
     for scenario in study.scenarios:
@@ -316,7 +320,7 @@ def run_folder(out: Path, scenario: str, model: str) -> Path:
     return out / scenario / model
 
 
-def _records(study: Study) -> "Iterator[Record]":
+def _records(study: Study) -> "Records":
     from mllmu_med_dataset.sources import open_source
 
     return open_source(
@@ -332,7 +336,17 @@ def _records(study: Study) -> "Iterator[Record]":
 def _build(study: Study) -> bool:
     from mllmu_med_dataset.build import build
 
-    summary = build(_records(study), study.out / DATA, scenarios=study.scenarios, percents=(PERCENT,), seed=study.seed)
+    records = _records(study)
+    summary = build(
+        records,
+        study.out / DATA,
+        scenarios=study.scenarios,
+        percents=tuple(sorted({MAIN_PERCENT, study.percent})),
+        seed=study.seed,
+        # A study never leaves this machine, so the model sees images that may not be passed on.
+        local=True,
+        parameters=records.parameters,
+    )
     return not summary.already_there
 
 
@@ -348,6 +362,7 @@ def _learn(study: Study, scenario: str, rows: str) -> Callable[[Callable[[int, i
             data_dir=study.out / DATA,
             scenario=scenario,
             rows=rows,
+            percent=study.percent,
             out=folder,
             recipe=config.learn_recipe(study.preset, settings, scenario),
             seed=study.seed,
@@ -370,6 +385,7 @@ def _unlearn(study: Study, scenario: str, method: str) -> Callable[[Callable[[in
             data_dir=study.out / DATA,
             scenario=scenario,
             method=method,
+            percent=study.percent,
             out=folder,
             recipe=config.unlearn_recipe(method, scenario, study.preset, settings),
             seed=study.seed,
@@ -392,6 +408,8 @@ def _evaluate(
             data_dir=study.out / DATA,
             scenario=scenario,
             out=folder / (EVALUATION if image == "own" else image),
+            percent=study.percent,
+            views=study.views and image == "own",
             max_retain=study.max_retain,
             image=image,
             **({} if image == "own" else {"subsets": ("forget",)}),

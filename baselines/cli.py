@@ -84,6 +84,9 @@ def bench(
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
     percent: Percent = 10,
+    views: Annotated[
+        bool, typer.Option("--views", help="Ask paraphrases, image views and direct questions too.")
+    ] = False,
     max_retain: MaxRetain = 200,
     skip_bad_images: SkipBad = False,
     workers: Annotated[
@@ -114,6 +117,7 @@ def bench(
         methods=tuple(_words(methods, "--methods")),
         preset=preset or ("nano" if model == "nano" else "default"),
         percent=percent,
+        views=views,
         max_retain=max_retain or None,
     )
     study = study_of.fast(study) if fast else study
