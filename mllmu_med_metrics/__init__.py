@@ -2,22 +2,30 @@
 
 from mllmu_med_metrics.agreement import abstains, degenerate, says, says_only, values_said
 from mllmu_med_metrics.blind import blind_keep
+from mllmu_med_metrics.compare import Comparison, Difference, compare
 from mllmu_med_metrics.leakage import DirectIdentifiers, identifier_harm, leaks, privacy_harm
 from mllmu_med_metrics.normalise import contains, normalise, tokens
-from mllmu_med_metrics.overlap import rouge_l
-from mllmu_med_metrics.ues import UES_VERSION, RowScore, Score, Scored, Study, forget_identifiers, row_scores, score
+from mllmu_med_metrics.overlap import bleu, exact_match, rouge_l
+from mllmu_med_metrics.row_score import RowScore, forget_identifiers, row_scores
+from mllmu_med_metrics.study import Scored, Study
+from mllmu_med_metrics.ues import UES_VERSION, Score, score, score_stream
 
 __all__ = [
     "UES_VERSION",
+    "Comparison",
+    "Difference",
     "DirectIdentifiers",
     "RowScore",
     "Score",
     "Scored",
     "Study",
     "abstains",
+    "bleu",
     "blind_keep",
+    "compare",
     "contains",
     "degenerate",
+    "exact_match",
     "forget_identifiers",
     "identifier_harm",
     "leaks",
@@ -28,6 +36,7 @@ __all__ = [
     "says",
     "says_only",
     "score",
+    "score_stream",
     "tokens",
     "values_said",
 ]

@@ -35,6 +35,7 @@ _YES = frozenset({"yes", "yeah", "yep"})
 _NO = frozenset({"no", "nope"})
 
 
+@lru_cache(maxsize=65536)
 def _fold(word: str) -> str:
     """Map a word to the form in which values are compared: digits, one spelling, singular."""
     word = _NUMBER_WORDS.get(word, word)

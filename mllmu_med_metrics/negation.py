@@ -1,7 +1,7 @@
 """Which words of a sentence are denied: cues before and after them, within the clause."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mllmu_med_metrics.normalise import normalise
 
@@ -40,7 +40,7 @@ _STARTERS = frozenset(
     | {"is", "are", "was", "were", "in", "on", "at", "instead", "rather", "but"}
 )
 # What turns the words after it into something denied, up to the end of the clause.
-_DENIALS: tuple[tuple[str, ...], ...] = tuple(
+_DENIAL_CUES: tuple[tuple[str, ...], ...] = tuple(
     tuple(cue.split())
     for cue in (
         "no", "not", "without", "never", "neither", "nor", "nothing", "none of", "lack of", "lacks", "lacking",
@@ -50,7 +50,7 @@ _DENIALS: tuple[tuple[str, ...], ...] = tuple(
     )
 )  # fmt: skip
 # Looks like a denial and is none.
-NO_DENIALS: tuple[tuple[str, ...], ...] = tuple(
+_NO_DENIALS: tuple[tuple[str, ...], ...] = tuple(
     tuple(cue.split())
     for cue in (
         "not only", "not just", "not merely", "not simply", "not solely", "no doubt", "no question", "without doubt",
@@ -59,9 +59,22 @@ NO_DENIALS: tuple[tuple[str, ...], ...] = tuple(
     )
 )  # fmt: skip
 # Denies what follows; inside a denial it ends the denial ("nothing other than a cyst").
-_EXCEPTIONS: tuple[tuple[str, ...], ...] = (
+_EXCEPTION_CUES: tuple[tuple[str, ...], ...] = (
     ("other", "than"), ("except", "for"), ("except",), ("apart", "from"), ("aside", "from"), ("besides",),
 )  # fmt: skip
+Cues = Mapping[str, tuple[tuple[str, ...], ...]]
+
+
+def _by_first_word(cues: Sequence[tuple[str, ...]]) -> Cues:
+    return {first: tuple(cue for cue in cues if cue[0] == first) for first in {cue[0] for cue in cues}}
+
+
+NO_DENIALS = _by_first_word(_NO_DENIALS)
+_DENIALS = _by_first_word(_DENIAL_CUES)
+_EXCEPTIONS = _by_first_word(_EXCEPTION_CUES)
+_COMMON = frozenset({"of", "from", "for", "to", "than", "out", "in", "as"})
+# Without any of these no word is denied by what stands before it: of each cue the word that is rare elsewhere.
+_DENYING = {next(word for word in cue if word not in _COMMON) for cue in (*_DENIAL_CUES, *_EXCEPTION_CUES)} | {"non"}
 _COMPARED = frozenset({"rather", "instead", "unlike", "as", "in"})
 _SUBJECTS = frozenset({"it", "this", "that", "there", "these", "they"})
 _COPULAS = frozenset({"is", "are", "was", "were", "s", "shows", "show"})
@@ -77,9 +90,18 @@ _DENIED_AFTER = re.compile(
 )
 
 
-def cue_at(pieces: Sequence[str], at: int, cues: Sequence[tuple[str, ...]]) -> int:
+# Without any of these a clause does not deny what it named before.
+_DENYING_BEHIND = frozenset(
+    {"not", "never", "absent", "unlikely", "ruled", "excluded", "incorrect", "wrong", "false", "missing"}
+)
+
+
+def cue_at(pieces: Sequence[str], at: int, cues: Cues) -> int:
     """Return the length of the longest cue that starts at a place, or 0."""
-    return max((len(cue) for cue in cues if tuple(pieces[at : at + len(cue)]) == cue), default=0)
+    begun = cues.get(pieces[at])
+    if begun is None:
+        return 0
+    return max((len(cue) for cue in begun if tuple(pieces[at : at + len(cue)]) == cue), default=0)
 
 
 def _list_goes_on(pieces: Sequence[str], comma: int) -> bool:
@@ -104,6 +126,8 @@ def _list_goes_on(pieces: Sequence[str], comma: int) -> bool:
 def denied_ahead(pieces: Sequence[str]) -> list[bool]:
     """Mark each piece that stands in the scope of a denial before it."""
     denied = [False] * len(pieces)
+    if _DENYING.isdisjoint(pieces):
+        return denied
     scope = compared = False
     at = 0
     while at < len(pieces):
@@ -146,4 +170,4 @@ def denied_behind(pieces: Sequence[str], end: int) -> bool:
         if piece in _BREAKS or piece == "," or not is_word(piece):
             break
         clause.append(piece)
-    return bool(clause) and _DENIED_AFTER.match(" ".join(clause)) is not None
+    return not _DENYING_BEHIND.isdisjoint(clause) and _DENIED_AFTER.match(" ".join(clause)) is not None

@@ -3,22 +3,39 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W_]+")
-# Punctuation look-alikes that NFKD leaves apart, and characters that print nothing.
+# Punctuation look-alikes that NFKD leaves apart, characters that print nothing, letters without a decomposition, and
+# the Cyrillic and Greek letters that look like Latin ones.
 _SAME = str.maketrans(
     {**dict.fromkeys("‐‑‒–—―−", "-"), **dict.fromkeys("‘’‛′´", "'"), **dict.fromkeys("“”„″", '"')}
-    | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", None)
+    | dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad", None)
+    | {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "ı": "i"}
+    | {"æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "þ": "th", "Þ": "Th"}
+    | dict(zip("аеорсухкмтвніјѕАЕОРСУХКМТВНІЈЅ", "aeopcyxkmtbhijsAEOPCYXKMTBHIJS", strict=True))
+    | dict(zip("αορυκινΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aopukivABEZHIKMNOPTYX", strict=True))
 )
+
+
+def fold(text: str) -> str:
+    """Return the text in its own case without accents, with plain dashes, quotes, letters and digits."""
+    if text.isascii():
+        return text
+    # Translated before NFKD, which would turn an acute accent used as an apostrophe into a space.
+    text = unicodedata.normalize("NFKD", text.translate(_SAME)).translate(_SAME)
+    return "".join(
+        str(unicodedata.decimal(character)) if character.isdecimal() else character
+        for character in text
+        if not unicodedata.combining(character)
+    )
 
 
 def normalise(text: str) -> str:
     """Return the text in lower case, without accents, with plain dashes and quotes and single spaces."""
     if not text.isascii():
-        # Translated before NFKD, which would turn an acute accent used as an apostrophe into a space.
-        text = unicodedata.normalize("NFKD", text.translate(_SAME).casefold())
-        text = "".join(character for character in text if not unicodedata.combining(character)).translate(_SAME)
+        text = fold(fold(text).casefold())
     return " ".join(text.lower().split())
 
 
@@ -38,16 +55,23 @@ def squeeze(words: Sequence[str], *, keep_numbers_apart: bool = False) -> tuple[
 
     With `keep_numbers_apart`, two digits of different words are separated by a space, so that "1 2" is not "12".
     """
+    if not words:
+        return "", []
+    joined = "".join(words)
+    if not keep_numbers_apart or joined.isalpha():
+        return joined, [0, *accumulate(map(len, words[:-1]))]
     parts: list[str] = []
     starts: list[int] = []
     length = 0
+    after_digit = False
     for word in words:
-        if keep_numbers_apart and parts and parts[-1][-1].isdigit() and word[0].isdigit():
+        if after_digit and word[0].isdigit():
             parts.append(" ")
             length += 1
         parts.append(word)
         starts.append(length)
         length += len(word)
+        after_digit = word[-1].isdigit()
     return "".join(parts), starts
 
 
@@ -82,10 +106,19 @@ class Phrases:
         if not self.forms or not words:
             return []
         text, starts = squeeze(words, keep_numbers_apart=self._keep_numbers_apart)
+        return self.find_squeezed(text, starts, words)
+
+    def find_squeezed(self, text: str, starts: Sequence[int], words: Sequence[str]) -> list[Found]:
+        """Return what `find` does for words squeezed before."""
+        lengths, prefix = self._lengths, self._prefix
+        begun = [index for index, start in enumerate(starts) if text[start : start + prefix] in lengths]
+        if not begun:
+            return []
         ends: dict[int, int] | None = None
         found: list[Found] = []
-        for index, start in enumerate(starts):
-            for length in self._lengths.get(text[start : start + self._prefix], ()):
+        for index in begun:
+            start = starts[index]
+            for length in lengths[text[start : start + prefix]]:
                 form = text[start : start + length]
                 if form in self.forms:
                     if ends is None:

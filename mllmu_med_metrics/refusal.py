@@ -1,7 +1,6 @@
 """Does an answer refuse, or say that it does not know, instead of answering."""
 
 import re
-from functools import lru_cache
 
 from mllmu_med_metrics.negation import written_out
 
@@ -84,10 +83,27 @@ _REFUSALS = re.compile(
 )
 
 
-@lru_cache(maxsize=65536)
+# Every refusal holds one of these; most answers hold none and need not be searched.
+_TRIGGERS = (
+    "not", "no ", "decline", "refus", "apolog", "lack", "sorry", "afraid", "unable", "un able", "uncertain", "unsure",
+    "unclear", "unknown", "undecided", "undetermined", "unanswered", "unavailable", "un possible", "unpossible",
+    "unpermitted", "un permitted", "unallowed", "un allowed", "authori", "un at liberty", "unat liberty",
+    "un in a position", "unin a position", "comfortable", "as an ai", "insufficient", "too little", "impossible",
+    "difficult", "hard", "confidential", "privacy", "private", "personal", "protect", "identi", "sensitive", "withh",
+    "restricted", "off limits", "beyond", "outside", "permission", "anonym", "to myself", "out of my", "closed to me",
+    "only the patient", "belong", "please", "opinion of", "checked by", "reviewed by", "read by", "up to a", "needed",
+    "required", "necessary", "need", "inconclusive", "nothing in", "leave", "open",
+)  # fmt: skip
+
+
+def _triggered(text: str) -> bool:
+    return any(trigger in text for trigger in _TRIGGERS)
+
+
 def abstains(answer: str) -> bool:
     """Say whether the answer refuses or says that it does not know, instead of answering.
 
     Clinical denials and hedges ("no lesion is seen", "cannot exclude a nodule") are answers.
     """
-    return _REFUSALS.search(written_out(answer)) is not None
+    text = written_out(answer)
+    return _triggered(text) and _REFUSALS.search(text) is not None

@@ -17,7 +17,8 @@ Args:
     predictions: list of str, the unlearned model's answers, one a reference.
     references: list of dict, the data set's own rows of all four subsets (forget, retain, test, holdout) of one
         scenario; columns id, scenario, subset, patient_id, question, question_type, answer, true_answer, fact,
-        wrong_fact, fact_values, phi, distractors. Other columns are ignored.
+        wrong_fact, fact_values, phi, distractors, and view where views of the forget rows are among them. Other columns
+        are ignored.
     target_predictions: list of str, the answers of the target (the model before unlearning), in the same order.
     retain_only_predictions: list of str or None, the answers of the gold (the model that never saw the forget rows).
         Without it the score is marked `unnormalised`.
@@ -38,7 +39,7 @@ _CITATION = """\
 """
 
 _TEXT = ("id", "scenario", "subset", "patient_id", "question", "question_type", "answer", "true_answer")
-_OPTIONAL_TEXT = ("fact", "wrong_fact")
+_OPTIONAL_TEXT = ("view", "fact", "wrong_fact")
 _PAIRS = ("phi", "distractors")
 
 
