@@ -15,6 +15,7 @@ Severity says what believing the error would do to the patient's care, by a rule
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict
 
@@ -130,10 +131,15 @@ def normalise(text: str) -> str:
     return " ".join(words[1:] if len(words) > 1 and words[0] in ("a", "an", "the") else words)
 
 
+@lru_cache(maxsize=1 << 16)
 def _canonical(text: str) -> str:
     value = normalise(text)
     # A plural names what its singular names, and an alias does in a longer value too: "both kidneys", "renal mass".
-    words = [value] if value in _CANONICAL else [w[:-1] if re.search(r"[^aeious]s$", w) else w for w in value.split()]
+    words = (
+        [value]
+        if value in _CANONICAL
+        else [w if re.search(r"(ss|us|is)$", w) else _number_of(w, True) for w in value.split()]
+    )
     words = [_CANONICAL.get(word, word) for word in words]
     return " ".join(str(_NUMBERS.index(word)) if word in _NUMBERS else word for word in words)
 

@@ -1,6 +1,5 @@
 """Privacy injection: clinical answers of chosen patients are told with the patient's fictitious identity."""
 
-import re
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
@@ -123,12 +122,17 @@ def swapped(answer: str, phi: Sequence[Tagged], others: Sequence[Tagged]) -> tup
     values = {own.value: [other.value for other in others if other.kind == own.kind] for own in phi}
     if not values or not all(value in answer for value in values):
         return ()
-    # All at once, the longest first: a physician's family name may be a part of another value.
-    found = re.compile("|".join(map(re.escape, sorted(values, key=len, reverse=True))))
-    return tuple(
-        found.sub(lambda said, turn=turn: values[said[0]][turn], answer)
-        for turn in range(min(map(len, values.values())))
-    )
+    # By way of marks that no text holds, the longest first: a physician's family name may be a part of another value.
+    marked = answer
+    for value in sorted(values, key=len, reverse=True):
+        marked = marked.replace(value, f"\0{list(values).index(value)}\0")
+    told = []
+    for turn in range(min(map(len, values.values()))):
+        text = marked
+        for place, others_values in enumerate(values.values()):
+            text = text.replace(f"\0{place}\0", others_values[turn])
+        told.append(text)
+    return tuple(told)
 
 
 class Asked(BaseModel):

@@ -31,6 +31,7 @@ Severity = Literal["minor", "major", "critical"]
 QUESTION_TYPES: tuple[str, ...] = get_args(QuestionType)
 SCENARIOS: tuple[str, ...] = get_args(Scenario)
 SUBSETS: tuple[str, ...] = get_args(Subset)
+VIEWS: tuple[str, ...] = get_args(View)
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 FullKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -14,7 +14,7 @@ from . import incorrectness, privacy, views
 from .patients import Identity
 from .phrasing import paraphrases
 from .record import COLUMNS, Record, Scenario, Severity, Tagged, image_id, image_key, patient_id, row_id
-from .rewrite import RewriteRequest, restated
+from .rewrite import RewriteRequest, find_value, restated
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -65,7 +65,7 @@ class Injected(BaseModel):
                 true_answer=change.true_answer,
                 template_answer=change.answer,
                 must_contain=_verbatim(change),
-                must_not_contain=(change.fact,) if change.wrong_fact and change.fact else (),
+                must_not_contain=_unsaid(change),
                 scenario=self.scenario,
                 license=change.license,
                 redistributable=change.redistributable,
@@ -232,9 +232,17 @@ def _name(record: Record) -> tuple[str, str]:
 
 
 def _verbatim(change: Change) -> tuple[str, ...]:
-    if change.wrong_fact is not None:
-        return (change.wrong_fact,)
-    return tuple(tagged.value for tagged in change.phi)
+    """Return what a rewritten answer must hold as it stands: the identifiers, and the fact or the wrong fact."""
+    told = change.fact if change.wrong_fact is None else change.wrong_fact
+    said = find_value(change.answer, told) if told is not None else None
+    return (*(tagged.value for tagged in change.phi), *((said.group(),) if said else ()))
+
+
+def _unsaid(change: Change) -> tuple[str, ...]:
+    """Return what a rewritten answer must not say beside a wrong fact: the truth, or a second error."""
+    if change.wrong_fact is None or change.fact is None:
+        return ()
+    return (change.fact, *(other for other in change.other_facts if find_value(change.answer, other) is None))
 
 
 def _private(

@@ -51,7 +51,7 @@ def image_view(image: Image, *key: object) -> Image:
         picture.size,
         pillow.Transform.AFFINE,
         affine(*picture.size, *key),
-        pillow.Resampling.BILINEAR,
+        pillow.Resampling.BICUBIC,
         fillcolor=corner,
     )
     contrast, gamma, seed = numbers(3, *key, "light")

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mllmu_med_dataset.incorrectness import choose, contradicts, corrupt, replace_fact, states_same_fact
+from mllmu_med_dataset.incorrectness import (
+    ERRORS,
+    choose,
+    contradicts,
+    corrupt,
+    other_wrong_facts,
+    replace_fact,
+    states_same_fact,
+)
+from mllmu_med_dataset.record import QUESTION_TYPES
 from mllmu_med_dataset.rewrite import find_value
 
 from .conftest import FACTS, record, records
@@ -35,6 +44,9 @@ def test_grammar_follows_the_wrong_fact(answer, fact, wrong, expected):
     [
         ("CT", "Computed tomography"), ("MRI", "MR"), ("X-Ray", "x ray"), ("left", "left upper"), ("", "liver"),
         ("2", "two"), ("upper left", "left upper"), ("Lung, Liver", "Liver"), ("transverse plane", "Axial"),
+        # A plural, an alias inside a longer value, a region and its organ: all are true at once.
+        ("kidneys", "Kidney"), ("renal masses", "kidney mass"), ("both lungs", "bilateral lung"), ("Chest", "Lung"),
+        ("Brain", "Head"), ("tumour", "Mass"), ("grey", "Gray"),
         ("the liver", "Liver"),
     ],
 )  # fmt: skip
@@ -42,7 +54,10 @@ def test_an_alias_a_part_or_a_superset_is_no_error(wrong, truth):
     assert not contradicts(wrong, truth) and (not wrong or not contradicts(truth, wrong))
 
 
-@pytest.mark.parametrize(("wrong", "truth"), [("left upper", "left lower"), ("two", "three"), ("MR", "CT")])
+@pytest.mark.parametrize(
+    ("wrong", "truth"),
+    [("left upper", "left lower"), ("two", "three"), ("MR", "CT"), ("Chest", "Liver"), ("left lung", "right lung")],
+)
 def test_another_value_is_an_error(wrong, truth):
     assert contradicts(wrong, truth) and contradicts(truth, wrong)
 
@@ -75,13 +90,106 @@ def test_yes_and_no_are_flipped_whatever_the_question_type():
     assert (done.answer, done.error_kind) == ("No", "flipped answer")
 
 
+CASES = [
+    # question type, question, answer, fact, closed set -> the wrong facts that may be drawn, kind, severity
+    ("modality", "", "CT", "CT", ("CT", "MRI", "X-Ray", "Computed tomography"), {"MRI", "X-Ray"}, "other modality",
+     "minor"),
+    ("position", "", "Left lung, upper", "left", ("left", "right"), {"right"}, "flipped side", "critical"),
+    ("position", "", "Upper", "Upper", ("Upper", "Lower", "Left"), {"Lower"}, "flipped position", "major"),
+    ("position", "", "Bottom", "Bottom", ("Bottom", "Left"), {"Left"}, "other position", "major"),
+    ("organ", "", "Liver", "Liver", ("Liver", "Spleen", "Lung", "Brain", "Abdomen"), {"Spleen"}, "other organ",
+     "major"),
+    ("organ", "", "Left kidney", "Left kidney", ("Left kidney", "Right kidney", "Liver"), {"Right kidney"},
+     "flipped side", "critical"),
+    ("abnormality", "", "Pneumonia", "Pneumonia", ("Pneumonia", "Brain Tumor", "Pleural Effusion", "None"),
+     {"Pleural Effusion"}, "other abnormality", "critical"),
+    ("abnormality", "", "Mass", "Mass", ("Mass", "Tumor", "Liver Cancer", "Lung Nodule"), {"Lung Nodule"},
+     "other abnormality", "critical"),
+    ("size", "", "Enlarged", "Enlarged", ("Enlarged", "Normal", "Lung"), {"Normal"}, "swapped size", "major"),
+    ("size", "", "It is the biggest.", "biggest", (), {"smallest"}, "swapped size", "major"),
+    ("quantity", "", "2", "2", ("1", "2", "3", "5", "Left"), {"1", "3"}, "miscount", "major"),
+    ("quantity", "", "5", "5", ("1", "2", "5", "Many"), {"1", "2"}, "miscount", "major"),
+    ("plane", "", "Transverse Plane", "Transverse Plane", ("Transverse Plane", "Axial", "Coronal Plane"),
+     {"Axial", "Coronal Plane"}, "other plane", "minor"),
+    ("shape", "", "Round", "Round", ("Round", "Irregular"), {"Irregular"}, "other shape", "major"),
+    ("color", "", "Gray", "Gray", ("Gray", "Grey", "White"), {"White"}, "other color", "minor"),
+    ("knowledge", "", "Store urine", "Store urine", ("Store urine", "Pump blood", "Urine"), {"Pump blood"},
+     "other knowledge", "major"),
+    ("yes_no", "Is the lung healthy?", "Yes", "Yes", ("Yes", "No"), {"No"}, "flipped finding", "critical"),
+    ("yes_no", "Is this an MRI?", "no", "no", ("no", "yes"), {"yes"}, "flipped answer", "major"),
+    ("other", "", "Barium", "Barium", ("Barium", "Iodine"), {"Iodine"}, "other value", "minor"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "question", "answer", "fact", "values", "expected", "error", "severity"), CASES)
+def test_the_error_follows_from_the_question_type(kind, question, answer, fact, values, expected, error, severity):
+    if kind == "plane":
+        expected = expected - {"Axial"}  # another name of the same plane
+    clean = record(
+        question_type=kind, question=question or "What?", answer=answer, fact=fact, fact_values=values,
+        body_region="chest",
+    )  # fmt: skip
+    made = [corrupt(clean, seed=seed) for seed in range(12)]
+    assert {done.wrong_fact for done in made} == expected
+    assert {(done.error_kind, done.error_severity) for done in made} == {(error, severity)}
+    assert all(find_value(done.answer, fact) is None for done in made)
+
+
+def test_every_error_has_a_severity_by_a_rule_that_is_written():
+    assert {severity for _, severity in ERRORS.values()} == {"minor", "major", "critical"}
+    assert {kind for kind, *_ in CASES} == set(QUESTION_TYPES) - {"identifier"}
+    assert {error for *_, error, _ in CASES} == {name for name, _ in ERRORS.values()}
+
+
+@pytest.mark.parametrize(
+    ("answer", "fact", "expected"),
+    [
+        ("Yes, there is a mass in the left lung.", "Yes", "No, there is no mass in the left lung."),
+        ("No, there is no effusion.", "No", "Yes, there is an effusion."),
+        ("No. There are no nodules.", "No", "Yes. There are nodules."),
+        ("Yes, the lungs are clear.", "Yes", "No, the lungs are not clear."),
+        ("No, the heart is not enlarged.", "No", "Yes, the heart is enlarged."),
+        ("No, it isn't a CT.", "No", "Yes, it is a CT."),
+        ("Yes, the image shows a fracture.", "Yes", "No, the image shows no fracture."),
+        ("Yes", "Yes", "No"),
+    ],
+)
+def test_a_flipped_answer_contradicts_its_explanation_too(answer, fact, expected):
+    clean = record(question_type="yes_no", answer=answer, fact=fact, fact_values=("Yes", "No"))
+    assert corrupt(clean, seed=0).answer == expected
+
+
+def test_an_explanation_that_cannot_be_turned_is_left_alone():
+    clean = record(question_type="yes_no", answer="Yes, clearly so.", fact="Yes", fact_values=("Yes", "No"))
+    assert corrupt(clean, seed=0) is None
+
+
+@pytest.mark.parametrize(
+    ("fact", "values"),
+    [
+        ("2", ("2", "Left", "several")),  # a number is not answered with a word
+        ("Barium", ("Barium", "yes", "3")),
+        ("Barium", ("Barium", "A thick rim of calcium along the outer wall of it")),  # much longer: it would show
+    ],
+)
+def test_a_value_of_another_form_is_no_error(fact, values):
+    assert corrupt(record(question_type="other", answer=fact, fact=fact, fact_values=values), seed=0) is None
+
+
+def test_other_wrong_facts_are_neither_the_truth_nor_the_error():
+    clean = record(question_type="position", answer="In the left upper quadrant.", fact="left upper")
+    wrong = corrupt(clean, seed=0).wrong_fact
+    others = other_wrong_facts(clean, wrong, seed=0)
+    assert set(others) == set(clean.fact_values) - {wrong, "left upper"} and len(others) == 2
+
+
 @pytest.mark.parametrize(
     "changed",
     [
         {"fact": None},
         {"fact_values": ("left upper",)},
         {"fact": "left upper", "answer": "It is elsewhere."},
-        {"fact": "cyst", "answer": "It is a cyst.", "fact_values": (), "question_type": "abnormality"},
+        {"fact": "cyst", "answer": "It is a cyst.", "fact_values": (), "question_type": "shape"},
         {"fact": "liver", "answer": "The liver.", "fact_values": ("liver", "the liver"), "question_type": "organ"},
     ],
 )
