@@ -1,5 +1,6 @@
 """A small source of random pictures with four questions each, and one build of it that the tests share."""
 
+import functools
 import hashlib
 import io
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ FACTS = {
 }
 
 
+@functools.cache
 def picture(number: int) -> bytes:
     """Return the PNG of a random 64 x 64 picture."""
     pixels = np.random.default_rng(number).integers(0, 255, (64, 64), dtype=np.uint8)

@@ -13,7 +13,7 @@ from mllmu_med_dataset import build as build_module
 from mllmu_med_dataset import collect
 from mllmu_med_dataset.build import build
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.verify import verify
+from mllmu_med_dataset.verify import Report, verify
 
 from .conftest import record, records
 
@@ -39,6 +39,13 @@ def interrupted(out, stage, **options):
     assert not out.exists() and leftovers(out.parent) == [f".{out.name}.building"]
 
 
+@pytest.fixture(autouse=True)
+def unverified(monkeypatch):
+    """Leave the gates out of the builds made here, which are about other things; tests call them themselves."""
+    report = Report(folder=Path(), gates=(), rows=0)
+    monkeypatch.setattr(build_module, "verify", lambda folder: report)
+
+
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
     return build(records(), tmp_path_factory.mktemp("whole") / "b", **OPTIONS).dataset_sha256
@@ -57,18 +64,18 @@ def killed(folder, moments):
 
 
 def test_a_build_killed_in_the_midst_goes_on_to_the_same_files(tmp_path):
-    found = killed(tmp_path, 4)
-    assert len(found) == 4
+    found = killed(tmp_path, 3)
+    assert len(found) == 3
     # The moments reach from before anything is on disk to after everything is.
     assert not found[0]["there"] and found[-1]["there"]
 
 
 @pytest.mark.slow
 def test_a_build_killed_at_any_moment_goes_on_to_the_same_files(tmp_path):
-    assert len(killed(tmp_path, 1_000)) > 60
+    assert len(killed(tmp_path, 1_000)) > 40
 
 
-@pytest.mark.parametrize("stage", ["collect", "roles", "inject", "write privacy_retain", "card", "verify"])
+@pytest.mark.parametrize("stage", ["collect", "identities", "write privacy_retain", "verify"])
 def test_an_interrupted_build_goes_on_to_the_same_data_set(tmp_path, expected, stage):
     interrupted(tmp_path / "b", stage)
     assert build(records(), tmp_path / "b", **OPTIONS).dataset_sha256 == expected
@@ -96,7 +103,7 @@ def test_a_finished_config_that_was_changed_is_written_again(tmp_path, expected)
 
 @pytest.mark.parametrize(
     ("changed", "why"),
-    [({"seed": 1}, "other parameters"), ({"resume": False}, "resuming is off"), ({"local": True}, "other parameters")],
+    [({"seed": 1}, "other parameters"), ({"resume": False}, "resuming is off")],
 )
 def test_the_left_over_of_another_build_is_discarded_and_told(tmp_path, expected, changed, why):
     interrupted(tmp_path / "b", "card")
@@ -175,7 +182,7 @@ from tests.mllmu_med_dataset.conftest import records
 
 out = Path(sys.argv[1])
 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-for kib in (20, 150, 300):
+for kib in (20, 250):
     resource.setrlimit(resource.RLIMIT_FSIZE, (kib * 1024, limits[1]))
     try:
         build(records(), out, percents=(10,), scenarios=("privacy",))
