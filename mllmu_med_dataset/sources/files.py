@@ -12,6 +12,7 @@ import stat
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -35,7 +36,7 @@ _PACKINGS: tuple[tuple[bytes, Callable[[Path], BinaryIO]], ...] = (
     (b"BZh", bz2.open),
     (b"\xfd7zXZ\x00", lzma.open),
 )
-_DAMAGED = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, lzma.LZMAError)
+_DAMAGED = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, lzma.LZMAError, zlib.error)
 
 
 def shown(name: str) -> str:

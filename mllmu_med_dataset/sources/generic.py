@@ -23,7 +23,7 @@ from ..record import QuestionType, Record, clean_text
 from ..rewrite import find_value
 from .closed_sets import ClosedSets, fact_of, is_yes_no
 from .files import SourceFiles
-from .images import BadImageError, BadImages, Picture, picture
+from .images import BadImageError, BadImages, Picture, picture, reason
 from .tables import ENDINGS, DataSet, Rows, is_saved, rows_of
 
 REQUIRED = ("image", "question", "answer")
@@ -165,7 +165,7 @@ def _records(
         except FileNotFoundError:
             return "the file is missing"
         except (OSError, BadImageError) as error:
-            return str(error)
+            return reason(error)
 
     named: set[str] = set()
     embedded = 0

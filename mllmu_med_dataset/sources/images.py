@@ -103,6 +103,11 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def reason(error: OSError | BadImageError) -> str:
+    """Return why an image can't be used; without the path that an operating system's error repeats."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 class BadImages:
     """The images of a source that can't be used, counted; the end of a pass decides what that means."""
 
@@ -149,7 +154,7 @@ def pictures(
         except FileNotFoundError:
             return "the file is missing"
         except (OSError, BadImageError) as error:
-            return str(error)
+            return reason(error)
 
     if workers <= 1:
         yield from ((name, one(name)) for name in names)
