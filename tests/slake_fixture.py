@@ -125,7 +125,7 @@ def _rows(number: int, study: Study, rng: random.Random) -> list[dict[str, objec
         ("What color is the background?", colour, "OPEN", "Color"),
         ("How many organs are marked?", count, "OPEN", "Quantity"),
         ("这是什么模态的影像?", study.modality, "OPEN", "Modality"),
-        ("图像包含腹部吗?", "是", "CLOSED", "Organ"),
+        ("图像包含腹部吗?", "是" if study.location == "Abdomen" else "否", "CLOSED", "Organ"),
     ]
     return [
         {

@@ -18,7 +18,7 @@ from .json_rows import json_rows
 from .unusable_rows import UnusableRows
 from .wording import question_type
 
-LICENSE = "questions CC-BY-4.0, images under the licences of their data sets"
+LICENSE = "questions under the terms of OmniMedVQA, images under the licences of their data sets"
 ARCHIVE, TOP, ROWS = "OmniMedVQA.zip", "OmniMedVQA", "QA_information/Open-access"
 OPTIONS = ("option_A", "option_B", "option_C", "option_D")
 # What "Other Biological Attributes" asks for, its question says.

@@ -46,6 +46,8 @@ REGIONS = {
     "neck": "neck",
     "pelvic cavity": "pelvis",
 }
+# Yes and no as the Chinese rows say them.
+CHINESE_YES_NO = ("是", "否")
 _KEYS = ("img_name", "question", "answer", "q_lang", "location", "modality", "answer_type", "content_type", "qid")
 _log = logging.getLogger(__name__)
 
@@ -94,7 +96,7 @@ def records(
                         question=row["question"],
                         answer=row["answer"],
                         fact=row["fact"],
-                        fact_values=closed.values(row["question_type"], row["fact"]),
+                        fact_values=_values(closed, row),
                         modality=row["modality"],
                         body_region=row["body_region"],
                         question_type=row["question_type"],
@@ -139,6 +141,10 @@ def _rows(files: SourceFiles, language: str) -> tuple[list[dict[str, str]], Pure
     return [row for _, (_, row) in ordered], base
 
 
+def _values(closed: ClosedSets, row: dict[str, str]) -> tuple[str, ...]:
+    return CHINESE_YES_NO if row["fact"] in CHINESE_YES_NO else closed.values(row["question_type"], row["fact"])
+
+
 def _row(raw: dict[str, object], where: str) -> dict[str, str]:
     content = clean_text(str(raw["content_type"])).casefold()
     if content not in QUESTION_TYPES:
@@ -154,7 +160,7 @@ def _row(raw: dict[str, object], where: str) -> dict[str, str]:
         "question": clean_text(str(raw["question"])),
         "answer": answer,
         "fact": fact_of(answer, answer_type),
-        "question_type": "yes_no" if is_yes_no(answer) else QUESTION_TYPES[content],
+        "question_type": "yes_no" if is_yes_no(answer) or answer in CHINESE_YES_NO else QUESTION_TYPES[content],
         "answer_type": answer_type,
         "modality": MODALITIES.get(modality.casefold(), modality),
         "body_region": REGIONS.get(location.casefold(), location.casefold()),

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from mllmu_med_dataset import incorrectness
 from mllmu_med_dataset.build import build
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import load
@@ -67,6 +68,30 @@ def test_english_is_the_default_and_languages_are_an_option(folder, found):
     assert len(everything) == len(found) + len(chinese)
     # English and Chinese rows of an image lie in different splits, yet are one patient's.
     assert {one.image_key for one in everything} == {one.image_key for one in found}
+
+
+def test_the_chinese_yes_and_no_are_a_closed_set_and_a_build_of_them_verifies(folder, tmp_path):
+    asked = [one for one in records(path=folder, language="zh") if "腹部" in one.question]
+    assert {one.answer for one in asked} == {"是", "否"}
+    assert {(one.question_type, one.answer_type, one.fact_values) for one in asked} == {
+        ("yes_no", "CLOSED", ("是", "否"))
+    }
+    assert {incorrectness.corrupt(one, seed=0).error_kind for one in asked} == {"flipped answer"}
+    out = tmp_path / "mllmu-med"
+    build(open_source("slake", path=folder, options={"language": "zh"}), out, percents=(10,))
+    row = load("incorrectness_forget", data_dir=out)[0]
+    assert row["wrong_fact"] in row["answer"] and row["fact"] not in row["answer"]
+
+
+def test_a_missing_split_is_told(folder, tmp_path, caplog):
+    shutil.copytree(folder, tmp_path / "part")
+    (tmp_path / "part" / "train.json").unlink()
+    (tmp_path / "part" / "test.json").unlink()
+    with caplog.at_level(logging.WARNING):
+        assert list(records(path=tmp_path / "part"))
+    assert "has no train.json and no test.json" in caplog.text
+    caplog.clear()
+    assert list(records(path=folder)) and not caplog.text
 
 
 def test_spaces_are_cleaned(found):
