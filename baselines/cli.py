@@ -152,6 +152,13 @@ def build(
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that draw or decode images; the result is the same.")
     ] = 1,
+    rewriter: Annotated[
+        str | None, typer.Option(help="openai:MODEL says the injected answers in its own words; templates if absent.")
+    ] = None,
+    rewriter_url: Annotated[
+        str | None, typer.Option(help="An OpenAI-compatible endpoint, up to /v1; OpenAI's if absent.")
+    ] = None,
+    rewriter_concurrency: Annotated[int, typer.Option(min=1, help="Answers asked for at once.")] = 4,
     skip_bad_images: SkipBad = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing build.")] = False,
     seed: Seed = 0,
@@ -163,6 +170,12 @@ def build(
     from mllmu_med_dataset.build import build as build_from
     from mllmu_med_dataset.sources import open_source
 
+    shares = [_whole(p, "--percents") for p in _words(percents, "--percents")]
+    teller = None
+    if rewriter is not None:
+        from mllmu_med_dataset.rewriter import estimate, open_rewriter
+
+        teller = open_rewriter(rewriter, url=rewriter_url, concurrency=rewriter_concurrency)
     records = open_source(
         source,
         path=source_path,
@@ -174,28 +187,36 @@ def build(
     )
     if dry_run:
         keys: set[str] = set()
-        count = 0
+        count = characters = 0
         for record in records:
             keys.add(record.image_key)
             count += 1
-        return _print(
-            {"source": source, "records": count, "patients": len(keys), "out": str(out)},
-            as_json,
-            f"{source}: {count:,} records of {len(keys):,} patients would be built into {out}.",
-        )
+            characters += len(record.question) + len(record.answer)
+        planned = {"source": source, "records": count, "patients": len(keys), "out": str(out)}
+        said = f"{source}: {count:,} records of {len(keys):,} patients would be built into {out}."
+        if teller is not None:
+            cost = estimate(len(keys), max(shares), characters / max(count, 1))
+            planned["rewriter"] = cost.model_dump()
+            said += f"\n{cost.line()}"
+        return _print(planned, as_json, said)
     if not resume and out.exists():
         raise UserError(f"'{out}' exists and --no-resume was given. Name a new folder, or use --overwrite.")
     summary = build_from(
         records,
         out,
-        percents=[_whole(p, "--percents") for p in _words(percents, "--percents")],
+        percents=shares,
         seed=seed,
         overwrite=overwrite,
+        rewriter=teller,
         parameters=records.parameters,
     )
     lines = [f"{config}: {rows:,} rows" for config, rows in summary.rows.items()]
+    told = summary.model_dump(mode="json")
+    if teller is not None:
+        told["rewriter"] = teller.tally.model_dump()
+        lines.append(f"rewriter: {teller.tally.line()}")
     lines += [*summary.warnings, f"{out}: {'already built' if summary.already_there else 'built and verified'}"]
-    _print(summary.model_dump(mode="json"), as_json, "\n".join(lines))
+    _print(told, as_json, "\n".join(lines))
 
 
 @app.command()
