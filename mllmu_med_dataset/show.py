@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import io
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -195,10 +196,8 @@ def _wrapped(text: str, ink: str, marks: dict[str, list[str]]) -> Iterator[list[
     inks = [ink] * len(text)
     for mark, values in marks.items():
         for value in filter(None, values):
-            start = text.lower().find(value.lower())
-            while start >= 0:
-                inks[start : start + len(value)] = [mark] * len(value)
-                start = text.lower().find(value.lower(), start + 1)
+            for found in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE):
+                inks[slice(*found.span())] = [mark] * len(value)
     line: list[tuple[str, str]] = []
     width, place = 0.0, 0
     for word in text.split():

@@ -141,12 +141,13 @@ class _Verification:
         failed: list[tuple[str, str]] = []
         if row["image"] is not None and row["image"]["bytes"]:
             shown = self.images.of(row["image"]["bytes"])
-            failed += broken_image(row, shown)
         sums.add(row, shown and shown.content)
         misfits = schema_failures(row)
         failed += [("schema", misfit) for misfit in misfits]
         # A row that does not fit the schema has values that no other rule could read.
         if not misfits:
+            if row["image"] is not None and row["image"]["bytes"]:
+                failed += broken_image(row, shown)
             failed += broken_licence(row, local)
             failed += broken_rules(row, table)
             failed += [("leaks", leak) for leak in self.relations.leaks(row)]

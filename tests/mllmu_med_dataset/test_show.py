@@ -99,6 +99,11 @@ def test_long_texts_are_wrapped_within_the_card_and_keep_every_word():
     assert {word for line in lines for word, ink in line if ink == "mark"} == {"Ada"}
 
 
+def test_only_whole_words_are_marked():
+    (line,) = _wrapped("No, not Yes", "ink", {"wrong": ["no"], "true": ["Yes"]})
+    assert line == [("No,", "wrong"), ("not", "ink"), ("Yes", "true")]
+
+
 def test_the_sheet_is_written_as_png_and_nothing_else(built, tmp_path):
     shown = show("privacy_test", data_dir=built, rows=1)
     save_sheet(shown, tmp_path / "new" / "sheet.png")
