@@ -61,8 +61,10 @@ _ALIASES = (
     ("mass", "tumor", "tumour", "neoplasm"),
     ("kidney", "kidneys", "renal"), ("lung", "lungs", "pulmonary"), ("liver", "hepatic"), ("heart", "cardiac"),
     ("bladder", "urinary bladder"), ("none", "no", "nothing", "healthy", "normal"),
-    ("large", "big", "enlarged"), ("small", "little"),
-    ("both", "both sides", "bilateral", "left and right"), ("chest", "thorax"), ("abdomen", "belly"),
+    ("large", "big", "enlarged", "larger", "bigger", "largest", "biggest", "increased"),
+    ("small", "little", "tiny", "smaller", "smallest", "decreased"),
+    ("both", "both sides", "bilateral", "left and right"), ("center", "central", "centre", "middle"),
+    ("chest", "thorax"), ("abdomen", "belly"),
     ("limb", "extremity"), ("brain", "cerebral"), ("gray", "grey"),
 )  # fmt: skip
 _CANONICAL = {alias: aliases[0] for aliases in _ALIASES for alias in aliases}
@@ -77,6 +79,9 @@ _SIZES = (
     ("smallest", "biggest"), ("enlarged", "normal"), ("increased", "decreased"), ("thick", "thin"), ("long", "short"),
     ("wide", "narrow"),
 )  # fmt: skip
+_OPPOSITE = {word: other for axis in _AXES for pair in axis for word, other in (pair, pair[::-1])}
+_AXIS_WORDS = {*_OPPOSITE, "center"}
+_SIZE_WORDS = {word for pair in _SIZES for word in pair}
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _REGIONS = {
     "head": ("brain", "cerebrum", "cerebellum", "eye", "skull", "brain stem", "ventricle", "pituitary"),
@@ -90,6 +95,16 @@ _REGIONS = {
     "limb": ("knee", "shoulder", "hip", "femur", "tibia", "wrist", "ankle", "elbow", "foot", "hand"),
 }  # fmt: skip
 _REGION_OF = {organ: region for region, organs in _REGIONS.items() for organ in organs}
+_SPINE = ("spine", "spinal", "vertebra")
+# One word that holds, or is no less than, everything that has one of these words in its name.
+_WIDER = {
+    **{region: {word for organ in organs for word in organ.split()} for region, organs in _REGIONS.items()},
+    "mr": {"t1", "t2", "flair", "dwi", "adc", "weighted"},
+    "mass": {"cancer", "carcinoma", "metastasis", "metastases", "glioma", "meningioma", "lymphoma", "malignancy"},
+}
+_WIDER["chest"] |= {"trachea", "esophagus", *_SPINE}
+_WIDER["neck"] |= {*_SPINE}
+_WIDER["abdomen"] |= {"aorta", *_WIDER["pelvis"], *_SPINE}
 # Parts of the names of findings that belong to one region; a finding with none of them may be anywhere.
 _FOUND_IN = {
     "head": r"brain|cerebr|intracranial|ventric|enhancing|edema of brain|hydroceph|stroke|glio|mening|ischemi|subdural",
@@ -147,13 +162,23 @@ def _canonical(text: str) -> str:
 def contradicts(wrong: str, truth: str) -> bool:
     """Return whether a value is another one: not an alias of the truth, and neither holds the other.
 
-    A value holds another one that has some of its words ("left upper" and "left"), and a region holds its organs.
+    A value holds another one that has some of its words ("left upper" and "left"); both sides hold each of them, a
+    region its organs, an MR its sequences, and a mass may be any cancer.
     """
-    one, other = _canonical(wrong), _canonical(truth)
-    if not one or one == other or _REGION_OF.get(one) == other or _REGION_OF.get(other) == one:
+    ours, theirs = _meaning(wrong), _meaning(truth)
+    if not ours or ours <= theirs or theirs <= ours:
         return False
-    ours, theirs = set(one.split()), set(other.split())
-    return not (ours <= theirs or theirs <= ours)
+    return not any(
+        whole in _WIDER and _WIDER[whole] & part
+        for (whole, *more), part in ((sorted(ours), theirs), (sorted(theirs), ours))
+        if not more
+    )
+
+
+def _meaning(value: str) -> frozenset[str]:
+    """Return the words of a value without its spelling; both sides are the left and the right one."""
+    words = set(_canonical(value).split())
+    return frozenset(words - {"both"} | ({"left", "right"} if "both" in words else set()))
 
 
 def wrong_facts(record: Record) -> list[list[str]]:
@@ -239,12 +264,14 @@ def replace_fact(answer: str, fact: str, wrong: str) -> str:
         if plural is not None and was_plural is not None and (plural == 1) != (was_plural == 1):
             verb = _agree(verb, plural == 1)
             number = _number_of(number, plural == 1)
-        value = wrong
+        value = wrong.lower() if fact[0].isupper() and said["fact"].islower() else wrong
         if said.start() == 0 and not lead and not verb and said["fact"][0].isupper():
             value = wrong[0].upper() + wrong[1:]
         return f"{verb}{lead}{value}{number}"
 
-    pattern = rf"(?<!\w)(?P<verb>(?:is|are|was|were) )?(?P<article>(?:an?) )?(?P<fact>{re.escape(fact)})(?!\w)"
+    pattern = (
+        rf"(?<!\w)(?P<verb>(?<=there )(?:is|are|was|were) )?(?P<article>(?:an?) )?(?P<fact>{re.escape(fact)})(?!\w)"
+    )
     return re.sub(pattern + r"(?P<noun> [a-z]+\b)?", put, answer, flags=re.IGNORECASE)
 
 
@@ -253,6 +280,12 @@ def _fits(record: Record, wrong: str) -> bool:
     fact = record.fact or ""
     if not contradicts(wrong, fact) or _shape(wrong) != _shape(fact) or find_value(record.answer, wrong):
         return False
+    if record.question_type == "position" and not _elsewhere(wrong, fact):
+        return False
+    if record.question_type == "size" and _is_size(wrong) != _is_size(fact):
+        return False
+    if _shape(fact) == "number" and len(re.findall(rf"(?<!\w){re.escape(fact)}(?!\w)", record.answer, re.I)) > 1:
+        return False  # the other mention may count something else
     if abs(len(wrong.split()) - len(fact.split())) > max(_MOST_LONGER_WORDS, len(fact.split())):
         return False
     answer = wrong_answer(record, wrong)
@@ -263,14 +296,33 @@ def _shape(value: str) -> str:
     """Return what kind of value it is: a number is not answered with a word, nor a choice with yes."""
     if normalise(value) in ("yes", "no"):
         return "yes or no"
-    return "number" if _count(value) is not None else "words"
+    if _count(value) is not None:
+        return "number"
+    return "measure" if re.match(r"\d", value) else "words"
+
+
+def _is_size(value: str) -> bool:
+    return any(word in _SIZE_WORDS for word in normalise(value).split())
+
+
+def _elsewhere(wrong: str, truth: str) -> bool:
+    """Return whether a thing cannot be in both places: opposite ends of an axis, or two places with names.
+
+    What is on the left may well be in the upper part.
+    """
+    ours, theirs = _meaning(wrong), _meaning(truth)
+    one, other = ours & _AXIS_WORDS, theirs & _AXIS_WORDS
+    if one and other:
+        return bool({_OPPOSITE.get(word) for word in one} & other) or ("center" in one) != ("center" in other)
+    return bool(ours - one) and bool(theirs - other)
 
 
 def _error(record: Record, wrong: str) -> str:
     """Return the key in ``ERRORS`` of what happened when the fact became the wrong one."""
     fact = record.fact or ""
     if _shape(fact) == "yes or no":
-        return "finding" if record.question_type == "abnormality" or _FINDING.search(record.question) else "yes_no"
+        asked = f"{record.question} {record.answer}"
+        return "finding" if record.question_type == "abnormality" or _FINDING.search(asked) else "yes_no"
     ours, theirs = (set(normalise(value).split()) for value in (wrong, fact))
     if ours ^ theirs == {"left", "right"}:
         return "side"

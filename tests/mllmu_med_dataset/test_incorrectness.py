@@ -12,6 +12,7 @@ from mllmu_med_dataset.incorrectness import (
     other_wrong_facts,
     replace_fact,
     states_same_fact,
+    wrong_facts,
 )
 from mllmu_med_dataset.record import QUESTION_TYPES
 from mllmu_med_dataset.rewrite import find_value
@@ -33,6 +34,8 @@ from .conftest import FACTS, record, records
         ("It is in the left upper half.", "left upper", "left lower", "It is in the left lower half."),
         ("Yes", "Yes", "No", "No"),
         ("Left lung", "left lung", "right lung", "Right lung"),
+        ("Left, as on the left image.", "Left", "Right", "Right, as on the right image."),
+        ("It is 1.", "1", "2", "It is 2."),
     ],
 )  # fmt: skip
 def test_grammar_follows_the_wrong_fact(answer, fact, wrong, expected):
@@ -46,7 +49,8 @@ def test_grammar_follows_the_wrong_fact(answer, fact, wrong, expected):
         ("2", "two"), ("upper left", "left upper"), ("Lung, Liver", "Liver"), ("transverse plane", "Axial"),
         # A plural, an alias inside a longer value, a region and its organ: all are true at once.
         ("kidneys", "Kidney"), ("renal masses", "kidney mass"), ("both lungs", "bilateral lung"), ("Chest", "Lung"),
-        ("Brain", "Head"), ("tumour", "Mass"), ("grey", "Gray"),
+        ("Brain", "Head"), ("tumour", "Mass"), ("grey", "Gray"), ("Both kidneys", "Abdomen"), ("left", "both sides"),
+        ("T2", "MRI"), ("lung cancer", "tumor"), ("biggest", "Large"), ("trachea", "chest"),
         ("the liver", "Liver"),
     ],
 )  # fmt: skip
@@ -96,7 +100,9 @@ CASES = [
      "minor"),
     ("position", "", "Left lung, upper", "left", ("left", "right"), {"right"}, "flipped side", "critical"),
     ("position", "", "Upper", "Upper", ("Upper", "Lower", "Left"), {"Lower"}, "flipped position", "major"),
-    ("position", "", "Bottom", "Bottom", ("Bottom", "Left"), {"Left"}, "other position", "major"),
+    ("position", "", "Center", "Center", ("Center", "Left", "Middle"), {"Left"}, "other position", "major"),
+    ("position", "", "Left lobe", "Left lobe", ("Left lobe", "Right", "Upper", "Left"), {"Right"}, "other position",
+     "major"),
     ("organ", "", "Liver", "Liver", ("Liver", "Spleen", "Lung", "Brain", "Abdomen"), {"Spleen"}, "other organ",
      "major"),
     ("organ", "", "Left kidney", "Left kidney", ("Left kidney", "Right kidney", "Liver"), {"Right kidney"},
@@ -168,12 +174,26 @@ def test_an_explanation_that_cannot_be_turned_is_left_alone():
     ("fact", "values"),
     [
         ("2", ("2", "Left", "several")),  # a number is not answered with a word
-        ("Barium", ("Barium", "yes", "3")),
+        ("Barium", ("Barium", "yes", "3", "3 days")),
         ("Barium", ("Barium", "A thick rim of calcium along the outer wall of it")),  # much longer: it would show
     ],
 )
 def test_a_value_of_another_form_is_no_error(fact, values):
     assert corrupt(record(question_type="other", answer=fact, fact=fact, fact_values=values), seed=0) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "fact", "values"),
+    [
+        # What is upper may be left, lateral or in the lung as well.
+        ("Upper", "Upper", ("Upper", "Left", "Lateral", "In the lung")),
+        # The other 2 may count something else.
+        ("There are 2 nodules in 2 views.", "2", ()),
+    ],
+)
+def test_what_might_be_true_as_well_is_no_error(answer, fact, values):
+    kind = "position" if values else "quantity"
+    assert wrong_facts(record(question_type=kind, answer=answer, fact=fact, fact_values=values)) in ([], [["Lower"]])
 
 
 def test_other_wrong_facts_are_neither_the_truth_nor_the_error():
