@@ -169,9 +169,15 @@ def check_percent(percent: int | str) -> int:
     return found
 
 
-def _task(scenario: str, subset: str, view: str | None) -> Task:
+def check_scenario(scenario: str) -> str:
+    """Return the scenario; a :class:`UserError` with the nearest one unless it is known."""
     if scenario not in SCENARIOS:
         raise unknown("scenario", scenario, SCENARIOS)
+    return scenario
+
+
+def _task(scenario: str, subset: str, view: str | None) -> Task:
+    check_scenario(scenario)
     if subset not in SUBSETS:
         raise unknown("subset", subset, SUBSETS)
     if view is not None and subset != "forget":

@@ -8,6 +8,9 @@ from mllmu_med_metrics import score as score_predictions
 from mllmu_med_tasks import scores
 
 
+RETAIN_OF_8 = {"mllmu_med_privacy_retain": {"original": 8, "effective": 8}}
+
+
 @pytest.fixture
 def folder(evaluation, tmp_path):
     """A copy of the evaluation that a test may change."""
@@ -119,6 +122,8 @@ def test_a_limit_is_refused(evaluation, folder):
 
 def test_another_sample_of_rows_is_refused_with_the_counts(evaluation, folder):
     edit_samples(folder, "retain", lambda lines: lines[:-2])
+    assert "8 and 10 rows" in refused(target=evaluation, unlearned=folder)
+    edit_results(folder, lambda document: document["n-samples"].update(RETAIN_OF_8))
     assert "retain 10 and 8 rows" in refused(target=evaluation, unlearned=folder)
 
 
