@@ -9,6 +9,7 @@ import random
 import shutil
 import zipfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ SIDES = ("Left", "Right")
 COLOURS = ("White", "Black", "Gray")
 
 
+@lru_cache
 def grey_image(file: str) -> np.ndarray:
     """Return a DICOM image as grey values from 0 to 1, dark background, as a viewer shows it."""
     from pydicom import dcmread

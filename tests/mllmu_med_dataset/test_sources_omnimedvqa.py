@@ -9,7 +9,7 @@ from mllmu_med_dataset.sources.omnimedvqa import records
 from tests.source_fixtures import pack
 from tests.source_fixtures.omnimedvqa import OPEN, SETS, make_omnimedvqa
 
-PATIENTS = 48
+PATIENTS = 18
 
 
 @pytest.fixture(scope="module")

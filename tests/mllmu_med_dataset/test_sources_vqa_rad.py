@@ -11,7 +11,7 @@ from mllmu_med_dataset.sources.vqa_rad import records
 from tests.source_fixtures import pack
 from tests.source_fixtures.vqa_rad import HUB_NAMES, make_hub, make_osf, small_image, write_parquet
 
-PATIENTS = 48
+PATIENTS = 24
 ROWS = "VQA_RAD Dataset Public.json"
 
 

@@ -3,6 +3,7 @@
 import io
 import random
 import zipfile
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ from PIL import Image
 
 from tests.slake_fixture import STUDIES, Study, grey_image, variant
 
-MODALITY_NAMES = {"MRI": "mri", "CT": "ct", "X-Ray": "x-ray"}
 
-
-def pictures(count: int, *, seed: int = 0, size: int = 64, stained: bool = False) -> list[tuple[Study, Image.Image]]:
+@lru_cache
+def pictures(
+    count: int, *, seed: int = 0, size: int = 64, stained: bool = False
+) -> tuple[tuple[Study, Image.Image], ...]:
     """Return so many pictures of real anatomy, each another one; ``stained`` as microscope slides are."""
     rng = random.Random(seed)
     greys = {study.file: grey_image(study.file) for study in STUDIES}
@@ -26,7 +28,7 @@ def pictures(count: int, *, seed: int = 0, size: int = 64, stained: bool = False
             light, dark = np.array([238.0, 190.0, 215.0]), np.array([70.0, 30.0, 110.0])
             picture = Image.fromarray((grey * light + (1 - grey) * dark).round().astype(np.uint8))
         made.append((study, picture))
-    return made
+    return tuple(made)
 
 
 def encoded(picture: Image.Image, kind: str = "JPEG") -> bytes:
