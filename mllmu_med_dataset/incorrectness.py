@@ -280,6 +280,10 @@ def _fits(record: Record, wrong: str) -> bool:
     fact = record.fact or ""
     if not contradicts(wrong, fact) or _shape(wrong) != _shape(fact) or find_value(record.answer, wrong):
         return False
+    if record.question_type in ("organ", "abnormality"):
+        ours, theirs = (re.split(r", ?|; ?| and ", value) for value in (wrong, fact))
+        if not all(contradicts(one, other) for one in ours for other in theirs if one and other):
+            return False  # of several things one is named by both
     if record.question_type == "position" and not _elsewhere(wrong, fact):
         return False
     if record.question_type == "size" and _is_size(wrong) != _is_size(fact):
