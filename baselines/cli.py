@@ -150,8 +150,11 @@ def build(
         str, typer.Option(help="Forget shares to build, in percent of the trained patients.")
     ] = "5,10,15",
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes that draw or decode images; the result is the same.")
+        int, typer.Option(min=1, help="Processes that draw, decode and write; the result is the same.")
     ] = 1,
+    local: Annotated[
+        bool, typer.Option("--local", help="Keep images that may not be passed on; the build must not be published.")
+    ] = False,
     rewriter: Annotated[
         str | None, typer.Option(help="openai:MODEL says the injected answers in its own words; templates if absent.")
     ] = None,
@@ -201,15 +204,23 @@ def build(
         return _print(planned, as_json, said)
     if not resume and out.exists():
         raise UserError(f"'{out}' exists and --no-resume was given. Name a new folder, or use --overwrite.")
-    summary = build_from(
-        records,
-        out,
-        percents=shares,
-        seed=seed,
-        overwrite=overwrite,
-        rewriter=teller,
-        parameters=records.parameters,
-    )
+    from .progress import BUILD_COSTS, Phases
+
+    with Phases(BUILD_COSTS) as progress:
+        summary = build_from(
+            records,
+            out,
+            percents=shares,
+            seed=seed,
+            overwrite=overwrite,
+            local=local,
+            workers=workers,
+            resume=resume,
+            rewriter=teller,
+            parameters=records.parameters,
+            progress=progress,
+            notice=partial(print, file=sys.stderr),
+        )
     lines = [f"{config}: {rows:,} rows" for config, rows in summary.rows.items()]
     told = summary.model_dump(mode="json")
     if teller is not None:
@@ -468,21 +479,36 @@ def likelihood(
 
 @app.command()
 def score(
-    target: Annotated[Path, typer.Option(help="Evaluation of the target model.")],
+    target: Annotated[Path, typer.Option(help="Evaluation of the target: a folder of results, or predictions.jsonl.")],
     unlearned: Annotated[Path, typer.Option(help="Evaluation of the model to score.")],
     retain_only: Annotated[Path | None, typer.Option(help="Evaluation of the gold; without it, unnormalised.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Evaluation of another unlearned model, to compare.")] = None,
     scenario: Annotated[str | None, typer.Option(help="Needed where a folder holds both scenarios.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The build that was asked: predictions need it; results are tested against it.")
+    ] = None,
+    percent: Annotated[
+        int | None, typer.Option(help="Forget share of predictions: 5, 10 or 15; 10 if absent. Results tell theirs.")
+    ] = None,
+    views: Annotated[bool, typer.Option(help="Score the views of the forget rows too, where they were asked.")] = True,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Score an unlearned model from evaluations: UES, its parts and 95 % intervals. Needs no model."""
+    """Score an unlearned model from answers: UES, its parts and 95 % intervals. Needs no model.
+
+    Answers are lm-eval's or lmms-eval's results with samples, or lines of {"id": ..., "prediction": ...}.
+    """
     from mllmu_med_tasks import scores
 
-    values = scores.score(
-        target=target, unlearned=unlearned, retain_only=retain_only, scenario=scenario, seed=seed
-    ).to_dict()
-    shown = "\n".join(f"{key:>22}  {'-' if value is None else value}" for key, value in values.items())
-    _print(values, as_json, shown)
+    given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "against": against}
+    read = {name: scores.read(path, scenario, data_dir=data, percent=percent) for name, path in given.items() if path}
+    other = read.pop("against", None)
+    options = {"views": views, "seed": seed}
+    values = scores.score(**read, **options).to_dict()
+    if other is not None:
+        mine = read.pop("unlearned")
+        values["comparison"] = scores.compare(a=mine, b=other, **read, **options).to_dict()
+    _print(values, as_json, scores.text(values))
 
 
 @app.command()

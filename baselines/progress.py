@@ -4,15 +4,19 @@ import sys
 import time
 from collections.abc import Mapping
 
+# What the stages of building a data set take of each other's time, verified at the end.
+BUILD_COSTS = {"collect": 30, "decide": 15, "inject": 15, "write": 50, "card": 5, "verify": 90}
+
 
 class Progress:
     """Follows stages of known relative cost, several at a time if they run in lanes side by side.
 
     costs: stage name -> expected seconds; only proportions matter, since the estimate of the time left scales them by
-    what the finished stages really took.
+    what the finished stages really took. least_seconds: what a stage must take to get a line.
     """
 
-    def __init__(self, costs: Mapping[str, float], *, lanes: int = 1) -> None:
+    def __init__(self, costs: Mapping[str, float], *, lanes: int = 1, least_seconds: float = 0) -> None:
+        self._least_seconds = least_seconds
         self._left, self._total, self._lanes = dict(costs), len(costs), lanes
         self._spent, self._expected = 0.0, 0.0
         self._began: dict[str, float] = {}
@@ -36,7 +40,8 @@ class Progress:
         if not kept:
             self._spent, self._expected = self._spent + seconds, self._expected + cost
         took = "already done" if kept else f"{seconds:.1f} s"
-        self._write(f"[{self._done():>2}/{self._total}] {name}: {took}, {self._eta()}", end="\n")
+        if seconds >= self._least_seconds or self._live:
+            self._write(f"[{self._done():>2}/{self._total}] {name}: {took}, {self._eta()}", end="\n")
 
     def _done(self) -> int:
         return self._total - len(self._left)
@@ -52,3 +57,41 @@ class Progress:
         lead = "\r" if self._live else ""
         print(f"{lead}{text:<{self._width}}", end=end, file=sys.stderr, flush=True)
         self._width = len(text) if end == "" else 0
+
+
+class Phases:
+    """Follows stages that come one after the other and tell of themselves as they go; some may not come at all.
+
+    Called with a stage (its first word, or what that belongs to, is one of the costs), how much of it is done, and of
+    how much. Short work says nothing where nobody watches.
+    """
+
+    def __init__(self, costs: Mapping[str, float], *, least_seconds: float = 2) -> None:
+        self._progress = Progress(costs, least_seconds=least_seconds)
+        self._waiting = list(costs)
+        self._now: str | None = None
+
+    def __enter__(self) -> "Phases":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._go_to(None)
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Say where the work is."""
+        name = stage.split()[0]
+        name = name if name == self._now or name in self._waiting else "decide"
+        if name != self._now:
+            self._go_to(name)
+        self._progress.part(name, done, total)
+
+    def _go_to(self, name: str | None) -> None:
+        if self._now is not None:
+            self._progress.finish(self._now)
+        while self._waiting and (skipped := self._waiting.pop(0)) != name:
+            self._progress.start(skipped)
+            self._progress.finish(skipped, kept=True)
+        self._now = name
+        if name is not None:
+            self._progress.start(name)

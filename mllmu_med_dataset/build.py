@@ -73,6 +73,7 @@ def build(
     source_card: Mapping[str, str] | None = None,
     parameters: Mapping[str, str | int | bool | None] | None = None,
     progress: Progress | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> Summary:
     """Write the data set of these records to the folder ``out`` (by custom named ``mllmu-med``) and verify it.
 
@@ -85,7 +86,7 @@ def build(
     with something in it is refused, unless it is a build and ``overwrite`` is set. Raises ``UserError``; nothing
     half-written is ever at ``out``. What a build that was killed, interrupted or out of disk had done is kept in
     ``.<name>.building`` beside ``out``: the same call goes on from there, one with other parameters or another source
-    (or without ``resume``) discards it with a warning.
+    (or without ``resume``) discards it with a ``notice`` (a ``UserWarning`` where nobody takes notices).
     """
     out = Path(out).absolute()
     scenarios, percents = _check_options(scenarios, percents)
@@ -107,7 +108,7 @@ def build(
                 work.remove()
             raise
         try:
-            return _Build(work, asked, existing, overwrite, local, rewriter, source_card, progress).run(
+            return _Build(work, asked, existing, overwrite, local, rewriter, source_card, progress, notice).run(
                 records, workers, resume=resume
             )
         except StoppedError:
@@ -131,10 +132,12 @@ class _Build:
         rewriter: Rewriter | None,
         source_card: Mapping[str, str] | None,
         progress: Progress | None,
+        notice: Callable[[str], None] | None,
     ) -> None:
         self.work, self.asked, self.existing, self.overwrite = work, asked, existing, overwrite
         self.local, self.rewriter, self.source_card = local, rewriter, source_card
         self.tell: Progress = progress or (lambda stage, done, total: None)
+        self.notice = notice or _warn
         self.seed: int = asked["seed"]
         self.scenarios: list[str] = asked["scenarios"]
         self.percents: list[int] = asked["percents"]
@@ -144,6 +147,7 @@ class _Build:
         with storing(self.work.path):
             self.open(resume=resume)
             spool = Spool(self.work.path)
+        self.tell("collect", 0, 0)
         with Pool(workers) as pool, spool:
             source, read = collect(records, spool, self.work, pool, lambda done: self.tell("collect", done, 0))
             own = {
@@ -195,7 +199,7 @@ class _Build:
         if not self.work.is_fresh and not (resume and _told(asked) == told and _is_sound(self.work.path)):
             if _told(asked) is not None:
                 why = "it was made with other parameters" if resume else "resuming is off"
-                _notice(f"What an unfinished build left in {self.work.path} is discarded: {why}.")
+                self.notice(f"What an unfinished build left in {self.work.path} is discarded: {why}.")
             self.work.discard()
         asked.write_text(told, encoding="utf-8")
         (self.work.path / "done").mkdir(exist_ok=True)
@@ -208,7 +212,7 @@ class _Build:
         decided = spool.state("decided_for")
         if decided != own:
             if decided is not None:
-                _notice(f"The source has changed since the unfinished build in {self.work.path}: it is begun anew.")
+                self.notice(f"The source has changed since the unfinished build in {self.work.path}: it is begun anew.")
             for folder in (self.work.path / "done", self.work.folder):
                 shutil.rmtree(folder)
                 folder.mkdir()
@@ -333,7 +337,11 @@ def _rewritten(injections: Sequence[tuple[int, str]], rewriter: Rewriter) -> lis
     """Return the injections of several patients with their answers in the rewriter's words, asked for at once."""
     told = [(patient, Injected.model_validate_json(injected)) for patient, injected in injections]
     asked = [injected.requests() for _, injected in told]
-    texts = iter(rewriter.rewrite([request for requests in asked for request in requests]))
+    try:
+        texts = iter(rewriter.rewrite([request for requests in asked for request in requests]))
+    except UserError as error:
+        # What was rewritten so far is kept: the endpoint may answer again later.
+        raise StoppedError(str(error)) from error
     return [
         (patient, injected.rewritten([next(texts) for _ in requests]).model_dump_json())
         for (patient, injected), requests in zip(told, asked, strict=True)
@@ -378,7 +386,7 @@ def _is_sound(folder: Path) -> bool:
         return False
 
 
-def _notice(text: str) -> None:
+def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=5)
 
 

@@ -10,16 +10,18 @@ import pytest
 from datasets import load_dataset
 from PIL import Image
 
+from mllmu_med_dataset import build as build_module
 from mllmu_med_dataset.build import build
 from mllmu_med_dataset.configs import CONFIGS, splits
-from mllmu_med_dataset.content import image_content
+from mllmu_med_dataset.content import file_sha256, image_content
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import load
-from mllmu_med_dataset.patients import NUMBERED_KINDS
+from mllmu_med_dataset.patients import DIRECT_KINDS, NUMBERED_KINDS, in_range
 from mllmu_med_dataset.record import image_key
 from mllmu_med_dataset.rows import row as row_of
+from mllmu_med_dataset.sources import phantom
 from mllmu_med_dataset.tables import Picture, SplitFile
-from mllmu_med_dataset.verify import verify
+from mllmu_med_dataset.verify import Report, verify
 
 from .conftest import record, records
 
@@ -256,3 +258,29 @@ def test_load_dataset_reads_images_and_lists_and_sees_a_rebuild(built, tmp_path)
         build(records(), out, seed=seed, percents=(10,), scenarios=("privacy",), overwrite=True)
         answers.append(load_dataset(str(out), "privacy_test", cache_dir=cache)["test"]["id"])
     assert len(answers[0]) == len(answers[1]) and answers[0] != answers[1]
+
+
+@pytest.mark.slow
+def test_twenty_thousand_phantoms_are_the_same_whatever_the_workers_and_the_order(tmp_path, monkeypatch):
+    asked = list(phantom.records(patients=20_000, seed=0, workers=2))
+    build(asked, tmp_path / "one", workers=1)
+    owners = {}
+    for config in ("privacy_forget_15", "privacy_holdout"):
+        for told in rows(tmp_path / "one", config):
+            for tagged in told["phi"]:
+                assert in_range(tagged["kind"], tagged["value"]), tagged
+                if tagged["kind"] in DIRECT_KINDS:
+                    owner = owners.setdefault((tagged["kind"], tagged["value"].casefold()), told["patient_id"])
+                    assert owner == told["patient_id"], tagged
+    # 15 % of the trained patients and a tenth of what the test patients leave
+    assert len(set(owners.values())) == 2_025 + 1_500
+    expected = (tmp_path / "one" / "checksums.json").read_bytes()
+    # The same files need no second look.
+    monkeypatch.setattr(build_module, "verify", lambda folder: Report(folder=folder, gates=(), rows=0))
+    build(asked, tmp_path / "two", workers=2)
+    random.Random(0).shuffle(asked)
+    build(asked, tmp_path / "shuffled", workers=2)
+    for name in ("two", "shuffled"):
+        assert (tmp_path / name / "checksums.json").read_bytes() == expected
+        for path, sha in json.loads(expected)["files"].items():
+            assert file_sha256(tmp_path / name / path) == sha
