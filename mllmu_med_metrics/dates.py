@@ -61,7 +61,7 @@ _YEAR = (
     r"(?:(?P<year>\d{4}|'\s?\d{2}|\d{2})(?![\d%]|[.,:]\d|\s?(?:mm|cm|ml|mg|kg|hu|years?|yrs?|patients?|cases?|o'clock)\b)"
     rf"|(?P<spoken>{_SPOKEN_YEAR}))"
 )
-_OF = r"(?:\s*(?:of|de|del|di|-|/|\.|,|_|')?\s*(?:the\b\s*)?)"
+_OF = r"(?:\s*(?:day\b\s*)?(?:of|de|del|di|-|/|\.|,|_|')?\s*(?:the\b\s*)?)"
 _THEN = r"(?:\s*[,./_-]?\s*(?:(?:in|of|de|del)\b\s*)?(?:the\b\s*)?(?:year\b\s*)?)"
 _WORDED = tuple(
     re.compile(rf"(?<![^\W_]){pattern}")
@@ -69,6 +69,7 @@ _WORDED = tuple(
         rf"{_DAY}{_OF}{_MONTH}{_THEN}{_YEAR}",
         rf"{_MONTH}{_OF}{_DAY}{_THEN}{_YEAR}",
         rf"(?P<year>\d{{4}})\s*[,./_-]?\s*{_MONTH}{_OF}{_DAY}",
+        rf"{_MONTH}{_THEN}(?P<year>\d{{4}})\W{{1,3}}(?:on )?the {_DAY}",
     )
 )
 # 12MAR1947 and 12mar47 have no word's edge after the month.
@@ -82,6 +83,7 @@ _ROMAN_MONTH = re.compile(
     r"(?P<year>\d{4}|\d{2})(?!\d)"
 )
 _COMPACT = re.compile(r"(?<![\d.,])(?P<a>\d{4})(?P<b>\d{2})(?P<c>\d{2})(?!\d|[.,]\d)")
+_DIGIT_BY_DIGIT = re.compile(r"(?<!\d)\d(?:[ ./-]{1,5}\d){7}(?!\d)")
 _MAY_BE_DATE = re.compile(rf"\d\W?\D{{0,3}}\d|{_any_of(_MONTH_OF)}")
 
 
@@ -125,8 +127,9 @@ def _readings(text: str) -> Iterator[Date]:
             if len(a) == 2 and len(c) == 2 and found["gap"] == "-":
                 for year in _years(a):
                     yield year, b, int(c)
-    for found in _COMPACT.finditer(text):
-        whole = found.group()
+    compact = [found.group() for found in _COMPACT.finditer(text)]
+    compact += ["".join(filter(str.isdigit, found.group())) for found in _DIGIT_BY_DIGIT.finditer(text)]
+    for whole in compact:
         yield int(whole[:4]), int(whole[4:6]), int(whole[6:])
         yield int(whole[4:]), int(whole[2:4]), int(whole[:2])
         yield int(whole[4:]), int(whole[:2]), int(whole[2:4])

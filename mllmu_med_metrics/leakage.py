@@ -75,6 +75,10 @@ def _word_counts(reading: Reading, place: Place, rule: str) -> bool:
     return not rule or name_counts(reading, place, rule)
 
 
+def _different(reading: Reading, other: Reading) -> tuple[Reading, ...]:
+    return (reading,) if other is reading else (reading, other)
+
+
 def _tells_age(text: str, age: str) -> bool:
     """Say whether a text tells an age: the number beside a word of age, or alone."""
     number = rf"(?<![\w.,-]){re.escape(age)}"
@@ -88,11 +92,12 @@ def _tells_age(text: str, age: str) -> bool:
 def _holds(reading: Reading, trace: Trace) -> bool:
     how, form, rule = trace
     if how == "words":
-        return any(_word_counts(reading, place, rule) for place in reading.places(form))
+        readings = _different(reading, reading.without_labels)
+        return any(_word_counts(one, place, rule) for one in readings for place in one.places(form))
     if how == "digits":
         return any(number.digits == form and number_counts(reading, number, rule) for number in reading.numbers)
     if how == "address":
-        readings = (reading, reading.without_character_names)
+        readings = _different(reading, reading.without_character_names)
         return any(address_counts(one, place) for one in readings for place in one.places(form))
     if how == "date":
         return tuple(map(int, form.split("-"))) in reading.dates
@@ -180,13 +185,13 @@ class DirectIdentifiers:
             return []
         reading = answer if isinstance(answer, Reading) else Reading(answer)
         found: list[tuple[int, ...]] = []
-        text, starts = reading.squeezed
-        for start, end, form in self._words.find_squeezed(text, starts, reading.words):
-            for rule, told in self._known["words"][form].items():
-                if _word_counts(reading, Place(start, end), rule):
-                    found.append(told)
-        if any(host in text for host in self._hosts):
-            for one in {id(one): one for one in (reading, reading.without_character_names)}.values():
+        for one in _different(reading, reading.without_labels):
+            for start, end, form in self._words.find_squeezed(*one.squeezed, one.words):
+                for rule, told in self._known["words"][form].items():
+                    if _word_counts(one, Place(start, end), rule):
+                        found.append(told)
+        if any(host in reading.squeezed[0] for host in self._hosts):
+            for one in _different(reading, reading.without_character_names):
                 for start, end, form in self._addresses.find(one.words):
                     if address_counts(one, Place(start, end)):
                         found += self._known["address"][form].values()

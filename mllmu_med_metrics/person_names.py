@@ -1,5 +1,6 @@
 """Person names in an answer: either order, initials, titles; another person's name is none of them."""
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +26,8 @@ _LEADS = TITLES | frozenset(
     {"patient", "patients", "name", "named", "called", "of", "for", "to", "by", "is", "in", "with", "from", "and", "or"}
     | {"the", "this", "that", "was", "has", "belongs", "shows", "about", "mother", "father", "woman", "man"}
 )
+_SENTENCE_ENDS = re.compile(r"[.;!?]\s|:\s*$")
+_SENTENCE_ENDS_LABELLED = re.compile(r"[.;!?]\s")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "å": "aa", "Å": "Aa"})
 
 
@@ -153,7 +156,8 @@ def _doctor(reading: "Reading", place: "Place") -> bool:
 def _family_first(reading: "Reading", place: "Place", initials: str) -> bool:
     """Say whether "Quillby, Ada" is one name: no sentence ends inside, and no foreign initial follows."""
     letters = all(len(word) == 1 for word in reading.words[place.start : place.end])
-    if not letters and any(set(gap) & set(".;!?:") for gap in _gaps(reading, place)):
+    ends = _SENTENCE_ENDS_LABELLED if reading.labels_left_out else _SENTENCE_ENDS
+    if not letters and any(ends.search(gap) for gap in _gaps(reading, place)):
         return False
     after = _ends_with_initial(reading, place.end)
     return not after or after in initials

@@ -9,13 +9,26 @@ from mllmu_med_metrics.normalise import fold, squeeze
 
 _WORD = re.compile(r"[^\W_]+")
 _DIGITS = re.compile(r"\d+")
-# What may stand between two parts of one number: "(212) 555-0123", "4812.0937", "48,120,937", "0123 ext. 4567".
-_GAP = re.compile(r"[\s./()+_:#|*·-]{1,4}|,|\W{0,3}\b(?:ext|extension|x)\b\W{0,3}|\W{0,3}x")
+_MARKED = re.compile(r"[<*`~]|__")
+# Tags, emphasis and code marks; a star between digits is a sign of multiplication.
+_MARKUP = re.compile(
+    r"</?(?:b|i|u|s|p|a|em|br|tt|li|td|tr|div|sub|sup|code|mark|font|span|small|strong|h\d)(?:\s[^<>]{0,80})?/?>"
+    r"|(?<!\d)\*+|\*+(?!\d)|`+|~~|__+",
+    re.IGNORECASE,
+)
+# What may stand between two parts of one number: "(212) 555-0123", "48,120,937", "481 then 209", "0123 ext. 4567". It
+# may be much, because only the very digits of an identifier count, of which there are at least six.
+_GAP = re.compile(
+    r"[\W_]{1,4}(?:(?:then|and|dash|hyphen|minus|space|dot|point|slash|number|no|ext|extension|x)\b[\W_]{0,4})?|x"
+)
 _SPELLED = {
     word: str(digit)
     for digit, word in enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))
 } | {"oh": "0"}
 _SPELLED_DIGIT = re.compile(rf"\b(?:{'|'.join(_SPELLED)})\b")
+# Said beside the parts of a name: "surname Quillby, first name Ada".
+_LABELS = frozenset({"surname", "forename", "given", "family", "lastname", "firstname"})
+_LABELLED = _LABELS | {"first", "last", "name", "names", "is", "and", "the"}
 # Said for a character of a web address: "ada dot quillby at example dot org".
 _CHARACTER_NAMES = frozenset({"at", "dot", "slash", "punkt", "arroba"})
 
@@ -41,11 +54,12 @@ class Number(NamedTuple):
 class Reading:
     """One answer, read once for all leak rules; what is costly is made when first asked for."""
 
-    __slots__ = ("_dates", "_numbers", "_spans", "_squeezed", "_without", "in_digits", "lower", "text", "words")
+    __slots__ = ("_dates", "_numbers", "_spans", "_squeezed", "in_digits", "labels_left_out", "lower", "text", "words")
 
     def __init__(self, answer: str) -> None:
         """Fold the answer and split it into words."""
-        self.text = answer if answer.isascii() else fold(answer)
+        text = answer if answer.isascii() else fold(answer)
+        self.text = _MARKUP.sub("", text) if _MARKED.search(text) else text
         lower = self.text.lower()
         self.lower = lower if len(lower) == len(self.text) else self.text
         self._begin(_WORD.findall(self.lower))
@@ -53,9 +67,9 @@ class Reading:
     def _begin(self, words: list[str]) -> None:
         self.words = words
         self.in_digits = self.lower
+        self.labels_left_out = False
         self._spans: list[tuple[int, int]] | None = None
         self._squeezed: tuple[str, list[int]] | None = None
-        self._without: Reading | None = None
         self._numbers: list[Number] | None = None
         self._dates: frozenset[Date] | None = None
 
@@ -81,15 +95,27 @@ class Reading:
     @property
     def without_character_names(self) -> "Reading":
         """The same without the words "at", "dot" and "slash"; itself where it has none of them."""
-        if self._without is None:
-            self._without = self
-            if not _CHARACTER_NAMES.isdisjoint(self.words):
-                kept = [index for index, word in enumerate(self.words) if word not in _CHARACTER_NAMES]
-                self._without = Reading.__new__(Reading)
-                self._without.text, self._without.lower = self.text, self.lower
-                self._without._begin([self.words[index] for index in kept])
-                self._without._spans = [self.spans[index] for index in kept]
-        return self._without
+        return self if _CHARACTER_NAMES.isdisjoint(self.words) else self._without(_CHARACTER_NAMES)
+
+    @property
+    def without_labels(self) -> "Reading":
+        """The same without words such as "surname" and "first name"; itself where no part of a name is labelled."""
+        labelled = not _LABELS.isdisjoint(self.words) or (
+            "name" in self.words and ("first" in self.words or "last" in self.words)
+        )
+        if not labelled:
+            return self
+        other = self._without(_LABELLED)
+        other.labels_left_out = True
+        return other
+
+    def _without(self, words: frozenset[str]) -> "Reading":
+        kept = [index for index, word in enumerate(self.words) if word not in words]
+        other = Reading.__new__(Reading)
+        other.text, other.lower = self.text, self.lower
+        other._begin([self.words[index] for index in kept])
+        other._spans = [self.spans[index] for index in kept]
+        return other
 
     @property
     def dates(self) -> frozenset[Date]:
