@@ -136,7 +136,7 @@ def _difference(reference: Evaluation, other: Evaluation) -> str | None:
             )
         if answer.decoding != theirs.decoding:
             return f"the decoding differs: {answer.decoding} in one, {theirs.decoding} in the other"
-        if answer.doc_hash != theirs.doc_hash:
+        if answer.doc_hash != theirs.doc_hash or answer.row != theirs.row:
             return f"row '{row_id}' has other content in one than in the other, so they come from different data sets"
     return None
 

@@ -231,7 +231,7 @@ def _lm_eval_answer(sample: dict, _: dict) -> Answer:
 def _lmms_eval_answer(sample: dict, config: dict) -> Answer:
     text = sample["filtered_resps"]
     return Answer(
-        row=sample["row"],
+        row={**sample["row"], "image": f"image {sample['row']['image_id']}"},
         doc_hash=str(sample["doc_hash"]),
         prompt=str(sample["input"]),
         decoding=json.dumps(config["generation_kwargs"], sort_keys=True),

@@ -4,6 +4,7 @@ Two evaluations are compared only if they asked the same rows of the same data w
 decoding; anything else is refused in a paragraph that names the difference.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
@@ -16,7 +17,7 @@ from mllmu_med_tasks.names import MAIN_PERCENT
 from mllmu_med_tasks.predictions import read_predictions
 from mllmu_med_tasks.results_files import read_results
 
-__all__ = ["Answer", "Evaluation", "check_comparable", "compare", "read", "score"]
+__all__ = ["Answer", "Evaluation", "check_comparable", "compare", "read", "score", "text"]
 
 Source = str | Path | Evaluation
 
@@ -88,6 +89,33 @@ def compare(
     given = {"target": target, "a": a, "b": b, "retain_only": retain_only}
     models = _scored(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
     return _told(compare_predictions, **models, rows=models["target"].study, replicates=replicates, seed=seed)
+
+
+def text(values: Mapping[str, object]) -> str:
+    """Return a score (:meth:`Score.to_dict`) as lines for people; with ``comparison``, its differences below."""
+    lines = [f"{name:>28}  {_short(value)}" for name, value in values.items() if name != "comparison"]
+    compared = values.get("comparison")
+    if isinstance(compared, Mapping):
+        lines.append("\nunlearned minus against, 95 % interval, two-sided p:")
+        for name, found in compared["differences"].items():
+            told = "-  " + compared["reasons"].get(name, "")
+            if found is not None:
+                ends = f"{_short(found['low'])} to {_short(found['high'])}"
+                told = f"{found['difference']:+.4f}  {ends}  p {_short(found['p'])}"
+            lines.append(f"{name:>28}  {told}")
+    return "\n".join(lines)
+
+
+def _short(value: object) -> str:
+    if value is None or value in ({}, [], ()):
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_short, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_short(one)}" for name, one in value.items())
+    return str(value)
 
 
 def _scored(

@@ -7,7 +7,6 @@ from mllmu_med_dataset.errors import UserError
 from mllmu_med_metrics import score as score_predictions
 from mllmu_med_tasks import scores
 
-
 RETAIN_OF_8 = {"mllmu_med_privacy_retain": {"original": 8, "effective": 8}}
 
 
