@@ -121,15 +121,17 @@ def outside(server, home, code, *arguments, **environment):
 LOAD = """
 import json, sys
 from datasets import load_dataset
-name, config, split, revision = sys.argv[1:5]
-rows = load_dataset(name, config, split=split, revision=revision or None, streaming="stream" in sys.argv)
-rows = [row | {"image": row["image"] and row["image"].size} for row in rows]
-print(json.dumps(rows))
+found = []
+for config, split, revision, streaming in json.loads(sys.argv[2]):
+    rows = load_dataset(sys.argv[1], config, split=split, revision=revision, streaming=streaming)
+    found.append([row | {"image": row["image"] and row["image"].size} for row in rows])
+print(json.dumps(found))
 """
 
 
-def load(server, home, config, split="train", revision="", *more):
-    return json.loads(outside(server, home, LOAD, DATA, config, split, revision, *more))
+def load(server, home, *asked):
+    """Return the rows of each (config, split, revision, streaming), all loaded by one process."""
+    return json.loads(outside(server, home, LOAD, DATA, json.dumps(asked)))
 
 
 def local(folder, config, split="train"):
@@ -145,7 +147,8 @@ def test_what_is_published_is_what_load_dataset_gives(server, small, tmp_path):
     (done,) = json.loads(outside(server, tmp_path / "ours", "", *command, HF_TOKEN="hf_writer"))
     assert set(done["files"]) == files(small) and len(done["commit"]) == 40
     assert server.tree() == files(small) | {".gitattributes"}
-    assert load(server, tmp_path / "theirs", "privacy_forget") == local(small, "privacy_forget")
+    asked = ("privacy_forget", "train", None, False)
+    assert load(server, tmp_path / "theirs", asked) == [local(small, "privacy_forget")]
 
 
 def test_a_dry_run_writes_nothing_and_needs_no_token(hub, small, verified, monkeypatch):
@@ -354,22 +357,21 @@ def test_the_round_trip_of_data_set_and_space(server, small, other, tmp_path):
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     command = ["-m", "baselines.cli", "publish", DATA, "--metric", SPACE, "--json"]
     outside(server, ours, "", *command, "--data", small, HF_TOKEN="hf_writer")
-    splits = checksums(small)["content"]
-    for config in ("privacy_forget", "incorrectness_forget"):
-        for split in splits[config]:
-            expected = local(small, config, split)
-            assert load(server, theirs, config, split) == expected
-            assert load(server, theirs, config, split, "", "stream") == expected
-    for config in ("privacy_retain", "privacy_test", "privacy_holdout"):
-        (split,) = splits[config]
-        assert load(server, theirs, config, split) == local(small, config, split)
+    asked = [
+        (config, split, None, streaming)
+        for config, splits in checksums(small)["content"].items()
+        for split in splits
+        for streaming in (False, True)[: 2 if config.endswith("forget") else 1]
+    ]
+    expected = [local(small, config, split) for config, split, _, _ in asked]
+    assert load(server, theirs, *asked) == expected and all(expected)
     study = json.loads(outside(server, theirs, STUDY, DATA, SPACE))
     assert study["said"] == study["here"] and 0 < study["here"]["ues"] < 1
     # Again with other rows of the same names: what was in their cache is not served.
     outside(server, ours, "", *command, "--data", other, "--revision-tag", "v2", HF_TOKEN="hf_writer")
     assert local(other, "privacy_forget") != local(small, "privacy_forget")
-    assert load(server, theirs, "privacy_forget") == local(other, "privacy_forget")
-    assert load(server, theirs, "privacy_forget", "train", "v1") == local(small, "privacy_forget")
+    again = [("privacy_forget", "train", revision, False) for revision in (None, "v1")]
+    assert load(server, theirs, *again) == [local(folder, "privacy_forget") for folder in (other, small)]
     assert server.tree() == files(other) | {".gitattributes"}
     assert server.tree(SPACE, "v2", "spaces") >= set(publisher.METRIC_FILES)
 
