@@ -13,6 +13,7 @@ import shutil
 import sqlite3
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -195,7 +196,8 @@ class _Build:
     def open(self, *, resume: bool) -> None:
         """Find what an earlier call has done under the same parameters, or begin anew."""
         asked = self.work.path / "asked.json"
-        told = canonical_json({**self.asked, "local": self.local})
+        # What another version of the package has made need not fit what this one makes.
+        told = canonical_json({**self.asked, "local": self.local, "version": version("mllmu-med")})
         if not self.work.is_fresh and not (resume and _told(asked) == told and _is_sound(self.work.path)):
             if _told(asked) is not None:
                 why = "it was made with other parameters" if resume else "resuming is off"
@@ -204,7 +206,6 @@ class _Build:
         asked.write_text(told, encoding="utf-8")
         (self.work.path / "done").mkdir(exist_ok=True)
         self.work.folder.mkdir(exist_ok=True)
-        self.work.folder.chmod(0o755)
         self.work.clear_parts()
 
     def decide(self, spool: Spool, own: str) -> dict[str, Any]:

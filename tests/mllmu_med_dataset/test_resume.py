@@ -3,8 +3,10 @@
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,35 @@ def test_a_build_killed_in_the_midst_goes_on_to_the_same_files(tmp_path):
 @pytest.mark.slow
 def test_a_build_killed_at_any_moment_goes_on_to_the_same_files(tmp_path):
     assert len(killed(tmp_path, 1_000)) > 40
+
+
+_KILLED_WITH_WORKERS = """
+import os, signal, sys
+from mllmu_med_dataset.build import build
+from tests.mllmu_med_dataset.conftest import records
+
+def progress(stage, done, total):
+    if stage.startswith("write privacy_test"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+build(records(), sys.argv[1], percents=(10,), scenarios=("privacy",), workers=2, progress=progress)
+"""
+
+
+@pytest.mark.slow
+def test_the_processes_of_a_killed_build_end_with_it_and_spoil_nothing(tmp_path, expected):
+    command = [sys.executable, "-c", _KILLED_WITH_WORKERS, str(tmp_path / "b")]
+    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    assert process.wait() == -signal.SIGKILL and not (tmp_path / "b").exists()
+    for _ in range(100):
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("a worker outlives the build by ten seconds")
+    assert build(records(), tmp_path / "b", workers=2, **OPTIONS).dataset_sha256 == expected
 
 
 @pytest.mark.parametrize("stage", ["collect", "identities", "write privacy_retain", "verify"])
