@@ -14,10 +14,12 @@ from typing import Any
 from ..content import ContentHash
 from .files import (
     Document,
+    Unreadable,
     broken_configs,
     broken_content,
     broken_files,
     broken_schema,
+    open_table,
     read_rows,
     tables,
     withheld_images,
@@ -114,24 +116,26 @@ class _Verification:
         if table.scenario != "privacy" or table.subset not in INJECTED or table.view is not None:
             return
         try:
-            rows = read_rows(self.folder / self.names[number], ["patient_id", "phi"])
-            for place, row in enumerate(rows, number * FILE):
-                if row["phi"]:
-                    self.relations.add_identifiers(place, row["patient_id"], row["phi"])
-        except Exception:  # the pass over all rows tells what is wrong with the file
+            with open_table(self.folder / self.names[number]) as rows:
+                for place, row in enumerate(read_rows(rows, ["patient_id", "phi"]), number * FILE):
+                    told = [tagged for tagged in row["phi"] or () if tagged["kind"] and tagged["value"]]
+                    if told and row["patient_id"]:
+                        self.relations.add_identifiers(place, row["patient_id"], told)
+        except (Unreadable, KeyError):  # the pass over all rows tells what is wrong with the file
             return
 
     def read(self, table: Table, number: int, sums: ContentHash, local: bool) -> bool:
         """Look at every row of one file; return whether it has the columns of rows."""
         name = self.names[number]
         try:
-            if columns := broken_schema(self.folder / name):
-                self.failures.add("schema", f"{name}: {columns}")
-                return False
-            for place, row in enumerate(read_rows(self.folder / name), number * FILE):
-                self.row(table, place, row, sums, local)
-        except Exception as error:
-            self.failures.add("files", f"{name}: can't be read as Parquet ({error})")
+            with open_table(self.folder / name) as rows:
+                if columns := broken_schema(rows.schema_arrow):
+                    self.failures.add("schema", f"{name}: {columns}")
+                    return False
+                for place, row in enumerate(read_rows(rows), number * FILE):
+                    self.row(table, place, row, sums, local)
+        except Unreadable as error:
+            self.failures.add("files", f"{name}: {error}")
         return True
 
     def row(self, table: Table, place: int, row: dict[str, Any], sums: ContentHash, local: bool) -> None:

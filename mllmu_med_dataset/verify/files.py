@@ -80,12 +80,20 @@ def broken_files(folder: Path, listed: Mapping[str, str]) -> Failed:
             yield "files", f"data/{config}/{split}-*: its parts are {', '.join(sorted(numbers))}"
 
 
-def broken_schema(path: Path) -> str | None:
-    """Return why a file has not the columns of a row in order, with the features that make images of bytes.
+class Unreadable(Exception):
+    """A file that is no whole Parquet file."""
 
-    Raises what Pyarrow raises where the file is no Parquet.
-    """
-    schema = pq.read_schema(path)
+
+def open_table(path: Path) -> pq.ParquetFile:
+    """Return an open Parquet file, whose rows are read a batch at a time; raises ``Unreadable``."""
+    try:
+        return pq.ParquetFile(path, pre_buffer=False)
+    except Exception as error:  # hostile bytes raise all sorts of things
+        raise Unreadable(f"can't be read as Parquet ({error})") from error
+
+
+def broken_schema(schema: pa.Schema) -> str | None:
+    """Return why a file has not the columns of a row in order, with the features that make images of bytes."""
     known, told = _row_schema()
     if not schema.remove_metadata().equals(known):
         return "the columns or their types are not a row's"
@@ -104,11 +112,13 @@ def _told(schema: pa.Schema) -> Any:
     return json.loads((schema.metadata or {}).get(b"huggingface", b"{}")).get("info")
 
 
-def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a file, few in memory at once; raises what Pyarrow raises where it can't be read."""
-    with pq.ParquetFile(path) as parquet:
-        for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE, columns=columns):
+def read_rows(table: pq.ParquetFile, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the rows of an open file, few in memory at once; raises ``Unreadable``."""
+    try:
+        for batch in table.iter_batches(batch_size=ROWS_AT_ONCE, columns=columns, use_threads=False):
             yield from batch.to_pylist()
+    except Exception as error:
+        raise Unreadable(f"can't be read as Parquet ({error})") from error
 
 
 def broken_content(document: Document, counted: Counts) -> Failed:

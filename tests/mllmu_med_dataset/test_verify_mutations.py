@@ -30,12 +30,12 @@ Place = tuple[str, str]
 MUTATIONS: list = []
 
 
-def mutation(gate: str, says: str, *also: str):
+def mutation(gate: str, says: str, *also: str, build: str = "privacy"):
     """Register a function that breaks one rule of a copy and returns the place that must be named."""
 
     def register(broken: Callable[[Copy], Place]):
-        scenario = "incorrectness" if broken.__name__.startswith("wrong_") else "privacy"
-        MUTATIONS.append(pytest.param(scenario, broken, gate, says, {gate, *also}, id=f"{gate}-{broken.__name__}"))
+        chosen = "incorrectness" if broken.__name__.startswith("wrong_") else build
+        MUTATIONS.append(pytest.param(chosen, broken, gate, says, {gate, *also}, id=f"{gate}-{broken.__name__}"))
         return broken
 
     return register
@@ -43,16 +43,16 @@ def mutation(gate: str, says: str, *also: str):
 
 @pytest.fixture(scope="session")
 def builds(tmp_path_factory):
-    """A build of each scenario; tests must not change them."""
+    """A small build of each scenario, and one of privacy at two percents; tests must not change them."""
     folder = tmp_path_factory.mktemp("good")
-    for scenario in ("privacy", "incorrectness"):
-        build(records(PATIENTS), folder / scenario, scenarios=(scenario,), percents=(10, 15))
+    for name, percents in (("privacy", (10,)), ("incorrectness", (10,)), ("privacy, nested", (10, 15))):
+        build(records(PATIENTS), folder / name, scenarios=(name.split(",")[0],), percents=percents)
     return folder
 
 
 def test_the_builds_that_are_broken_are_good(builds):
-    for scenario in ("privacy", "incorrectness"):
-        assert verify(builds / scenario).lines() == []
+    for folder in builds.iterdir():
+        assert verify(folder).lines() == []
 
 
 def test_a_copy_stored_as_it_is_is_still_good(builds, tmp_path):
@@ -339,7 +339,7 @@ def two_names(copy: Copy) -> Place:
     return copy.name(HOLDOUT), ""
 
 
-@mutation("identifiers", "belongs to several patients")
+@mutation("identifiers", "belongs to several patients", build="privacy, nested")
 def stolen_name(copy: Copy) -> Place:
     rows = copy.rows(HOLDOUT)
     patient, own = rows[0]["patient_id"], rows[0]["phi"][0]["value"]
@@ -565,7 +565,7 @@ def wrong_answer_that_is_true(copy: Copy) -> Place:
 # views
 
 
-@mutation("views", "is not among the forget patients", "percents")
+@mutation("views", "is not among the forget patients", "percents", build="privacy, nested")
 def view_of_a_patient_that_is_kept(copy: Copy) -> Place:
     rows = copy.rows(FORGET, "paraphrase")
     other = next(row for row in copy.rows(f"{FORGET}_15", "paraphrase") if row["forget_percent"] == 15)
@@ -711,7 +711,7 @@ def one_image_of_two_patients(copy: Copy) -> Place:
 # percents
 
 
-@mutation("percents", "is not among those of 15 %")
+@mutation("percents", "is not among those of 15 %", build="privacy, nested")
 def patient_lost_from_the_larger_set(copy: Copy) -> Place:
     larger = f"{FORGET}_15"
     lost = next(row["patient_id"] for row in copy.rows(larger) if row["forget_percent"] == 10)
@@ -750,7 +750,7 @@ def wrong_fact_told_rightly_elsewhere(copy: Copy) -> Place:
     return copy.name(WRONG_RETAIN), kept["id"]
 
 
-@mutation("percents", "is asked at one of 10 % and 15 %")
+@mutation("percents", "is asked at one of 10 % and 15 %", build="privacy, nested")
 def row_missing_at_one_percent(copy: Copy) -> Place:
     rows = copy.rows(f"{RETAIN}_85")
     lost = next(row for row in rows if row["forget_percent"] == 0)
@@ -797,11 +797,33 @@ def local_build_without_need(copy: Copy) -> Place:
     return "checksums.json", ""
 
 
-@pytest.mark.parametrize(("scenario", "broken", "gate", "says", "fails"), MUTATIONS)
-def test_a_mutation_is_caught_by_its_gate_and_named(builds, tmp_path, scenario, broken, gate, says, fails):
-    copy = Copy(builds / scenario, tmp_path / "copy")
+@pytest.mark.parametrize(("good", "broken", "gate", "says", "fails"), MUTATIONS)
+def test_a_mutation_is_caught_by_its_gate_and_named(builds, tmp_path, good, broken, gate, says, fails):
+    copy = Copy(builds / good, tmp_path / "copy")
     file, row = broken(copy)
     report = verify(copy.folder)
     assert {found.name for found in report.gates if not found.ok} == fails, report.text()
     failures = next(found.failures for found in report.gates if found.name == gate)
     assert any(file in line and row in line and re.search(says, line) for line in failures), report.text()
+
+
+@pytest.mark.parametrize("scenario", ["privacy", "incorrectness"])
+def test_rows_of_nothing_but_nulls_are_told_and_raise_nothing(builds, tmp_path, scenario):
+    copy = Copy(builds / scenario, tmp_path / "copy")
+    for config, split in (
+        (f"{scenario}_forget", "train"),
+        (f"{scenario}_forget", "paraphrase"),
+        (f"{scenario}_test", None),
+    ):
+        rows = copy.rows(config, split)
+        copy.store(config, [dict.fromkeys(row) for row in rows], split, ids=False)
+    failed = {found.name for found in verify(copy.folder).gates if not found.ok}
+    assert "schema" in failed
+
+
+def test_a_table_of_random_bytes_is_told_and_raises_nothing(builds, tmp_path):
+    copy = Copy(builds / "privacy", tmp_path / "copy")
+    whole = (copy.folder / copy.name(FORGET)).read_bytes()
+    for start in range(0, len(whole), len(whole) // 5):
+        copy.write(copy.name(FORGET), whole[:start] + b"\xff" * 40 + whole[start + 40 :])
+        assert {"files", "content"} & {found.name for found in verify(copy.folder).gates if not found.ok}
