@@ -351,7 +351,7 @@ def _wrapped(text: str) -> str:
     blocks, in_code = [], False
     for block in text.split("\n\n"):
         if not in_code and "```" not in block and not block.lstrip("\n").startswith(("#", "|", "-", ">", "!")):
-            block = fill(block, width=120, break_long_words=False, break_on_hyphens=False)
+            block = fill(block.strip("\n"), width=120, break_long_words=False, break_on_hyphens=False)
         in_code ^= block.count("```") % 2 == 1
         blocks.append(block)
     return "\n\n".join(blocks).rstrip("\n") + "\n"
@@ -442,10 +442,11 @@ def _rewriting(parameters: Mapping[str, Any]) -> str:
 def _pictures(sources: Sequence[str], *, withheld: bool, local: bool) -> str:
     if list(sources) == ["phantom"]:
         return "The pictures are drawn by a program: nobody was ever imaged for them."
-    text = (
-        "The pictures are of real patients, published by their sources as de-identified; the identifiers that are put "
-        "beside them here have nothing to do with these patients, and none was looked for."
-    )
+    text = "The identifiers in the texts have nothing to do with the people in the pictures, and none was looked for."
+    if set(sources) & set(attribution.SOURCES) - {"phantom"}:
+        text = f"Pictures of published sources are of real patients, de-identified by those who published them. {text}"
+    if not set(sources) <= set(attribution.SOURCES):
+        text += " Pictures of one's own files are as they were given: whether they tell who somebody is was not tested."
     if withheld and not local:
         text += " Pictures whose source does not allow it are left out."
     return text
@@ -464,8 +465,13 @@ def _works(made: Mapping[str, Any], counted: Mapping[tuple[str, ...], int]) -> s
         lines.append(f"- `{source}`: {named}{where}. {licence}; {passed}; {number:,} clean rows at 10 %.")
     told = made.get("source_card", {})
     lines += [f"- {key}: {value}" for key, value in told.items() if key != "attribution"]
-    return "\n" + "\n".join(lines) + "\n\nThe questions, answers and pictures were taken over; answers of forget and " \
-        "holdout rows were changed as described above.\n"  # fmt: skip
+    text = "\n" + "\n".join(lines) + "\n"
+    if made["parameters"]["sources"] != ["phantom"]:
+        text += (
+            "\nQuestions, answers and pictures are those of the sources, their spaces normalised; answers of forget "
+            "and holdout rows were changed as described above.\n"
+        )
+    return text
 
 
 def _withheld(*, local: bool) -> str:

@@ -140,6 +140,8 @@ def test_own_files_are_attributed_as_their_builder_says(tmp_path):
     build(rows, tmp_path / "mllmu-med", percents=(10,), scenarios=("privacy",), source_card=told)
     _, body = parts(tmp_path / "mllmu-med")
     assert "`generic`: Scans of the Ashgrove study" in body and "- terms: ask us" in body
+    told = " ".join(body.split())
+    assert "whether they tell who somebody is was not tested" in told and "of published sources" not in told
 
 
 def test_figures_and_croissant_are_in_the_build_and_its_checksums(built):
