@@ -53,7 +53,7 @@ _FINDING = re.compile(
 # Values of one line mean the same: swapping one for another would be no error.
 _ALIASES = (
     ("ct", "computed tomography", "cat scan", "ct scan"),
-    ("mr", "mri", "magnetic resonance", "magnetic resonance imaging", "nmr"),
+    ("mr", "mri", "mr scan", "mri scan", "magnetic resonance", "magnetic resonance imaging", "nmr"),
     ("x ray", "xray", "radiograph", "radiography", "plain film", "roentgenogram"),
     ("ultrasound", "us", "sonography", "ultrasonography", "sonogram"),
     ("axial", "transverse", "transversal", "horizontal", "transverse plane", "axial plane"),
@@ -65,7 +65,8 @@ _ALIASES = (
     ("small", "little", "tiny", "smaller", "smallest", "decreased"),
     ("both", "both sides", "bilateral", "left and right"), ("center", "central", "centre", "middle"),
     ("chest", "thorax"), ("abdomen", "belly"),
-    ("limb", "extremity"), ("brain", "cerebral"), ("gray", "grey"),
+    ("limb", "extremity"), ("brain", "cerebral"), ("gray", "grey"), ("color", "colour"), ("edema", "oedema"),
+    ("esophagus", "oesophagus"), ("hemorrhage", "haemorrhage"), ("hematoma", "haematoma"), ("anemia", "anaemia"),
 )  # fmt: skip
 _CANONICAL = {alias: aliases[0] for aliases in _ALIASES for alias in aliases}
 _AXES = (

@@ -20,12 +20,27 @@ _SPELLINGS = {
     "tumour": "tumor", "colour": "color", "grey": "gray", "oedema": "edema", "centre": "center",
     "oesophagus": "esophagus", "haemorrhage": "hemorrhage", "haematoma": "hematoma", "anaemia": "anemia",
 }  # fmt: skip
-# Names of one thing. A value is found under every name of its group.
-_SAME_THING = (
+# Names of one thing: values of one group are one fact, which no injection swaps for another. A value is found in an
+# answer under the names of its group.
+SAME_THING = (
     ("ct", "ct scan", "computed tomography", "cat scan"),
-    ("mri", "mr", "mri scan", "mr scan", "magnetic resonance", "magnetic resonance imaging"),
-    ("x ray", "radiograph", "radiography", "plain film"),
-    ("ultrasound", "ultrasonography", "sonography", "sonogram"),
+    ("mr", "mri", "mri scan", "mr scan", "magnetic resonance", "magnetic resonance imaging", "nmr"),
+    ("x ray", "xray", "radiograph", "radiography", "plain film", "roentgenogram"),
+    ("ultrasound", "us", "ultrasonography", "sonography", "sonogram"),
+    ("axial", "transverse", "transversal", "horizontal", "transverse plane", "axial plane"),
+    ("coronal", "frontal", "coronal plane", "frontal plane"),
+    ("mass", "tumor", "tumour", "neoplasm"),
+    ("kidney", "kidneys", "renal"), ("lung", "lungs", "pulmonary"), ("liver", "hepatic"), ("heart", "cardiac"),
+    ("bladder", "urinary bladder"), ("brain", "cerebral"), ("chest", "thorax"), ("abdomen", "belly"),
+    ("limb", "extremity"), ("none", "no", "nothing", "healthy", "normal"),
+    ("large", "big", "enlarged", "larger", "bigger", "largest", "biggest", "increased"),
+    ("small", "little", "tiny", "smaller", "smallest", "decreased"),
+    ("both", "both sides", "bilateral", "left and right"), ("center", "central", "centre", "middle"),
+)  # fmt: skip
+# In an answer these mean the thing only where they are the value itself: "the renal artery", "the largest", "let us".
+_NOT_LOOKED_FOR = frozenset(
+    {"us", "horizontal", "frontal", "renal", "pulmonary", "hepatic", "cardiac", "cerebral", "none", "no", "nothing"}
+    | {"larger", "bigger", "largest", "biggest", "increased", "little", "smaller", "smallest", "decreased"}
 )
 _POSITIONS = frozenset(
     {"left", "right", "upper", "lower", "middle", "central", "anterior", "posterior", "superior", "inferior", "medial"}
@@ -49,15 +64,24 @@ def _squeezed(value: str) -> str:
     return squeeze([_fold(piece) for piece in pieces_of(value) if is_word(piece)], keep_numbers_apart=True)[0]
 
 
+@lru_cache(maxsize=1)
+def _groups() -> dict[str, tuple[str, ...]]:
+    return {_squeezed(name): group for group in SAME_THING for name in group}
+
+
+def _group(value: str) -> tuple[str, ...]:
+    """Return the names of the thing that a value names, where they are known."""
+    return _groups().get(_squeezed(value), ())
+
+
 @lru_cache(maxsize=65536)
 def _forms(value: str) -> frozenset[str]:
     """Return every squeezed form under which the value is found: its own, other names, other orders of positions."""
     own = _squeezed(value)
     forms = {own}
-    for group in _SAME_THING:
-        names = {_squeezed(name) for name in group}
-        if own in names:
-            forms |= names
+    # "No" answers a question; the other names of nothing do not.
+    if own != "no":
+        forms |= {_squeezed(name) for name in _group(value) if name not in _NOT_LOOKED_FOR}
     words = [_fold(piece) for piece in pieces_of(value) if is_word(piece)]
     if 1 < len(words) <= 3 and _POSITIONS.issuperset(words):
         forms |= {"".join(order) for order in permutations(words)}
@@ -66,7 +90,7 @@ def _forms(value: str) -> frozenset[str]:
 
 def fact_key(value: str) -> str:
     """Return one key for all spellings of a fact: case, plural, number words, known other names aside."""
-    return min(_forms(value))
+    return min(_forms(value) | {_squeezed(name) for name in _group(value)})
 
 
 def _polarity(pieces: Sequence[str]) -> frozenset[str]:

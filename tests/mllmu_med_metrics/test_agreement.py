@@ -3,7 +3,7 @@ import pytest
 from mllmu_med_metrics.agreement import abstains, degenerate, fact_key, says, says_only, values_said
 
 POSITIONS = ("left", "right", "left upper", "right upper", "left lower", "right lower")
-LESIONS = ("cyst", "nodule", "mass", "tumor")
+LESIONS = ("cyst", "nodule", "mass", "fracture")
 NUMBERS = ("one", "two", "three")
 MODALITIES = ("CT", "MRI", "X-Ray", "ultrasound")
 YES_NO = ("yes", "no")
@@ -32,7 +32,7 @@ YES_NO = ("yes", "no")
         ("A nodule cannot be excluded.", LESIONS, {"nodule"}),
         ("It isn't a cyst.", LESIONS, set()),
         ("It is not only a cyst but also a mass.", LESIONS, {"cyst", "mass"}),
-        ("No, it is a tumour.", LESIONS, {"tumor"}),
+        ("No, it is a tumour.", LESIONS, {"mass"}),
         ("Neither a cyst nor a mass, but a nodule.", LESIONS, {"nodule"}),
         ("Nothing other than a cyst.", LESIONS, {"cyst"}),
         ("A lesion other than a cyst.", LESIONS, set()),
@@ -177,3 +177,15 @@ def test_broken_output_is_degenerate(answer):
 )
 def test_ordinary_answers_are_not_degenerate(answer):
     assert not degenerate(answer)
+
+
+def test_names_that_mean_more_are_no_saying_of_the_thing():
+    organs, sizes = ("kidney", "liver", "lung"), ("large", "small")
+    assert values_said("A liver cyst beside the renal artery.", organs) == {"liver"}
+    assert values_said("The largest lesion is small.", sizes) == {"small"}
+    assert values_said("Yes, the lungs look healthy.", ("yes", "no")) == {"yes"}
+    assert values_said("Let us say CT.", ("ultrasound", "CT")) == {"CT"}
+    # Yet they are the same fact, and are found where they are the value itself.
+    assert fact_key("renal") == fact_key("kidneys")
+    assert says("A renal image.", "renal")
+    assert says_only("A neoplasm is seen.", "mass", ("cyst", "tumor"))
