@@ -554,11 +554,11 @@ def methods(
 
 
 @tasks_app.command("path")
-def tasks_path() -> None:
-    """Print the folder of the task files, for ``lm_eval --include_path``."""
+def tasks_path(lmms: Annotated[bool, typer.Option("--lmms", help="Those for lmms-eval.")] = False) -> None:
+    """Print the folder of the task files, for ``--include_path`` of lm_eval or lmms_eval."""
     from mllmu_med_tasks.harness import tasks_path as path
 
-    typer.echo(path())
+    typer.echo(path(lmms=lmms))
 
 
 @app.command()

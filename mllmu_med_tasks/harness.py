@@ -42,9 +42,9 @@ __all__ = [
 _SQLITE = b"SQLite format 3\0"
 
 
-def tasks_path() -> Path:
-    """Return the folder of the task files, for ``lm_eval --include_path``."""
-    return Path(__file__).with_name("lm_eval")
+def tasks_path(*, lmms: bool = False) -> Path:
+    """Return the folder of the task files, for ``--include_path`` of lm-eval, or of lmms-eval."""
+    return Path(__file__).with_name("lmms_eval" if lmms else "lm_eval")
 
 
 def task_names(scenario: str | None = None, subsets: Sequence[str] = SUBSETS, *, views: bool = False) -> list[str]:

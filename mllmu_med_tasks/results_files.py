@@ -230,13 +230,14 @@ def _lm_eval_answer(sample: dict, _: dict) -> Answer:
 
 def _lmms_eval_answer(sample: dict, config: dict) -> Answer:
     text = sample["filtered_resps"]
+    for stop in config["generation_kwargs"].get("until", ()) if isinstance(text, str) else ():
+        text = text.strip().split(stop)[0]
     return Answer(
         row={**sample["row"], "image": f"image {sample['row']['image_id']}"},
         doc_hash=str(sample["doc_hash"]),
         prompt=str(sample["input"]),
         decoding=json.dumps(config["generation_kwargs"], sort_keys=True),
-        # One that begins with a line break is cut to nothing; the harness's own models strip.
-        text=text.strip() if isinstance(text, str) else text,
+        text=text,
     )
 
 
