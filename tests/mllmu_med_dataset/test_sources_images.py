@@ -3,7 +3,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.record import image_key
@@ -30,6 +30,37 @@ def test_plain_files_keep_their_bytes(image, form):
     made = picture(data)
     assert made.data == data
     assert made.key == image_key(Image.open(io.BytesIO(data)))
+
+
+def annotated():
+    """Return images with a name written beside their pixels in every place there is for it."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Patient", "Ottilie Secret")
+    text.add_itxt("Comment", "Ottilie Secret", zip=True)
+    exif = Image.Exif()
+    exif[0x010E] = "Ottilie Secret"
+    jpeg = {"exif": exif, "comment": b"Ottilie Secret", "xmp": b"<x>Ottilie Secret</x>"}
+    yield encoded(GREY, "PNG", pnginfo=text)
+    yield encoded(GREY, "PNG", exif=exif)
+    yield encoded(GREY) + b"Ottilie Secret"
+    yield encoded(GREY, "JPEG", **jpeg)
+    yield encoded(GREY.convert("RGB").resize((200, 200)), "JPEG", progressive=True, **jpeg)
+    yield encoded(GREY, "JPEG") + b"Ottilie Secret"
+    # A segment that lies about its length: only the pixels can be saved.
+    data = encoded(GREY, "JPEG", comment=b"Ottilie Secret")
+    place = data.index(b"\xff\xfe")
+    yield data[:place] + b"\xff\xff" + data[place:]
+
+
+@pytest.mark.parametrize(
+    "data", annotated(), ids=["text", "exif", "after", "jpeg", "progressive", "after jpeg", "lies"]
+)
+def test_what_is_written_beside_the_pixels_goes_and_the_pixels_stay(data):
+    made = picture(data)
+    assert b"Secret" in data or b"iTXt" in data
+    assert b"Secret" not in made.data and b"iTXt" not in made.data
+    assert made.key == image_key(Image.open(io.BytesIO(data))) == image_key(Image.open(io.BytesIO(made.data)))
+    assert picture(made.data).data == made.data
 
 
 @pytest.mark.parametrize(
