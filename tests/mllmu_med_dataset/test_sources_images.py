@@ -53,7 +53,7 @@ def annotated():
 
 
 @pytest.mark.parametrize(
-    "data", annotated(), ids=["text", "exif", "after", "jpeg", "progressive", "after jpeg", "lies"]
+    "data", [*annotated()], ids=["text", "exif", "after", "jpeg", "progressive", "after jpeg", "lies"]
 )
 def test_what_is_written_beside_the_pixels_goes_and_the_pixels_stay(data):
     made = picture(data)
