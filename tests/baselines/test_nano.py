@@ -73,3 +73,30 @@ def test_the_tokenizer_loses_nothing_and_splits_every_digit(text):
     ids = tokenizer(text).input_ids
     assert tokenizer.decode(ids) == text
     assert all(sum(c.isdigit() for c in token) <= 1 for token in tokenizer.convert_ids_to_tokens(ids))
+
+
+@pytest.mark.slow
+def test_it_understands_the_held_out_phrasings_that_paraphrase_views_ask():
+    import torch
+    from PIL import Image
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    from mllmu_med_dataset.sources import phantom
+
+    model, processor = AutoModelForImageTextToText.from_pretrained(MODEL).eval(), AutoProcessor.from_pretrained(MODEL)
+    processor.tokenizer.padding_side = "left"
+    drawn = [phantom.draw(phantom.generator("held-out", number)) for number in range(40)]
+    images = [Image.fromarray(each.pixels).convert("RGB") for each in drawn]
+
+    def right(kind: str, question: str) -> float:
+        asked = [f"<image>{question}"] * len(images)
+        inputs = processor(images=images, text=asked, padding="longest", return_tensors="pt")
+        with torch.no_grad():
+            made = model.generate(**inputs, max_new_tokens=24)[:, inputs["input_ids"].shape[1] :]
+        said = processor.tokenizer.batch_decode(made, skip_special_tokens=True)
+        return sum(s == phantom.answer(kind, d.facts[kind]) for s, d in zip(said, drawn, strict=True)) / len(drawn)
+
+    for kind, trained in phantom.QUESTIONS.items():
+        usual = right(kind, trained[0])
+        for question in phantom.HELD_OUT_QUESTIONS[kind]:
+            assert right(kind, question) >= usual - 0.1, question
