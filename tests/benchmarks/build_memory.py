@@ -3,7 +3,7 @@
     python -m tests.benchmarks.build_memory [--records 10000,100000,1000000] [--percents 10] [--workers 1]
 
 The source is cheap on purpose: four questions a patient, a PNG of 3 kB that is its own, no drawing. Its own time is
-measured apart and taken off. Seconds are of processor time, all processes together, so that other work on the machine
+taken off. Seconds are of processor time, all processes together, so that other work on the machine
 does not count. Rows are those written, views included. Each size is built in a process of its own, so that its peak
 memory is its own.
 """
@@ -88,10 +88,19 @@ def measure(count: int, percents: tuple[int, ...], workers: int) -> dict[str, fl
     from mllmu_med_dataset.build import build
     from mllmu_med_dataset.load import checksums
 
-    began = spent()
-    for _ in records(count):
-        pass
-    source = spent() - began
+    source = 0.0
+
+    def timed() -> Iterator[Record]:
+        nonlocal source
+        given = records(count)
+        while True:
+            began = time.process_time()
+            record = next(given, None)
+            source += time.process_time() - began
+            if record is None:
+                return
+            yield record
+
     at: dict[str, tuple[float, float, float]] = {}
 
     def note(stage: str, done: int, total: int) -> None:
@@ -99,7 +108,7 @@ def measure(count: int, percents: tuple[int, ...], workers: int) -> dict[str, fl
 
     with tempfile.TemporaryDirectory() as folder:
         note("begin", 0, 0)
-        build(records(count), Path(folder) / "mllmu-med", percents=percents, workers=workers, progress=note)
+        build(timed(), Path(folder) / "mllmu-med", percents=percents, workers=workers, progress=note)
         note("end", 0, 0)
         document = checksums(Path(folder) / "mllmu-med")
     written = sum(split["rows"] for config in document["content"].values() for split in config.values())
