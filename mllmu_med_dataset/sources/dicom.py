@@ -310,11 +310,10 @@ def facts(data: "Dataset") -> Iterator[Fact]:
     word, region = BODY_PARTS.get(_part_code(data), ("", ""))
     if word:
         far = _FAR_FROM_THE_SPINE if region == "spine" else [one for one in _REGION_WORDS if one != region]
-        verb = "were" if word == "ribs" else "was"
         yield Fact(
             "part",
-            "Which part of the body was examined?",
-            f"The {word} {verb} examined.",
+            "Which part of the body is shown?",
+            f"The image shows the {word}.",
             word,
             tuple(sorted({word, *(_REGION_WORDS[one] for one in far)})),
             "organ",
@@ -341,8 +340,8 @@ def facts(data: "Dataset") -> Iterator[Fact]:
     if code in _IN_PLANES and (plane := _plane(data)):
         yield Fact(
             "plane",
-            "In which plane does this image lie?",
-            f"The image lies in the {plane} plane.",
+            "What is the plane of this image?",
+            plane,
             plane,
             tuple(sorted(PLANES)),
             "plane",

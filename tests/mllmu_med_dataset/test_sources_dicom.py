@@ -18,14 +18,14 @@ from mllmu_med_dataset.sources import open_source
 from mllmu_med_dataset.sources.dicom import BODY_PARTS, MODALITIES, dicom_picture, facts, records
 from mllmu_med_dataset.sources.images import BadImageError
 from tests.source_fixtures import pack
-from tests.source_fixtures.dicom import KINDS, NAMES, make_dicom, write_dicom
+from tests.source_fixtures.dicom import COLOURED, KINDS, NAMES, make_dicom, write_dicom
 
 # Outside pytest the source itself keeps these quiet.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 PATIENTS = 12
 SAID = {"license": "CC0-1.0", "redistributable": True}
 GREY = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (32, 1))
-CT, MR, CR = KINDS[2], KINDS[3], KINDS[0]
+CT, MR, CR = KINDS[3], KINDS[2], KINDS[0]
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +71,11 @@ def test_each_file_is_asked_what_its_header_tells(found):
     assert len(asked) == PATIENTS
     assert kinds == {
         (("modality", "X-ray"), ("part", "chest"), ("view", "posteroanterior")),
-        (("modality", "X-ray"), ("part", "knee"), ("side", "right"), ("view", "anteroposterior")),
-        (("modality", "CT"), ("part", "abdomen"), ("plane", "axial")),
-        (("modality", "MR"), ("part", "brain"), ("plane", "sagittal")),
-        (("modality", "MR"), ("part", "pelvis"), ("plane", "coronal")),
-        (("modality", "ultrasound"), ("part", "thyroid"), ("side", "left")),
+        (("modality", "X-ray"), ("part", "leg"), ("side", "right"), ("view", "anteroposterior")),
+        (("modality", "MR"), ("part", "shoulder"), ("plane", "coronal"), ("side", "left")),
+        (("modality", "CT"), ("part", "spine"), ("plane", "axial")),
+        (("modality", "MR"), ("plane", "axial")),
+        (("modality", "MR"), ("part", "abdomen"), ("plane", "axial")),
     }
 
 
@@ -128,6 +128,11 @@ def test_the_plane_is_the_axis_that_the_normal_follows(orientation, plane):
     assert told(Modality="MR", ImageOrientationPatient=orientation).get("plane") == plane
     # A radiograph has a view, and no plane that its header could be trusted with.
     assert "plane" not in told(Modality="DX", ImageOrientationPatient=orientation)
+
+
+def test_a_coloured_image_keeps_its_colours(tmp_path):
+    shown = pixels(written(tmp_path, COLOURED))
+    assert (shown == np.stack([GREY, GREY, 255 - GREY], axis=-1)).all()
 
 
 def test_what_a_header_says_in_no_known_term_is_not_asked():

@@ -1,4 +1,4 @@
-"""A folder of DICOM files as a hospital exports it: real pixels, invented patients, every photometric interpretation.
+"""A folder of DICOM files as a hospital exports it: real pixels with what is true of them, and invented patients.
 
 Written when a test runs, from the images of ``pydicom-data``. The headers name people who don't exist, so that a test
 can look for them in what comes out.
@@ -14,15 +14,17 @@ from pydicom.uid import ExplicitVRLittleEndian, RLELossless, generate_uid
 from tests.source_fixtures import pictures
 
 NAMES = ("Grünbaum^Ottilie", "Testa^Ignazio", "Fictional^Person")
-# Modality, body part, view, side, and the row and column directions of the image.
+# Modality, body part, view, side, and the row and column directions of the image: one for each of the real pictures.
 KINDS: tuple[tuple[str, str, str, str, tuple[int, ...]], ...] = (
     ("CR", "CHEST", "PA", "", ()),
-    ("DX", "KNEE", "AP", "R", ()),
-    ("CT", "ABDOMEN", "", "", (1, 0, 0, 0, 1, 0)),
-    ("MR", "BRAIN", "", "", (0, 1, 0, 0, 0, -1)),
-    ("MR", "PELVIS", "", "", (1, 0, 0, 0, 0, -1)),
-    ("US", "THYROID", "", "L", ()),
+    ("DX", "LEG", "AP", "R", ()),
+    ("MR", "SHOULDER", "", "L", (1, 0, 0, 0, 0, -1)),
+    ("CT", "SPINE", "", "", (1, 0, 0, 0, 1, 0)),
+    # Of this one nobody says what it shows.
+    ("MR", "", "", "", (1, 0, 0, 0, 1, 0)),
+    ("MR", "ABDOMEN", "", "", (1, 0, 0, 0, 1, 0)),
 )
+COLOURED = ("US", "THYROID", "", "L", ())
 
 
 def make_dicom(folder: Path, *, patients: int = 36, seed: int = 0) -> Path:
@@ -43,7 +45,7 @@ def make_dicom(folder: Path, *, patients: int = 36, seed: int = 0) -> Path:
 def write_dicom(
     path: Path,
     grey: np.ndarray,
-    kind: tuple[str, str, str, str, tuple[int, ...]] = KINDS[2],
+    kind: tuple[str, str, str, str, tuple[int, ...]] = KINDS[3],
     *,
     number: int = 0,
     rng: random.Random | None = None,
