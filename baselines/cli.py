@@ -341,7 +341,7 @@ def learn(
         return _dry_run(recipe.canonical(), model, data, scenario, percent, as_json)
     from . import train
 
-    progress = _started(f"learn {rows}")
+    progress = _started_with_model(f"learn {rows}")
     record = train.learn(
         model=model, data_dir=_data(data), scenario=scenario, rows=rows.value, percent=percent, out=out, recipe=recipe,
         seed=seed, resume=resume, progress=partial(progress.part, f"learn {rows}"),
@@ -376,7 +376,7 @@ def unlearn(
         return _dry_run(recipe.canonical(), str(model), data, scenario, percent, as_json)
     from . import train
 
-    progress = _started(f"unlearn {method}")
+    progress = _started_with_model(f"unlearn {method}")
     record = train.unlearn(
         model=model, data_dir=_data(data), scenario=scenario, method=method, percent=percent, out=out, recipe=recipe,
         seed=seed, resume=resume, progress=partial(progress.part, f"unlearn {method}"),
@@ -435,7 +435,7 @@ def evaluate(
         return _print({"tasks": names, "model": model}, as_json, f"{model} would be asked: {', '.join(names)}")
     from .evaluate import evaluate as ask
 
-    progress = _started(f"evaluate {scenario}")
+    progress = _started_with_model(f"evaluate {scenario}")
     record = ask(
         model=model, data_dir=_data(data), scenario=scenario, out=out, percent=percent, views=views, limit=limit,
         max_retain=max_retain or None, image=image.value, backend=backend, peft=peft, base_url=base_url,
@@ -467,7 +467,7 @@ def likelihood(
 
     _known("scenario", scenario, SCENARIOS)
     gold = of.read(retain_only) if retain_only else None
-    progress = _started(f"likelihood {scenario}")
+    progress = _started_with_model(f"likelihood {scenario}")
     made = of.likelihood(
         model=model, data_dir=_data(data), scenario=scenario, percent=percent, out=out, batch=batch_size,
         exposed_rows=exposed_rows, seed=seed, progress=partial(progress.part, f"likelihood {scenario}"),
@@ -681,14 +681,20 @@ def _dry_run(
 
 
 def _started(name: str) -> "Progress":
-    """Return the progress of a command that is one stage, begun, with libraries' own bars switched off."""
-    from .bench import quieten
+    """Return the progress of a command that is one stage, begun."""
     from .progress import Progress
 
-    quieten()
     progress = Progress({name: 1.0})
     progress.start(name)
     return progress
+
+
+def _started_with_model(name: str) -> "Progress":
+    """Return the same for a stage that runs a model, with libraries' own bars switched off."""
+    from .bench import quieten
+
+    quieten()
+    return _started(name)
 
 
 @contextlib.contextmanager

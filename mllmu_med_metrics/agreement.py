@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import permutations
 
 from mllmu_med_metrics.degenerate import degenerate
-from mllmu_med_metrics.negation import NO_DENIALS, cue_at, denied_ahead, denied_behind, is_word, pieces_of
+from mllmu_med_metrics.negation import NO_DENIALS, PUNCTUATION, cue_at, denied_ahead, denied_behind, is_word, pieces_of
 from mllmu_med_metrics.normalise import Phrases, squeeze
 from mllmu_med_metrics.refusal import abstains
 
@@ -128,7 +128,7 @@ def _closed_set(values: tuple[str, ...]) -> tuple[dict[str, str], Phrases]:
     return table, Phrases(table, keep_numbers_apart=True)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
     """Return the values that the answer says un-negated; where values overlap, the longest counts."""
     pieces = pieces_of(answer)
@@ -136,15 +136,19 @@ def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
     said: set[str] = set()
     if "yes" in table or "no" in table:
         said |= {table[word] for word in _polarity(pieces) if word in table}
-    places = [index for index, piece in enumerate(pieces) if is_word(piece)]
+    places = [index for index, piece in enumerate(pieces) if piece not in PUNCTUATION]
     found = phrases.find([_fold(pieces[index]) for index in places])
+    if not found:
+        return frozenset(said)
     taken: set[int] = set()
     denied: list[bool] | None = None
-    for start, end, form in sorted(found, key=lambda place: (place.start - place.end, place.start)):
+    if len(found) > 1:
+        found.sort(key=lambda place: (place.start - place.end, place.start))
+    for start, end, form in found:
         if form in ("yes", "no") or not taken.isdisjoint(range(start, end)):
             continue
         # A phrase is not put together across punctuation: "left. Upper" is not "left upper".
-        if any(not is_word(piece) for piece in pieces[places[start] : places[end - 1]]):
+        if places[end - 1] - places[start] != end - 1 - start:
             continue
         taken.update(range(start, end))
         denied = denied_ahead(pieces) if denied is None else denied

@@ -14,8 +14,13 @@ _NOT_ALPHANUMERIC = bytes(code for code in range(128) if not chr(code).isalnum()
 _LOOP_TIMES = {1: 4, 2: 3, 3: 3, 4: 3}
 
 
-def _may_loop(text: str) -> bool:
-    """Say whether a text holds as many triples of characters again as a loop of them must."""
+def _may_loop(text: str, words: Sequence[str]) -> bool:
+    """Say whether a text holds as many triples of characters again as a loop of them must.
+
+    A loop with a space in it repeats words, one without is a long word: most texts need no count of triples.
+    """
+    if len(words) - len(set(words)) < 2 and max(map(len, words), default=0) < _LOOP_CHARACTERS:
+        return False
     triples = len(text) - 2
     return triples >= _LOOP_CHARACTERS - 2 and (
         triples - len(set(zip(text, text[1:], text[2:], strict=False))) >= _REPEATED_TRIPLES
@@ -46,13 +51,16 @@ def degenerate(answer: str) -> bool:
 
     Short answers ("CT", "2", "Left lung") and answers that hold identifiers are not.
     """
-    text = " ".join(answer.split())
+    parts = answer.split()
+    text = " ".join(parts)
     alphanumeric = _alphanumeric(text)
     if alphanumeric == 0 or (_REPEATED.search(text) and _RUN.search(text)):
         return True
-    if not any(character.isalpha() for character in text) and alphanumeric > 24:
+    if alphanumeric > 24 and not any(map(str.isalpha, text)):
         return True
-    if _may_loop(text) and any(looped.end() - looped.start() >= _LOOP_CHARACTERS for looped in _LOOP.finditer(text)):
+    if _may_loop(text, parts) and any(
+        looped.end() - looped.start() >= _LOOP_CHARACTERS for looped in _LOOP.finditer(text)
+    ):
         return True
     words = [bare for word in text.lower().split() if (bare := word.strip(".,;:!?()'\""))]
     different = len(set(words))
@@ -63,5 +71,4 @@ def degenerate(answer: str) -> bool:
     letters = [word for word in words if len(word) == 1 and not word.isdigit()]
     if len(words) >= 6 and len(letters) / len(words) > 0.6:
         return True
-    spaces = text.count(" ")
-    return len(text) >= 4 and (alphanumeric + spaces) / len(text) < 0.5
+    return len(text) >= 4 and (alphanumeric + len(parts) - 1) / len(text) < 0.5

@@ -106,9 +106,7 @@ def leaking_views(means: Mapping[str, Means]) -> tuple[str, ...]:
     return tuple(view for view, gap in gaps.items() if gap >= GATE - ROUNDING)
 
 
-def formula(
-    means: Mapping[str, Means], blind: Mapping[str, float], views: Sequence[str] = ()
-) -> dict[str, Floats]:
+def formula(means: Mapping[str, Means], blind: Mapping[str, float], views: Sequence[str] = ()) -> dict[str, Floats]:
     """Return the scores and their parts; nan where one is undefined.
 
     `views` are those of the worst view (`leaking_views` that are among `WORST_OF`); without any it is nan.

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from mllmu_med_metrics.normalise import normalise
 
 _PIECE = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+|[.,;:!?()]")
+# The same of ASCII text, with the most frequent pieces tried first.
+_ASCII_PIECE = re.compile(r"[a-z][a-z0-9]*|[0-9]+(?:[.,][0-9]+)+|[a-z0-9]+|[.,;:!?()]")
 _CONTRACTED = (
     (re.compile(r"\bcan't\b|\bcannot\b"), "can not"),
     (re.compile(r"\bwon't\b"), "will not"),
@@ -15,6 +18,8 @@ _CONTRACTED = (
 )
 
 
+# Several rules read one answer, one after the other.
+@lru_cache(maxsize=64)
 def written_out(text: str) -> str:
     """Return the text in normal form with contractions written out ("can't" -> "can not")."""
     text = normalise(text)
@@ -24,14 +29,20 @@ def written_out(text: str) -> str:
     return text
 
 
-def pieces_of(text: str) -> list[str]:
+@lru_cache(maxsize=64)
+def pieces_of(text: str) -> tuple[str, ...]:
     """Split a text into words, numbers (decimals whole) and punctuation, contractions written out."""
-    return _PIECE.findall(written_out(text))
+    written = written_out(text)
+    return tuple((_ASCII_PIECE if written.isascii() else _PIECE).findall(written))
+
+
+# The pieces that are no words; every other piece is one.
+PUNCTUATION = frozenset(".,;:!?()")
 
 
 def is_word(piece: str) -> bool:
     """Say whether a piece is a word or number, not punctuation."""
-    return piece[0].isalnum()
+    return piece not in PUNCTUATION
 
 
 _BREAKS = frozenset(".;:!?()") | {"but", "however", "although", "though", "while", "whereas", "yet"}
@@ -165,9 +176,11 @@ def denied_ahead(pieces: Sequence[str]) -> list[bool]:
 
 def denied_behind(pieces: Sequence[str], end: int) -> bool:
     """Say whether the clause goes on to deny what it named before `end`: "the cyst is not seen"."""
+    if _DENYING_BEHIND.isdisjoint(pieces):
+        return False
     clause: list[str] = []
     for piece in pieces[end:]:
         if piece in _BREAKS or piece == "," or not is_word(piece):
             break
         clause.append(piece)
-    return not _DENYING_BEHIND.isdisjoint(clause) and _DENIED_AFTER.match(" ".join(clause)) is not None
+    return bool(clause) and _DENIED_AFTER.match(" ".join(clause)) is not None

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -17,6 +18,15 @@ _SAME = str.maketrans(
     | dict(zip("аеорсухкмтвніјѕАЕОРСУХКМТВНІЈЅ", "aeopcyxkmtbhijsAEOPCYXKMTBHIJS", strict=True))
     | dict(zip("αορυκινΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aopukivABEZHIKMNOPTYX", strict=True))
 )
+
+
+# Of ASCII text: letters in lower case, digits, and a space for everything else.
+_ASCII_WORDS = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128)) + bytes(128)
+
+
+def ascii_words(text: str) -> list[str]:
+    """Return the words and numbers of an ASCII text in lower case, several times faster than a pattern does."""
+    return text.encode().translate(_ASCII_WORDS).decode().split()
 
 
 def fold(text: str) -> str:
@@ -50,6 +60,12 @@ def contains(text: str, value: str) -> bool:
     return bool(wanted) and f" {' '.join(wanted)} " in f" {' '.join(tokens(text))} "
 
 
+def _meeting_digits(words: Sequence[str]) -> bool:
+    """Say whether a word that begins with a digit follows one that ends with a digit."""
+    numbers = [index for index, word in enumerate(words) if word[0].isdigit()]
+    return any(index and words[index - 1][-1].isdigit() for index in numbers)
+
+
 def squeeze(words: Sequence[str], *, keep_numbers_apart: bool = False) -> tuple[str, list[int]]:
     """Join words without separators; return the string and the offset at which each word starts.
 
@@ -58,7 +74,7 @@ def squeeze(words: Sequence[str], *, keep_numbers_apart: bool = False) -> tuple[
     if not words:
         return "", []
     joined = "".join(words)
-    if not keep_numbers_apart or joined.isalpha():
+    if not keep_numbers_apart or joined.isalpha() or not _meeting_digits(words):
         return joined, [0, *accumulate(map(len, words[:-1]))]
     parts: list[str] = []
     starts: list[int] = []
@@ -114,16 +130,13 @@ class Phrases:
         begun = [index for index, start in enumerate(starts) if text[start : start + prefix] in lengths]
         if not begun:
             return []
-        ends: dict[int, int] | None = None
         found: list[Found] = []
         for index in begun:
             start = starts[index]
             for length in lengths[text[start : start + prefix]]:
                 form = text[start : start + length]
                 if form in self.forms:
-                    if ends is None:
-                        ends = {at + len(word): i + 1 for i, (at, word) in enumerate(zip(starts, words, strict=True))}
-                    end = ends.get(start + length)
-                    if end is not None:
+                    end = bisect_left(starts, start + length)
+                    if starts[end - 1] + len(words[end - 1]) == start + length:
                         found.append(Found(index, end, form))
         return found

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from math import exp, fsum, log
 
-from mllmu_med_metrics.normalise import normalise
+from mllmu_med_metrics.normalise import ascii_words, normalise
 
 _ROUGE_WORD = re.compile(r"[a-z0-9]+")
 _ORDERS = 4
@@ -22,11 +22,22 @@ _HYPHEN_AFTER_DIGIT = re.compile(r"([0-9])(-)")
 
 def rouge_tokens(text: str) -> list[str]:
     """Split a text as `rouge_score` does: lower case, ASCII letters and digits only."""
-    return _ROUGE_WORD.findall(text.lower())
+    return ascii_words(text) if text.isascii() else _ROUGE_WORD.findall(text.lower())
 
 
 def longest_common_subsequence(left: Sequence[str], right: Sequence[str]) -> int:
     """Return the length of the longest common subsequence, by bit-parallel row updates (Hyyrö, 2004)."""
+    # What both begin and end with is common in any case; wordings of one template share most of it.
+    shorter = min(len(left), len(right))
+    begin = 0
+    while begin < shorter and left[begin] == right[begin]:
+        begin += 1
+    end = 0
+    while end < shorter - begin and left[-1 - end] == right[-1 - end]:
+        end += 1
+    if begin + end == shorter:
+        return shorter
+    left, right = left[begin : len(left) - end], right[begin : len(right) - end]
     places: dict[str, int] = {}
     for index, token in enumerate(left):
         places[token] = places.get(token, 0) | (1 << index)
@@ -36,7 +47,7 @@ def longest_common_subsequence(left: Sequence[str], right: Sequence[str]) -> int
         matched = row & places.get(token, 0)
         if matched:
             row = ((row + matched) | (row - matched)) & every
-    return len(left) - row.bit_count()
+    return begin + end + len(left) - row.bit_count()
 
 
 def rouge_l_of(predicted: Sequence[str], expected: Sequence[str]) -> tuple[float, float]:

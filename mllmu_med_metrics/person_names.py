@@ -174,5 +174,3 @@ def name_counts(reading: "Reading", place: "Place", rule: str) -> bool:
     if rule.startswith("family first"):
         return _family_first(reading, place, rule.removeprefix("family first "))
     return True
-
-

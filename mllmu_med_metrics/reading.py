@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mllmu_med_metrics.dates import Date, dates_in
-from mllmu_med_metrics.normalise import fold, squeeze
+from mllmu_med_metrics.normalise import ascii_words, fold, squeeze
 
 _WORD = re.compile(r"[^\W_]+")
 _DIGITS = re.compile(r"\d+")
@@ -62,7 +62,7 @@ class Reading:
         self.text = _MARKUP.sub("", text) if _MARKED.search(text) else text
         lower = self.text.lower()
         self.lower = lower if len(lower) == len(self.text) else self.text
-        self._begin(_WORD.findall(self.lower))
+        self._begin(ascii_words(self.text) if self.text.isascii() else _WORD.findall(self.lower))
 
     def _begin(self, words: list[str]) -> None:
         self.words = words

@@ -23,7 +23,8 @@ PLACES = (*SUBSETS, *VIEWS)
 _MEASURES = ("keep", "harm", "rouge_keep", "rouge_harm", "tells_other", "abstains", "degenerate")
 # Sums are kept in steps of 2^-40, so that they are exact and no order of rows or batches changes a bit.
 _STEPS = 1 << 40
-_BATCH = 65536
+_BATCH = 1 << 18
+_PLACE_OF = {place: number for number, place in enumerate(PLACES)}
 
 
 class Study:
@@ -167,7 +168,7 @@ class Study:
                     raise _no_text(model, row.id, answer)
                 found = worth.get(answer)
                 if found is None:
-                    found = worth[answer] = score_row(answer, row, self.forget_direct)
+                    found = worth[answer] = score_row(answer, row, self.forget_direct, full=False)
                 models[model].add(row, found)
         if not models:
             models = {model: Scored(self, keep_rows=False) for model in ("unlearned", "target")}
@@ -187,7 +188,7 @@ class Scored:
         shape = (len(PLACES), len(study.patients))
         self.counts = np.zeros(shape, dtype=np.int64)
         self._sums = {measure: np.zeros(shape, dtype=np.int64) for measure in _MEASURES}
-        self._batch: list[tuple[object, ...]] = []
+        self._batch = array("d")
         self._told: dict[str, list[int]] = {}
         self._leaking: dict[int, bool] = {}
         self._recovered = [0, 0]
@@ -197,14 +198,14 @@ class Scored:
         if self.row_scores is not None:
             self.row_scores.append(score)
         patient = self.study.patients[row.patient_id]
-        place = PLACES.index(row.place)
+        place = _PLACE_OF[row.place]
         # Of a row that asks for nothing clinical, nothing is kept or lost.
         keep, rouge_keep = (score.keep, score.rouge_keep) if row.clinical else (0.0, 0.0)
         harms = (score.harm or 0.0, score.rouge_harm or 0.0)
-        self._batch.append(
+        self._batch.extend(
             (patient, place, keep, harms[0], rouge_keep, harms[1], score.tells_other, score.abstains, score.degenerate)
         )
-        if len(self._batch) == _BATCH:
+        if len(self._batch) >= _BATCH:
             self._flush()
         if place == 0:
             if score.leaked:
@@ -220,8 +221,8 @@ class Scored:
     def _flush(self) -> None:
         if not self._batch:
             return
-        table = np.array(self._batch, dtype=np.float64)
-        self._batch = []
+        table = np.array(self._batch).reshape(-1, 2 + len(_MEASURES))
+        self._batch = array("d")
         places, patients = table[:, 1].astype(np.int64), table[:, 0].astype(np.int64)
         np.add.at(self.counts, (places, patients), 1)
         for column, measure in enumerate(_MEASURES, start=2):

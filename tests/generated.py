@@ -3,8 +3,8 @@
     python -m tests.generated [FOLDER_OF_A_BENCH]
 
 The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the data set from its parent folder, so it
-holds the packaged card's ``configs`` with paths from the root. From a bench: its report and figure in ``results``,
-and the README's table.
+holds the packaged card's ``configs`` with paths from the root. The prompts of every task. From a bench: its report
+and figure in ``results``, and the README's table.
 """
 
 import json
@@ -45,7 +45,10 @@ def readme(text: str, document: Mapping[str, object]) -> str:
 
 def main() -> None:
     """Write the files."""
+    from tests.mllmu_med_tasks import snapshots
+
     (ROOT / ".huggingface.yaml").write_text(shadow(), encoding="utf-8")
+    snapshots.write()
     if len(sys.argv) > 1:
         bench = Path(sys.argv[1])
         shutil.copy(bench / "report.json", RESULTS / "bench-nano.json")

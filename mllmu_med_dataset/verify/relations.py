@@ -166,6 +166,7 @@ class Relations:
             CREATE TABLE member AS
                 SELECT patient, split, MIN(place) AS place, MIN(percent) AS percent FROM row GROUP BY patient, split;
             CREATE INDEX member_by_split ON member(split, patient);
+            CREATE INDEX shown_by_patient ON shown(patient, split);
             """
         )
         yield from self._ids()

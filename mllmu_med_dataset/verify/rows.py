@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from ..configs import MAIN_PERCENT, main_split
-from ..incorrectness import contradicts, normalise
+from ..incorrectness import contradicts
+from ..incorrectness import normalise as normalised
 from ..patients import in_range
 from ..privacy import DISTRACTORS
 from ..record import SCHEMA_PATH, Row, json_form, row_id
 
 INJECTED = ("forget", "holdout")
 FEWEST_PARAPHRASES = 3
+
+# The texts of a row stand in several configs and views: each is taken apart once.
+normalise = lru_cache(8_192)(normalised)
 
 Broken = Iterator[tuple[str, str]]
 

@@ -34,6 +34,20 @@ def test_help_imports_no_model_library():
     assert "bench" in done.stdout
 
 
+def test_the_data_set_is_built_and_verified_without_a_model_library(tmp_path):
+    code = (
+        "import sys\nsys.modules['torch'] = None\nfrom baselines import cli\n"
+        "def call(*arguments):\n"
+        "    try: cli.main([*arguments])\n"
+        "    except SystemExit as ended: assert not ended.code, ended.code\n"
+        "call('build', '--patients', '60', '--percents', '10', '--out', sys.argv[1])\n"
+        "call('verify', sys.argv[1])\n"
+    )
+    arguments = [sys.executable, "-c", code, str(tmp_path / "mllmu-med")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -35,7 +35,7 @@ def results(folder):
 
 
 def samples(folder, task):
-    (path,) = folder.glob(f"samples_{task}_*.jsonl")
+    (path,) = folder.glob(f"samples_{task}_2*.jsonl")
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -153,6 +153,22 @@ def test_progress_counts_every_row_and_nothing_is_printed(lm, data_dir, tmp_path
     assert [done for done, _ in told] == list(range(1, len(told) + 1))
     assert {total for _, total in told} == {len(told)}
     assert capfd.readouterr() == ("", "")
+
+
+def test_two_models_are_asked_the_same_documents(lm, data_dir, tmp_path):
+    from tests.tiny_model import make_tiny_model
+
+    other = harness.open_model(make_tiny_model(tmp_path / "other", seed=1), batch_size=16, device="cpu")
+    options = {"data_dir": data_dir, "subsets": ["forget", "holdout"], "views": True, "limit": 2}
+    seen = []
+    for number, model in enumerate((lm, other)):
+        out = harness.run(model, "privacy", out=tmp_path / str(number), **options)
+        found = results(out)
+        asked = [one for name in sorted(found["results"]) for one in samples(out, name)]
+        hashes = [(one["doc_hash"], one["prompt_hash"], one["target_hash"]) for one in asked]
+        seen.append((found["task_hashes"], hashes, [one["filtered_resps"] for one in asked]))
+    assert seen[0][:2] == seen[1][:2] and seen[0][2] != seen[1][2]
+    assert len(seen[0][0]) == 7
 
 
 def test_a_limit_is_marked_in_the_result(lm, data_dir, tmp_path):

@@ -17,7 +17,7 @@ def folder(evaluation, tmp_path):
 
 
 def samples_file(folder, subset):
-    (path,) = folder.glob(f"samples_mllmu_med_privacy_{subset}_*.jsonl")
+    (path,) = folder.glob(f"samples_mllmu_med_privacy_{subset}_2*.jsonl")
     return path
 
 
