@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -520,6 +521,38 @@ def report(
 
     found = report_of.report(runs_dir)
     _print(found, as_json, report_of.table(found))
+
+
+@app.command()
+def reproduce(
+    record: Annotated[Path, typer.Argument(help="A report.json, or the folder of a study.")],
+    out: Out,
+    scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios of it; all if absent.")] = "",
+    methods: Annotated[str, typer.Option(help="Comma-separated methods of it; all if absent.")] = "",
+    tolerance: Annotated[float, typer.Option(min=0, max=1, help="How far apart two scores may be.")] = 0.02,
+    workers: Annotated[int | None, typer.Option(min=1, help="Scenarios run side by side.")] = None,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Run a reported study again, whole or in part, and compare the scores; exit 1 where one differs."""
+    from . import bench as study_of
+    from . import reproduce as again
+
+    document = again.read_report(record)
+    chosen = [_words(scenarios, "--scenarios") if scenarios else [], _words(methods, "--methods") if methods else []]
+    study = again.study_of(document, out, *chosen)
+    if dry_run:
+        study_of.check(study)
+        stages = [stage.name for stage in study_of.plan(study)]
+        return _print({**study.settings(), "stages": stages}, as_json, "\n".join(stages))
+    study_of.quieten()
+    differences, notes = again.reproduce(document, study, workers=workers)
+    same = all(one.within(tolerance) for one in differences)
+    value = {"same": same, "tolerance": tolerance, "scores": [asdict(one) for one in differences], "notes": notes}
+    lines = [one.line(tolerance) for one in differences] + [f"note: {note}" for note in notes]
+    _print(value, as_json, "\n".join([*lines, f"{'reproduced' if same else 'not reproduced'} within {tolerance:g}"]))
+    if not same:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -7,11 +7,14 @@ from pathlib import Path
 COLOURS = {
     "base": "#8a8f98", "target": "#1f2937", "retain_only": "#0f7b4f",
     "ga": "#d1495b", "gd": "#2e6fbb", "kl_min": "#8b5cc7", "idk": "#c77d0a", "llmu": "#12909b",
+    "npo": "#e07a9b", "simnpo": "#a23b72", "dpo": "#8f6a00", "corrective": "#3f8f29", "undial": "#5a5fd1",
+    "task_vector": "#7a4b2a", "rmu": "#4a7c8c", "mmunlearner": "#b0508f",
 }  # fmt: skip
 MARKERS = {"base": "s", "target": "X", "retain_only": "*"}
 FALLBACK = "#555555"
 LEVELS = (0.2, 0.4, 0.6, 0.8, 0.9)
-CROWDED, COLUMN, LINE = 0.7, 1.12, 0.065  # labels of points right of the first stand right of the second
+CROWDED, COLUMN = 0.7, 1.12  # labels of points right of the first stand right of the second
+LINE, CHARACTER = 0.065, 0.026  # height of a line of text and width of a character, in units of the axes
 
 
 def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
@@ -62,20 +65,26 @@ def _draw(axis: object, points: Sequence[tuple[str, float, float, str | None]]) 
             x, y, s=170 if name == "retain_only" else 70, marker=MARKERS.get(name, "o"), zorder=3, clip_on=False,
             facecolors=colour if judged in (None, "ok") else "white", edgecolors=colour, linewidths=1.6, alpha=0.9,
         )  # fmt: skip
-    crowded = sorted((point for point in points if point[1] > CROWDED), key=lambda point: (-point[2], point[1]))
-    heights = _apart([point[2] for point in crowded])
-    for name, x, y, judged in points:
-        style = {"fontsize": 8.5, "color": COLOURS.get(name, FALLBACK), "va": "center", "zorder": 4}
-        text = name if judged in (None, "ok") else f"{name} ({judged})"
-        if x <= CROWDED:
-            blocked = any(0 < other[1] - x < 0.15 and abs(other[2] - y) < 0.06 for other in points)
-            side = {"xytext": (-10 if blocked else 10, 0), "ha": "right" if blocked else "left"}
-            axis.annotate(text, (x, y), textcoords="offset points", **side, **style)
-        else:
-            height = heights[[point[0] for point in crowded].index(name)]
-            line = {"arrowstyle": "-", "color": style["color"], "linewidth": 0.7, "alpha": 0.6, "shrinkB": 4}
-            style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-            axis.annotate(text, (x, y), xytext=(COLUMN, height), arrowprops=line, **style)
+    if any(judged not in (None, "ok") for *_, judged in points):
+        axis.text(0.02, 0.02, "hollow: the verdict is not ok", transform=axis.transAxes, fontsize=8, color=FALLBACK)
+    order = sorted(range(len(points)), key=lambda index: (-points[index][2], points[index][1]))
+    crowded = [index for index in order if points[index][1] > CROWDED]
+    places = {
+        index: (COLUMN, height, "left")
+        for index, height in zip(crowded, _apart([points[index][2] for index in crowded]), strict=True)
+    }
+    sparse = [index for index in order if index not in places]
+    column = [(COLUMN, COLUMN + 1, height) for _, height, _ in places.values()]
+    beside = _beside([points[index][1:3] for index in sparse], [points[index][0] for index in sparse], column)
+    places |= dict(zip(sparse, beside, strict=True))
+    for index, (name, x, y, _) in enumerate(points):
+        at, height, side = places[index]
+        colour = COLOURS.get(name, FALLBACK)
+        line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "shrinkB": 4}
+        axis.annotate(
+            name, (x, y), xytext=(at, height), fontsize=8.5, color=colour, va="center", ha=side, zorder=4,
+            arrowprops=line if height != y else None, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+        )  # fmt: skip
 
 
 def _apart(heights: Sequence[float]) -> list[float]:
@@ -84,3 +93,28 @@ def _apart(heights: Sequence[float]) -> list[float]:
     for height in heights:
         moved.append(min(height + 0.08, moved[-1] - LINE) if moved else height + 0.08)
     return moved
+
+
+def _beside(
+    points: Sequence[tuple[float, float]], texts: Sequence[str], boxes: Sequence[tuple[float, float, float]] = ()
+) -> list[tuple[float, float, str]]:
+    """Return a place near each point for its text (x, y, the side it is aligned to) that touches nothing else."""
+    taken = [(x - 0.03, x + 0.03, y) for x, y in points] + [*boxes]
+    found: list[tuple[float, float, str]] = []
+    for (x, y), text in zip(points, texts, strict=True):
+        width = CHARACTER * len(text)
+        tried: list[tuple[float, float, str, tuple[float, float, float]]] = []
+        for step in (0, 1, -1, 2, -2, 3, -3, 4, -4):
+            height = y + step * LINE
+            tried.append((x + 0.05, height, "left", (x + 0.045, x + 0.05 + width, height)))
+            tried.append((x - 0.05, height, "right", (x - 0.05 - width, x - 0.045, height)))
+        free = (one for one in tried if not any(_touch(one[3], other) for other in taken))
+        at, height, side, box = next(free, tried[0])
+        taken.append(box)
+        found.append((at, height, side))
+    return found
+
+
+def _touch(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
+    """Say whether two boxes (left, right, the middle's height) of a line's height overlap."""
+    return one[0] < other[1] and other[0] < one[1] and abs(one[2] - other[2]) < 0.9 * LINE

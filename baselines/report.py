@@ -18,7 +18,8 @@ from .record import RunRecord, read_record, versions, with_verdict, write_atomic
 REFERENCES = ("base", "target", "retain_only")
 ROW_FIELDS = (
     "scenario", "model", "ues", "ues_low", "ues_high", "ues_strict", "ues_strict_low", "ues_strict_high", "ues_reason",
-    "ues_rouge_l", "f", "r", "t", "k", "harm", "harm_holdout", "overshoot", "keep_forget", "keep_retain", "keep_test",
+    "ues_worst_view", "ues_worst_view_low", "ues_worst_view_high", "harm_by_view", "ues_rouge_l", "f", "r", "t", "k",
+    "harm", "harm_holdout", "overshoot", "keep_forget", "keep_retain", "keep_test",
     "blind_test", "utility_test", "leak_rate", "any_leak_per_patient", "wrong_agreement", "true_recovery", "abstention",
     "abstention_excess", "degenerate", "n_forget", "n_retain", "n_test", "n_holdout", "n_forget_patients", "verdict",
     "seconds", "peak_memory_mb", "leak_by_kind", "blind_forget", "reasons",
@@ -131,6 +132,7 @@ def _row(name: str, value: Score, record: RunRecord | None, evaluation_seconds: 
         reasons["ues_reason"] = "UES is defined"
     row["reasons"] = {field: reasons.get(field, "not defined here") for field in ROW_FIELDS if row[field] is None}
     row["reasons"].pop("reasons", None)
+    row["reasons"] |= {key: why for key, why in reasons.items() if key.startswith("harm_by_view.")}
     return row
 
 
@@ -151,8 +153,9 @@ def _control(folder: Path, study: Study, own: Scored) -> dict[str, object] | Non
 
 
 COLUMNS: tuple[tuple[str, str], ...] = (
-    ("model", "model"), ("ues", "UES"), ("interval", "95 %"), ("ues_strict", "strict"), ("f", "F"), ("r", "R"),
-    ("t", "T"), ("k", "K"), ("harm", "harm"), ("reveals", ""), ("keep_test", "keep test"), ("abstention", "abstain"),
+    ("model", "model"), ("ues", "UES"), ("interval", "95 %"), ("ues_strict", "strict"), ("ues_worst_view", "worst"),
+    ("f", "F"), ("r", "R"), ("t", "T"), ("k", "K"), ("harm", "harm"), ("reveals", ""), ("keep_test", "keep test"),
+    ("abstention", "abstain"),
     ("degenerate", "broken"), ("verdict", "verdict"),
 )  # fmt: skip
 REVEALS = {"privacy": ("leak_rate", "leak"), "incorrectness": ("wrong_agreement", "wrong")}
@@ -215,7 +218,8 @@ def markdown(document: Mapping[str, object]) -> str:
 
 def _cells(document: Mapping[str, object], scenario: str) -> tuple[list[str], list[list[str]]]:
     field, word = REVEALS[scenario]
-    header = [word if key == "reveals" else title for key, title in COLUMNS]
+    columns = [key for key, _ in COLUMNS if key != "ues_worst_view" or document["config"]["views"]]
+    header = [word if key == "reveals" else dict(COLUMNS)[key] for key in columns]
     lines = []
     for row in document["rows"]:
         if row["scenario"] != scenario:
@@ -226,7 +230,7 @@ def _cells(document: Mapping[str, object], scenario: str) -> tuple[list[str], li
             "reveals": _number(row[field]),
             "verdict": row["verdict"] or "-",
         }
-        lines.append([special.get(key) or _number(row[key]) for key, _ in COLUMNS])
+        lines.append([special.get(key) or _number(row[key]) for key in columns])
     return header, lines
 
 
