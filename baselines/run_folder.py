@@ -85,15 +85,16 @@ class RunFolder:
         write_atomically(path, "".join(kept))
         return path.open("a", encoding="utf-8")
 
-    def save_adapter(self, model: nn.Module) -> None:
-        """Save the adapter alone; its base is named without a machine path."""
+    def save_adapter(self, model: nn.Module, card: str) -> None:
+        """Save the adapter alone with its model card; its base is named without a machine path."""
         with _replacing(self.folder / "adapter") as folder:
             model.save_pretrained(folder)
             path = folder / "adapter_config.json"
             config = json.loads(path.read_text(encoding="utf-8"))
             config["base_model_name_or_path"] = self.model
             path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-            (folder / "README.md").unlink(missing_ok=True)  # a template with nothing filled in
+            # In place of PEFT's template, in which nothing is filled in.
+            (folder / "README.md").write_text(card, encoding="utf-8")
 
     def save_model(self, model: nn.Module, processor: ProcessorMixin) -> None:
         """Save an ordinary model folder: weights, configuration, processor."""

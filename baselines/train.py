@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from baselines import methods, models
+from baselines.adapter_card import adapter_card
 from baselines.collate import Batch, Encoder, Example, answer_logits
 from baselines.config import LearnRecipe, Lora, Recipe, UnlearnRecipe
 from baselines.loop import Ended, Passes, Progress, Stop, minimise
@@ -41,7 +42,7 @@ def learn(
     A finished run with the same configuration is reported, not repeated; an interrupted one resumes. `data` gives rows
     already read (those of `data_dir`), so that several runs need not read and check them again.
     """
-    models.model_folder(model)
+    models.check_usable(model)
     checksum = checksums(data_dir)["dataset_sha256"]
     config = {"recipe": recipe.canonical(), "model": models.digest(model), "data": checksum, "rows": rows}
     run = RunFolder.open(out, "learn", rows, model, scenario, percent, seed, config, resume)
@@ -97,7 +98,7 @@ def unlearn(
     """
     chosen = methods.get(method)
     recipe = recipe.for_method(chosen)
-    models.model_folder(model)
+    models.check_usable(model)
     checksum = checksums(data_dir)["dataset_sha256"]
     config = {"recipe": recipe.canonical(), "model": models.digest(model), "data": checksum, "method": method}
     run = RunFolder.open(out, "unlearn", method, model, scenario, percent, seed, config, resume)
@@ -148,7 +149,7 @@ def unlearn(
         edit_adapter(trained, chosen, recipe.options)
     counts = {role: len(rows) for role, rows in examples.items()}
     record = _record(run, checksum, counts, trained, planned, ended, recipe.rows_per_step)
-    run.save_adapter(trained)
+    run.save_adapter(trained, adapter_card(chosen, run.model, scenario, percent, run.config))
     run.save_model(trained.merge_and_unload().to(loaded.stored_dtype), loaded.processor)
     return run.finish(record)
 

@@ -88,6 +88,16 @@ def test_the_saved_adapter_on_the_target_is_the_saved_model(run, tiny_model):
     assert all(torch.equal(found[name], value) for name, value in expected.items() if name in found)
 
 
+def test_an_adapter_has_a_model_card_that_the_hub_reads(run):
+    from huggingface_hub import ModelCard
+
+    folder = run("gd")
+    card = ModelCard.load(folder / "adapter" / "README.md")
+    assert card.data.library_name == "peft" and card.data.base_model is None  # not a model of the Hub
+    assert METHODS["gd"].objective in card.text and str(folder) not in card.content
+    assert json.loads(card.text.split("```json")[1].split("```")[0]) == UNLEARN.for_method(METHODS["gd"]).canonical()
+
+
 @pytest.fixture
 def in_float64(monkeypatch):
     """Run in float64, where equal means equal: Adam's first steps turn float32 rounding into whole steps."""
