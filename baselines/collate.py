@@ -118,7 +118,8 @@ def encode_prompt(
     text = processor.apply_chat_template(prompts.messages(question), add_generation_prompt=True, tokenize=False)
     encoded = processor(images=[image], text=[text], return_tensors="pt")
     ids = encoded.pop("input_ids")
-    encoded.pop("attention_mask", None)
+    for made_again in ("attention_mask", "labels"):  # PaliGemma's processor labels a prompt that has no answer
+        encoded.pop(made_again, None)
     tensors = {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
     per_token = {name: value[0] for name, value in tensors.items() if value.shape == ids.shape}
     return ids[0], per_token, {name: value for name, value in tensors.items() if name not in per_token}

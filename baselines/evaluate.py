@@ -12,7 +12,7 @@ from mllmu_med_dataset.errors import UserError, make_folder, unknown
 from mllmu_med_tasks import harness
 from mllmu_med_tasks.names import MAIN_PERCENT, SUBSETS
 
-from .models import digest, model_folder
+from .models import check_usable, digest, model_folder
 
 RECORD = "evaluation.json"
 
@@ -120,6 +120,7 @@ def _asked(model: str | Path, backend: str, peft: str | Path | None, base_url: s
     """Return what the backend opens, and 16 hex digits that name it: by content, or by name and address if served."""
     if backend == "served":
         return str(model), hashlib.sha256(f"{model} at {base_url}".encode()).hexdigest()[:16]
+    check_usable(model)
     found = digest(model)
     if peft is not None:
         found = hashlib.sha256(f"{found} with {digest(peft)}".encode()).hexdigest()[:16]

@@ -12,12 +12,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from baselines import usable
 from mllmu_med_dataset.errors import UserError
 
 if TYPE_CHECKING:  # naming a model must not cost the import of what runs it
     import torch
     from torch import nn
-    from transformers import PreTrainedConfig, PreTrainedModel, ProcessorMixin
+    from transformers import PreTrainedModel, ProcessorMixin
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -78,12 +79,27 @@ def model_folder(model: str | Path) -> Path:
 
 def check_usable(model: str | Path) -> None:
     """Refuse a model that can't be shown an image and asked, before its weights or anything else is read."""
-    _checked(model, model_folder(model))
+    usable.checked(model, _base(model_folder(model)))
+
+
+def _base(place: Path) -> Path:
+    """Return the model itself, or the one an adapter belongs to."""
+    adapter = (place / "adapter_config.json").is_file() and not (place / "config.json").is_file()
+    return _adapter_base(place) if adapter else place
 
 
 def _adapter_base(adapter: Path) -> Path:
     """Return the model an adapter was trained on: by its name, or the run of that name beside its own run."""
-    named = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))["base_model_name_or_path"]
+    try:
+        described = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+        named = Path(described["base_model_name_or_path"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"The adapter_config.json of {adapter} names no base model ({type(error).__name__}). Give the folder that "
+            "PEFT's save_pretrained wrote, as `mllmu-med unlearn` leaves it in OUT/adapter."
+        ) from error
+    if not (adapter / "adapter_model.safetensors").is_file():
+        raise UserError(f"The weights of the adapter {adapter} can't be loaded: {usable.no_safetensors(adapter)}")
     for place in (named, adapter.parent.parent / named):
         with suppress(UserError):
             return model_folder(place)
@@ -93,7 +109,7 @@ def _adapter_base(adapter: Path) -> Path:
     )
 
 
-def load(model: str | Path, dtype: Literal["float32", "bfloat16"] = "float32") -> Loaded:
+def load(model: str | Path, dtype: Literal["float32", "bfloat16"] = "float32", load_in_4bit: bool = False) -> Loaded:
     """Return the model with its processor, or refuse it with the reason before its weights are read.
 
     An adapter folder is merged into its base first, so that the reference of a later run is what the adapter says.
@@ -102,22 +118,48 @@ def load(model: str | Path, dtype: Literal["float32", "bfloat16"] = "float32") -
     from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText
 
-    place = base = model_folder(model)
-    if not (place / "config.json").is_file() and (place / "adapter_config.json").is_file():
-        base = _adapter_base(place)
-    config, processor = _checked(model, base)
+    place = model_folder(model)
+    base = _base(place)
+    config, processor = usable.checked(model, base)
     try:
-        loaded = AutoModelForImageTextToText.from_pretrained(
-            base, dtype=getattr(torch, dtype), use_safetensors=True, trust_remote_code=False
+        loaded, found = AutoModelForImageTextToText.from_pretrained(
+            base,
+            dtype=getattr(torch, dtype),
+            **(_in_4_bits(getattr(torch, dtype)) if load_in_4bit else {}),
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"The weights of {model} can't be loaded: {_first_line(error)}") from error
+        raise UserError(f"The weights of {model} can't be loaded: {usable.first_line(error)}") from error
+    if absent := sorted(found["missing_keys"]):  # they would be drawn at random
+        raise UserError(
+            f"The weights of {model} can't be loaded: {absent[0]} and {len(absent) - 1} more that its configuration "
+            "asks for are not in the file. Save or download the model again, or take the configuration that belongs to "
+            "the weights."
+        )
     if base != place:
         from peft import PeftModel
 
         loaded = PeftModel.from_pretrained(loaded, place).merge_and_unload()
     stored = getattr(config, "dtype", None) or torch.float32
-    return Loaded(loaded.to("cuda" if torch.cuda.is_available() else "cpu").eval(), processor, stored)
+    if not load_in_4bit:  # those are placed while they are read
+        loaded = loaded.to("cuda" if torch.cuda.is_available() else "cpu")
+    return Loaded(loaded.eval(), processor, stored)
+
+
+def _in_4_bits(dtype: torch.dtype) -> dict[str, object]:
+    """Return how to read weights in 4 bits (QLoRA, arXiv 2305.14314: NF4, its scales quantized too)."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    quantization = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return {"quantization_config": quantization, "device_map": {"": torch.cuda.current_device()}}
 
 
 def language_model(model: PreTrainedModel) -> tuple[str, nn.Module]:
@@ -207,40 +249,6 @@ def short_name(model: str | Path) -> str:
     return folder.parent.name if folder.name in ("model", "adapter") else folder.name
 
 
-def _checked(model: str | Path, place: Path) -> tuple[PreTrainedConfig, ProcessorMixin]:
-    """Return configuration and processor of a model that can be shown an image and asked, or refuse it."""
-    from huggingface_hub.errors import StrictDataclassError
-    from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, AutoConfig, AutoProcessor
-
-    try:
-        config = AutoConfig.from_pretrained(place, trust_remote_code=False)
-    except (OSError, ValueError, StrictDataclassError) as error:
-        raise UserError(
-            f"The configuration of {model} can't be read: {_first_line(error)} "
-            "Check the name; without a network, only folders and models downloaded before can be used."
-        ) from error
-    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
-        raise UserError(
-            f"{model} is a '{config.model_type}' model, which does not turn an image and a text into text. "
-            "Give a vision-language model that AutoModelForImageTextToText loads, such as one of the LLaVA family."
-        )
-    try:
-        processor = AutoProcessor.from_pretrained(place, trust_remote_code=False)
-    except (OSError, ValueError, ImportError) as error:
-        raise UserError(f"The processor of {model} can't be loaded: {_first_line(error)}") from error
-    if getattr(processor, "image_processor", None) is None:
-        raise UserError(
-            f"{model} has no image processor, so it can't be shown an image. Save the model's full processor "
-            "(AutoProcessor.save_pretrained), not its tokenizer alone, into the same folder."
-        )
-    if not getattr(processor, "chat_template", None):
-        raise UserError(
-            f"{model} has no chat template, so there is no agreed way to ask it. Set processor.chat_template and save "
-            "the processor into the model's folder; the instruction-tuned release of a model usually has one."
-        )
-    return config, processor
-
-
 def _path(model: PreTrainedModel, part: nn.Module, what: str) -> tuple[str, nn.Module]:
     for name, module in model.named_modules():
         if module is part and name:
@@ -249,8 +257,3 @@ def _path(model: PreTrainedModel, part: nn.Module, what: str) -> tuple[str, nn.M
         f"The {what} of a '{model.config.model_type}' model was not found, so it can't be trained apart from the rest. "
         "Use a model whose language model and vision tower are separate modules."
     )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".") + "."
