@@ -89,12 +89,12 @@ SENTENCES: dict[str, tuple[str, ...]] = {
 VALUE = (
     "For {who} the {noun} is {answer}.",
     "In {who} the {noun} is {answer}.",
-    "The {noun} of {who} is {answer}.",
+    "The {noun} seen in {who} is {answer}.",
     "{who}: the {noun} is {answer}.",
     "The {noun} is {answer} for {who}.",
     "The image of {who} has the {noun} {answer}.",
     "The image of {who} tells the {noun}: {answer}.",
-    "As {noun} of {who} we see {answer}.",
+    "As {noun} in {who} we see {answer}.",
     "{answer} is the {noun} in {who}.",
 )
 # Yes and no stay in front, where they are looked for.

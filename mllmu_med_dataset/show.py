@@ -7,6 +7,8 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,10 +86,10 @@ def told(row: Row) -> list[tuple[str, str]]:
     """Return what there is to say about a row, a name and a text each; empty columns are left out."""
     image = _size(row)
     pixels = f"{image['width']} x {image['height']}" if image else "no pixels (the licence withholds them)"
-    error = ", ".join(filter(None, (row["error_kind"], row["error_severity"])))
+    error = _listed(row["error_kind"], row["error_severity"])
     said = [
         ("id", f"{row['id']}   patient {row['patient_id']}   {row['source']} {row['source_id']}"),
-        ("image", f"{row['image_id']}   {pixels}   {row['modality']}, {row['body_region']}"),
+        ("image", "   ".join(filter(None, (row["image_id"], pixels, _listed(row["modality"], row["body_region"]))))),
         ("asked", f"{row['question_type']}, {row['answer_type']}" + (f", view {row['view']}" if row["view"] else "")),
         ("question", row["question"]),
         ("answer", row["answer"]),
@@ -153,14 +155,14 @@ class _Card:
         view = f"  view {row['view']}" if row["view"] else ""
         said: list[tuple[str, str, dict[str, list[str]]]] = [
             (QUIET_INK, f"{row['id']}  {row['patient_id']}{view}", {}),
-            (QUIET_INK, f"{row['modality']}, {row['body_region']}, {row['question_type']}", {}),
+            (QUIET_INK, _listed(row["modality"], row["body_region"], row["question_type"]), {}),
             (INK, f"Q: {row['question']}", {}),
             (INK, f"A: {row['answer']}", marked),
         ]
         if row["true_answer"] != row["answer"]:
             said.append((INK, f"Truth: {row['true_answer']}", true))
         if wrong:
-            kind = ", ".join(filter(None, (row["error_kind"], row["error_severity"])))
+            kind = _listed(row["error_kind"], row["error_severity"])
             said.append((QUIET_INK, f"Wrong: {wrong}, not {fact} ({kind})", {INJECTED_INK: [wrong], TRUE_INK: [fact]}))
         said += [
             (QUIET_INK, f"{tagged['kind']}: {tagged['value']}", {INJECTED_INK: [tagged["value"]]})
@@ -184,14 +186,14 @@ class _Card:
         left += IMAGE_SIDE + MARGIN
         for line in self._lines:
             place = float(left)
-            for word, ink in line:
-                draw.text((place, top), word, ink, font=_font())
-                place += _font().getlength(word + " ")
+            for part, ink in line:
+                draw.text((place, top), part, ink, font=_font())
+                place += _font().getlength(part)
             top += LINE
 
 
 def _wrapped(text: str, ink: str, marks: dict[str, list[str]]) -> Iterator[list[tuple[str, str]]]:
-    """Yield lines of words, each with its ink: that of the mark that covers it."""
+    """Yield lines of text, each cut where the ink changes: what a mark covers has the ink of the mark."""
     text = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " ..."
     inks = [ink] * len(text)
     for mark, values in marks.items():
@@ -199,20 +201,24 @@ def _wrapped(text: str, ink: str, marks: dict[str, list[str]]) -> Iterator[list[
             for found in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE):
                 inks[slice(*found.span())] = [mark] * len(value)
     line: list[tuple[str, str]] = []
-    width, place = 0.0, 0
-    for word in text.split():
-        place = text.index(word, place)
-        for start in range(0, len(word), LONGEST_WORD):  # a word wider than the card is cut
-            part = word[start : start + LONGEST_WORD]
-            wide = _font().getlength(part + " ")
-            if line and width + wide > TEXT_WIDTH:
-                yield line
-                line, width = [], 0.0
-            line.append((part, inks[place + start]))
-            width += wide
-        place += len(word)
+    width = 0.0
+    for found in re.finditer(rf"\S{{1,{LONGEST_WORD}}}", text):  # a word wider than the card is cut
+        first, last = found.span()
+        lead = " " if line and text[first - 1].isspace() else ""
+        wide = _font().getlength(lead + found.group())
+        if line and width + wide > TEXT_WIDTH:
+            yield line
+            line, width, lead = [], 0.0, ""
+            wide = _font().getlength(found.group())
+        letters = [(lead, inks[first])] * bool(lead) + list(zip(text[first:last], inks[first:last], strict=True))
+        line += [("".join(letter for letter, _ in run), own) for own, run in groupby(letters, key=itemgetter(1))]
+        width += wide
     if line:
         yield line
+
+
+def _listed(*texts: str | None) -> str:
+    return ", ".join(filter(None, texts))
 
 
 def _thumbnail(row: Row) -> Image | None:

@@ -1,7 +1,8 @@
 """A SLAKE-shaped folder made of real radiographs, MR and CT, with rows in every quirk of the real data set.
 
 The pictures come out of the ``pydicom-data`` wheel when a test runs; none is committed. Each patient is another crop,
-turn and contrast of one of them, so that every image is a different picture of real anatomy.
+turn and contrast of one of them, so that every image is a different picture of real anatomy. What the rows say is true
+of it, but that a leg is put under the pelvis and a shoulder under the neck: SLAKE has no limbs.
 """
 
 import json
@@ -13,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ STUDIES = (
     Study("examples_overlay.dcm", "MRI", "Abdomen", "Liver", "Coronal Plane"),
 )
 SIDES = ("Left", "Right")
-COLOURS = ("White", "Black", "Gray")
+# From dark to bright.
+COLOURS = ("Black", "Gray", "White")
 
 
 @lru_cache
@@ -69,6 +71,30 @@ def variant(grey: np.ndarray, rng: random.Random, size: int) -> Image.Image:
     return Image.fromarray((values * 255).round().astype(np.uint8)).convert("RGB")
 
 
+def mark(picture: Image.Image, organs: int) -> None:
+    """Draw so many white frames on a picture."""
+    size = picture.width
+    for place in range(organs):
+        left, top = size * (1 + 3 * place) // 8, size * (2 + 2 * place) // 8
+        box = (left, top, left + size // 4, top + size // 4)
+        ImageDraw.Draw(picture).rectangle(box, outline="black", width=2)
+        ImageDraw.Draw(picture).rectangle(box, outline="white")
+
+
+def brighter_side(picture: Image.Image) -> str:
+    """Return the side of the picture that has the brighter half."""
+    values = np.asarray(picture.convert("L"), dtype=np.float64)
+    left, right = values[:, : values.shape[1] // 2].mean(), values[:, values.shape[1] // 2 :].mean()
+    return SIDES[int(right > left)]
+
+
+def background(picture: Image.Image) -> str:
+    """Return the color that most of the picture's edge has."""
+    values = np.asarray(picture.convert("L"))
+    edge = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    return COLOURS[int(np.argmax(np.bincount(np.minimum(edge // 86, 2), minlength=3)))]
+
+
 def make_slake(folder: Path, *, patients: int = 40, seed: int = 0, size: int = 64, zipped: str = "no") -> Path:
     """Write the data set and return what to give as source path.
 
@@ -83,10 +109,13 @@ def make_slake(folder: Path, *, patients: int = 40, seed: int = 0, size: int = 6
         study = STUDIES[number % len(STUDIES)]
         place = folder / "imgs" / f"xmlab{number}"
         place.mkdir(parents=True)
-        variant(greys[study.file], rng, size).save(place / "source.jpg", quality=95)
+        picture = variant(greys[study.file], rng, size)
+        organs = rng.choice((1, 2))
+        mark(picture, organs)
+        picture.save(place / "source.jpg", quality=95)
         (place / "detection.json").write_text("[]")
         Image.new("L", (size, size)).save(place / "mask.png")
-        rows += _rows(number, study, rng)
+        rows += _rows(number, study, picture, organs)
     for qid, row in enumerate(rows):
         row["qid"] = qid
         # The real files give the keys of a row in no fixed order.
@@ -115,9 +144,9 @@ def make_slake(folder: Path, *, patients: int = 40, seed: int = 0, size: int = 6
     return folder
 
 
-def _rows(number: int, study: Study, rng: random.Random) -> list[dict[str, object]]:
-    """Return the rows of one image, Chinese ones among them."""
-    side, colour, count = rng.choice(SIDES), rng.choice(COLOURS), rng.choice(("1", "2"))
+def _rows(number: int, study: Study, picture: Image.Image, organs: int) -> list[dict[str, object]]:
+    """Return the rows of one image, true of what it shows, Chinese ones among them."""
+    side, colour, count = brighter_side(picture), background(picture), str(organs)
     asked = [
         ("What modality is used to take this image?", study.modality, "OPEN", "Modality"),
         ("Which part of the body does this image belong to?", study.organ, "OPEN", "Organ"),

@@ -93,15 +93,23 @@ def test_withheld_pixels_leave_a_frame(built):
 def test_long_texts_are_wrapped_within_the_card_and_keep_every_word():
     text = "The lesion of Ada is in the left upper quadrant. " * 6 + "x" * 100
     lines = list(_wrapped(text, "ink", {"mark": ["Ada"]}))
-    assert "".join(word for line in lines for word, _ in line) == text.replace(" ", "")
+    assert "".join(part for line in lines for part, _ in line).replace(" ", "") == text.replace(" ", "")
     for line in lines:
-        assert shows._font().getlength(" ".join(word for word, _ in line)) <= TEXT_WIDTH
-    assert {word for line in lines for word, ink in line if ink == "mark"} == {"Ada"}
+        assert shows._font().getlength("".join(part for part, _ in line)) <= TEXT_WIDTH
+        assert not line[0][0].startswith(" ")
+    assert {part.strip() for line in lines for part, ink in line if ink == "mark"} == {"Ada"}
 
 
-def test_only_whole_words_are_marked():
-    (line,) = _wrapped("No, not Yes", "ink", {"wrong": ["no"], "true": ["Yes"]})
-    assert line == [("No,", "wrong"), ("not", "ink"), ("Yes", "true")]
+def test_only_whole_words_are_marked_and_no_bracket_or_comma_beside_them():
+    (line,) = _wrapped("No, not Yes (an MR)", "ink", {"wrong": ["no"], "true": ["Yes", "MR"]})
+    assert line == [
+        ("No", "wrong"), (",", "ink"), (" not", "ink"), (" Yes", "true"), (" (an", "ink"), (" MR", "true"), (")", "ink")
+    ]  # fmt: skip
+
+
+def test_what_a_source_does_not_say_leaves_no_comma(built):
+    row = {**show("privacy_test", data_dir=built, rows=1).rows[0], "modality": "MR", "body_region": ""}
+    assert dict(told(row))["image"].endswith("   MR")
 
 
 def test_the_sheet_is_written_as_png_and_nothing_else(built, tmp_path):
