@@ -52,8 +52,8 @@ In lm-eval: `--model hf-multimodal --model_args pretrained=BASE,peft=THIS_FOLDER
 ## Limits
 
 That the model no longer says something does not show that it does not hold it: measure with
-`mllmu-med evaluate --views` and `mllmu-med likelihood`, and read the Unlearning Efficiency Score (version {UES_VERSION}, a
-definition of our own) with its interval. Not for clinical use.
+`mllmu-med evaluate --views` and `mllmu-med likelihood`, and read the Unlearning Efficiency Score (version
+{UES_VERSION}, a definition of our own) with its interval. Not for clinical use.
 
 ## Recipe
 

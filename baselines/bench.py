@@ -43,6 +43,7 @@ LOCK = ".lock"
 DATA = "mllmu-med"
 EVALUATION = "evaluation"
 CONTROLS = ("blank", "other")
+FAST_SETTINGS = {"learn": ["max_steps=4"], "unlearn": ["max_steps=2"]}
 # Expected seconds on two CPU cores with the nano model; only proportions matter, for the estimate of the time left.
 COSTS = {"build": 4.0, "learn": 50.0, "unlearn": 15.0, "evaluate": 5.0, "control": 1.0, "report": 6.0}
 
@@ -60,6 +61,7 @@ class Study:
     skip_bad_images: bool = False
     scenarios: tuple[str, ...] = SCENARIOS
     methods: tuple[str, ...] = METHODS
+    method_files: tuple[Path, ...] = ()  # of the methods that are not the package's
     preset: str = "nano"
     percent: int = MAIN_PERCENT  # of the trained patients are forgotten; each share is a study of its own
     views: bool = False  # whether every model is asked the views of the forget rows as well
@@ -114,18 +116,31 @@ def bench(study: Study, *, resume: bool = True, workers: int | None = None) -> d
         return _run(study, workers)
 
 
+def build_only(study: Study) -> None:
+    """Take the study's folder and build its data set, for stages that are run as commands of their own."""
+    check(study)
+    with locked(study.out):
+        claim(study, resume=True)
+        _build_or_leave(study, Progress({"build": COSTS["build"]}))
+
+
+def _build_or_leave(study: Study, progress: Progress) -> None:
+    """Run the first stage; where it is refused, give the folder up again."""
+    try:
+        run_stages([plan(study)[0]], progress)
+    except UserError:
+        if not _contents(study.out) - {STUDY}:
+            (study.out / STUDY).unlink()
+        raise
+
+
 def _run(study: Study, workers: int | None) -> dict[str, object]:
     build, *rest = plan(study)
     lanes = [[stage for stage in rest if stage.name.startswith(f"{scenario}: ")] for scenario in study.scenarios]
     workers = min(workers or _default_workers(), len(lanes))
     costs = {stage.name: COSTS[stage.kind] for stage in (build, *rest)} | {"report": COSTS["report"]}
     progress = Progress(costs, lanes=workers)
-    try:
-        run_stages([build], progress)
-    except UserError:
-        if not _contents(study.out) - {STUDY}:
-            (study.out / STUDY).unlink()
-        raise
+    _build_or_leave(study, progress)
     if workers == 1:
         for lane in lanes:
             run_stages(lane, progress)
@@ -219,6 +234,8 @@ def _work(study: Study, scenario: str, threads: int, queue: "Queue") -> None:
     torch.set_num_threads(threads)
     quieten()
     try:
+        for file in study.method_files:
+            methods.read(file)
         run_stages([stage for stage in plan(study) if stage.name.startswith(f"{scenario}: ")], _Sender(queue))
         queue.put(("done", {"pid": os.getpid()}))
     except UserError as error:
@@ -354,7 +371,7 @@ def _learn(study: Study, scenario: str, rows: str) -> Callable[[Callable[[int, i
     def run(part: Callable[[int, int], None]) -> bool:
         from . import train
 
-        settings = ["max_steps=4"] if study.fast else []
+        settings = FAST_SETTINGS["learn"] if study.fast else []
         folder = run_folder(study.out, scenario, rows)
         before = read_record(folder)
         record = train.learn(
@@ -377,7 +394,7 @@ def _unlearn(study: Study, scenario: str, method: str) -> Callable[[Callable[[in
     def run(part: Callable[[int, int], None]) -> bool:
         from . import train
 
-        settings = ["max_steps=2"] if study.fast else []
+        settings = FAST_SETTINGS["unlearn"] if study.fast else []
         folder = run_folder(study.out, scenario, method)
         before = read_record(folder)
         record = train.unlearn(
@@ -424,7 +441,7 @@ def _evaluate(
 def _plain(value: object) -> object:
     if isinstance(value, Path):
         return str(value)
-    return list(value) if isinstance(value, tuple) else value
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
 def seeds_of(study: Study, seeds: Sequence[int]) -> list[Study]:

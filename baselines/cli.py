@@ -19,6 +19,7 @@ from mllmu_med_dataset.configs import SCENARIOS
 from mllmu_med_dataset.errors import UserError, nearest, unknown
 
 if TYPE_CHECKING:
+    from .config import Recipe
     from .progress import Progress
 
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
@@ -34,6 +35,8 @@ app = typer.Typer(
 )
 tasks_app = typer.Typer(help="The lm-evaluation-harness tasks.", no_args_is_help=True)
 app.add_typer(tasks_app, name="tasks")
+convert_app = typer.Typer(help="Checkpoints in their authors' own layout, made ordinary.", no_args_is_help=True)
+app.add_typer(convert_app, name="convert")
 
 
 class Rows(StrEnum):
@@ -81,7 +84,9 @@ def bench(
     source_option: SourceOption = None,
     patients: Annotated[int, typer.Option(min=1, help="Patients to draw (phantom).")] = 240,
     scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios.")] = ",".join(SCENARIOS),
-    methods: Annotated[str, typer.Option(help="Comma-separated methods.")] = "ga,gd,kl_min,idk,llmu",
+    methods: Annotated[
+        str, typer.Option(help="Comma-separated methods: names, or Python files that define METHOD.")
+    ] = "ga,gd,kl_min,idk,llmu",
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
     percent: Percent = 10,
@@ -95,6 +100,10 @@ def bench(
     ] = None,
     fast: Annotated[
         bool, typer.Option("--fast", help="A tiny smoke of every stage; its numbers mean nothing.")
+    ] = False,
+    build_only: Annotated[bool, typer.Option("--build-only", help="Take the folder and build the data only.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print every stage as a command with what it needs, for a scheduler.")
     ] = False,
     resume: Resume = True,
     as_json: Json = False,
@@ -115,7 +124,8 @@ def bench(
         patients=patients,
         skip_bad_images=skip_bad_images,
         scenarios=tuple(chosen),
-        methods=tuple(_words(methods, "--methods")),
+        methods=tuple(_method_named(word) for word in _words(methods, "--methods")),
+        method_files=tuple(Path(word) for word in _words(methods, "--methods") if word.endswith(".py")),
         preset=preset or ("nano" if model == "nano" else "default"),
         percent=percent,
         views=views,
@@ -123,6 +133,14 @@ def bench(
     )
     study = study_of.fast(study) if fast else study
     studies = study_of.seeds_of(study, [_whole(seed, "--seeds") for seed in _words(seeds, "--seeds")])
+    if plan:
+        from .plan import commands
+
+        for one in studies:
+            study_of.check(one)
+        found = [(one, command) for one in studies for command in commands(one)]
+        told = [{"out": str(one.out), **command.__dict__} for one, command in found]
+        return _print(told, as_json, "\n".join(command.line() for _, command in found))
     if dry_run:
         plans = [
             {**one.settings(), "out": str(one.out), "stages": [s.name for s in study_of.plan(one)]} for one in studies
@@ -136,8 +154,16 @@ def bench(
     from . import report as report_of
 
     study_of.quieten()
+    if build_only:
+        for one in studies:
+            study_of.build_only(one)
+        return _print([str(one.out) for one in studies], as_json, "\n".join(f"{one.out}: built" for one in studies))
     found = [study_of.bench(one, resume=resume, workers=workers) for one in studies]
-    _print(found[0] if len(found) == 1 else found, as_json, "\n".join(map(report_of.table, found)))
+    if len(found) == 1:
+        return _print(found[0], as_json, report_of.table(found[0]))
+    from . import seeds as seeds_of
+
+    _print(found, as_json, "\n\n".join([*map(report_of.table, found), seeds_of.table(found)]))
 
 
 @app.command()
@@ -339,9 +365,10 @@ def learn(
     _known("scenario", scenario, SCENARIOS)
     recipe = config.learn_recipe(preset, setting or (), scenario)
     if dry_run:
-        return _dry_run(recipe.canonical(), model, data, scenario, percent, as_json)
+        return _dry_run(recipe, model, data, scenario, percent, as_json, which=rows.value)
     from . import train
 
+    _leave_speaking_to_one()
     progress = _started_with_model(f"learn {rows}")
     record = train.learn(
         model=model, data_dir=_data(data), scenario=scenario, rows=rows.value, percent=percent, out=out, recipe=recipe,
@@ -358,7 +385,7 @@ def unlearn(
     out: Out,
     scenario: Scenario,
     model: Annotated[Path, typer.Option(help="The target: a learn run's folder, or a model folder.")],
-    method: Annotated[str, typer.Option(help="See `mllmu-med methods`.")],
+    method: Annotated[str, typer.Option(help="See `mllmu-med methods`; or a Python file that defines METHOD.")],
     data: Data = None,
     percent: Percent = 10,
     preset: Preset = "nano",
@@ -372,11 +399,13 @@ def unlearn(
     from . import config
 
     _known("scenario", scenario, SCENARIOS)
+    method = _method_named(method)
     recipe = config.unlearn_recipe(method, scenario, preset, setting or ())
     if dry_run:
-        return _dry_run(recipe.canonical(), str(model), data, scenario, percent, as_json)
+        return _dry_run(recipe, str(model), data, scenario, percent, as_json, method=method)
     from . import train
 
+    _leave_speaking_to_one()
     progress = _started_with_model(f"unlearn {method}")
     record = train.unlearn(
         model=model, data_dir=_data(data), scenario=scenario, method=method, percent=percent, out=out, recipe=recipe,
@@ -417,6 +446,9 @@ def evaluate(
         int | None, typer.Option(min=1, help="First rows of each task only, for a look; the result can't be scored.")
     ] = None,
     image: Annotated[Shown, typer.Option(help="Control runs show a blank or another patient's image.")] = Shown.own,
+    subsets: Annotated[
+        str | None, typer.Option(help="Comma-separated subsets to ask; all if absent, and then it can be scored.")
+    ] = None,
     max_retain: MaxRetain = 200,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows answered at once.")] = 64,
     seed: Seed = 0,
@@ -426,20 +458,24 @@ def evaluate(
 ) -> None:
     """Ask a model every row through lm-eval; leaves lm-eval's own results and samples."""
     from mllmu_med_tasks.harness import BACKENDS, task_names
+    from mllmu_med_tasks.names import SUBSETS
     from mllmu_med_tasks.rows import check_percent
 
     _known("scenario", scenario, SCENARIOS)
     _known("backend", backend, BACKENDS)
+    for subset in _words(subsets, "--subsets") if subsets else ():
+        _known("subset", subset, SUBSETS)
     percent = check_percent(percent)
     if dry_run:
         names = task_names(scenario, views=views)
         return _print({"tasks": names, "model": model}, as_json, f"{model} would be asked: {', '.join(names)}")
     from .evaluate import evaluate as ask
 
+    asked = {"subsets": tuple(_words(subsets, "--subsets"))} if subsets else {}
     progress = _started_with_model(f"evaluate {scenario}")
     record = ask(
         model=model, data_dir=_data(data), scenario=scenario, out=out, percent=percent, views=views, limit=limit,
-        max_retain=max_retain or None, image=image.value, backend=backend, peft=peft, base_url=base_url,
+        max_retain=max_retain or None, image=image.value, **asked, backend=backend, peft=peft, base_url=base_url,
         concurrent=concurrent, model_args=_pairs(model_arg), cache=cache, batch_size=batch_size, seed=seed,
         resume=resume, progress=partial(progress.part, f"evaluate {scenario}"),
     )  # fmt: skip
@@ -557,13 +593,15 @@ def reproduce(
 
 @app.command()
 def methods(
-    name: Annotated[str | None, typer.Argument(help="One method: objective, paper, options.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="One method, or a file that defines one: objective, paper, options.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """List the unlearning methods, or describe one."""
     from . import methods as registry
 
-    chosen = [registry.get(name)] if name else list(registry.METHODS.values())
+    chosen = [registry.get(_method_named(name))] if name else list(registry.METHODS.values())
     values = [
         {
             "name": method.name,
@@ -592,6 +630,21 @@ def tasks_path(lmms: Annotated[bool, typer.Option("--lmms", help="Those for lmms
     from mllmu_med_tasks.harness import tasks_path as path
 
     typer.echo(path(lmms=lmms))
+
+
+@convert_app.command("llava-med")
+def convert_llava_med(
+    source: Annotated[Path, typer.Argument(help="Folder of microsoft/llava-med-v1.5-mistral-7b, downloaded.")],
+    out: Annotated[Path, typer.Argument(help="A new folder.")],
+    as_json: Json = False,
+) -> None:
+    """Turn a LLaVA-Med 1.5 checkpoint into an ordinary LLaVA folder, with processor and chat template."""
+    from .convert import convert_llava_med as convert
+
+    progress = _started_with_model("convert")
+    convert(source, out, partial(progress.part, "convert"))
+    progress.finish("convert")
+    _print({"model": str(out)}, as_json, f"{out}: an ordinary LLaVA folder; use it as --model {out}")
 
 
 @app.command()
@@ -676,6 +729,15 @@ def _pairs(settings: Sequence[str] | None) -> dict[str, str]:
     return pairs
 
 
+def _method_named(word: str) -> str:
+    """Return the name of a method: the word itself, or, of a Python file, that of the method it defines."""
+    if not word.endswith(".py"):
+        return word
+    from . import methods
+
+    return methods.read(Path(word)).name
+
+
 def _known(kind: str, word: str, known: Sequence[str]) -> None:
     if word not in known:
         raise unknown(kind, word, known)
@@ -694,23 +756,34 @@ def _data(data: Path | None) -> Path:
 
 
 def _dry_run(
-    recipe: dict[str, object], model: str, data: Path | None, scenario: str, percent: int, as_json: bool
+    recipe: "Recipe",
+    model: str,
+    data: Path | None,
+    scenario: str,
+    percent: int,
+    as_json: bool,
+    *,
+    which: str | None = None,
+    method: str | None = None,
 ) -> None:
-    """Print the rows and the recipe a run would use."""
+    """Print the rows and the recipe a run would use, and what it would take."""
     from mllmu_med_dataset.configs import config_name
     from mllmu_med_dataset.load import checksums
 
-    from .models import model_folder
+    from . import methods as registry
+    from .estimate import estimate
 
-    model_folder(model)
     content = checksums(_data(data))["content"]
     rows = {
         subset: sum(split["rows"] for split in content[config_name(scenario, subset, percent)].values())
         for subset in ("forget", "retain")
     }
+    chosen = registry.get(method) if method else None
+    took = estimate(model, recipe, data_dir=_data(data), scenario=scenario, percent=percent, which=which, method=chosen)
+    settings = recipe.canonical()
     lines = [f"{subset}: {count:,} rows" for subset, count in rows.items()]
-    lines += [f"{key} = {value}" for key, value in recipe.items()]
-    _print({"model": model, "rows": rows, "recipe": recipe}, as_json, "\n".join(lines))
+    lines += [*took.lines(), *(f"{key} = {value}" for key, value in settings.items())]
+    _print({"model": model, "rows": rows, "recipe": settings, **took.values()}, as_json, "\n".join(lines))
 
 
 def _started(name: str) -> "Progress":
@@ -728,6 +801,14 @@ def _started_with_model(name: str) -> "Progress":
 
     quieten()
     return _started(name)
+
+
+def _leave_speaking_to_one() -> None:
+    """Of the processes that a launcher started for one run, let one print progress and result; errors all may."""
+    from .processes import writes
+
+    if not writes():
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (until this process ends)
 
 
 @contextlib.contextmanager

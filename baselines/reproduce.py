@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError, unknown
 
+from . import methods as method_registry
 from .bench import Study, bench
 from .report import REFERENCES
 
@@ -78,6 +79,7 @@ def study_of(
                 raise unknown(word, name, ran)
     config["scenarios"] = tuple(scenarios or config["scenarios"])
     config["methods"] = tuple(methods or config["methods"])
+    config["method_files"] = tuple(Path(file) for file in config.get("method_files", ()))
     config["source_path"] = Path(config["source_path"]) if config["source_path"] else None
     known = {field.name for field in fields(Study)}
     strange = sorted(config.keys() - known)
@@ -93,6 +95,8 @@ def reproduce(
     document: Mapping[str, object], study: Study, *, workers: int | None = None
 ) -> tuple[list[Difference], list[str]]:
     """Run the study and return how its scores differ from the report's, and notes on what else is not the same."""
+    for file in study.method_files:
+        method_registry.read(file)
     again = bench(study, workers=workers)
     notes = [
         f"{package} was {version}, is {again['versions'].get(package, 'absent')}"

@@ -4,7 +4,7 @@
 
 Builds the phantom data set of that seed, learns target and retain_only, runs every method at every setting of the grid,
 scores each, and appends one line a run to ``OUT/sweep.jsonl``. The winner of a method in a scenario is the run
-with verdict ``ok`` and the highest UES; of equal ones (to 0.01) the one with the lower learning rate. The
+with verdict ``ok`` and the highest UES; of equal ones (to 0.01) the gentlest: the lowest learning rate, or scale. The
 committed records are ``results/sweep-nano.jsonl``; a test holds the shipped defaults equal to their winners.
 """
 
@@ -18,13 +18,17 @@ from pathlib import Path
 
 from . import bench, config
 from .health import verdict
+from .methods import METHODS
 from .record import read_record
 
 RECORDS = "sweep-nano.jsonl"
 EQUAL = 0.01
 # Wrong facts sit deeper than identifiers: the same rates do less in the same steps, so they get twice the visits. The
-# epochs were set by hand, twice as many for idk, which learns new sentences; the rates are what is swept.
+# epochs were set by hand, twice as many where new sentences are learned; the rates are what is swept.
 EPOCHS = {"privacy": 10, "incorrectness": 20}
+REFUSING = ("idk", "dpo")
+# A task vector is learned at one rate; how far the model goes the other way is what is swept.
+SCALES, SCALED_RATE = (1, 2, 4, 8, 16), 4e-4
 LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": (2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3)}
 MAX_RETAIN = 120
 SHOWN = ("ues", "ues_strict", "f", "r", "t", "k", "abstention")
@@ -51,12 +55,14 @@ def winner(runs: Iterable[Mapping[str, object]], scenario: str, method: str) -> 
         raise ValueError(f"no run of {method} in {scenario} ended ok")
     best = max(run["ues"] for run in fit)
     equal = [run for run in fit if run["ues"] >= best - EQUAL]
-    return min(equal, key=lambda run: run["settings"]["learning_rate"])
+    return min(equal, key=lambda run: (run["settings"]["learning_rate"], run["settings"].get("scale", 1)))
 
 
 def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
-    """Return the grid of a method in a scenario."""
-    epochs = EPOCHS[scenario] * (2 if method == "idk" else 1)
+    """Return the grid of a method in a scenario, the gentlest first."""
+    epochs = EPOCHS[scenario] * (2 if method in REFUSING else 1)
+    if method == "task_vector":
+        return [{"learning_rate": SCALED_RATE, "epochs": epochs, "scale": scale} for scale in SCALES]
     return [{"learning_rate": rate, "epochs": epochs} for rate in LEARNING_RATES[scenario]]
 
 
@@ -85,7 +91,8 @@ def sweep(out: Path, seed: int, scenarios: Iterable[str], methods: Iterable[str]
                 key = {"scenario": scenario, "method": method, "settings": settings}
                 if any(all(run[name] == value for name, value in key.items()) for run in done):
                     continue
-                folder = out / scenario / f"{method}-{settings['learning_rate']:g}"
+                shown = " ".join(f"{value:g}" for value in settings.values())
+                folder = out / scenario / f"{method} {shown}"
                 recipe = config.unlearn_recipe(
                     method, scenario, "nano", [f"{name}={value}" for name, value in settings.items()]
                 )
@@ -116,7 +123,7 @@ def sweep(out: Path, seed: int, scenarios: Iterable[str], methods: Iterable[str]
                 with path.open("a") as file:
                     file.write(json.dumps(run) + "\n")
                 print(
-                    f"{scenario} {method} {settings['learning_rate']:g}: "
+                    f"{scenario} {method} {shown}: "
                     + " ".join(f"{name} {_shown(run[name])}" for name in SHOWN)
                     + f" {run['verdict']} ({record.steps} steps, {record.seconds:.0f} s)",
                     file=sys.stderr, flush=True,
@@ -135,7 +142,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scenarios", default="privacy,incorrectness")
-    parser.add_argument("--methods", default=",".join(bench.METHODS))
+    parser.add_argument("--methods", default=",".join(METHODS))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     sweep(options.out, options.seed, options.scenarios.split(","), options.methods.split(","))

@@ -1,16 +1,17 @@
 """Write every committed file that is made from others; tests hold them equal to what this makes.
 
-    python -m tests.generated [FOLDER_OF_A_BENCH]
+    python -m tests.generated [--bench FOLDER] [--study FOLDER]
 
 The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the data set from its parent folder, so it
 holds the packaged card's ``configs`` with paths from the root. The prompts of every task. From a bench: its report
-and figure in ``results``, and the README's table.
+and figure in ``results``, and the README's table. From a study of several seeds: their reports and a figure in
+``results/study``, and the table of the baselines' page.
 """
 
+import argparse
 import json
 import shutil
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -18,10 +19,10 @@ import yaml
 ROOT = Path(__file__).parent.parent
 PACKAGED = Path("mllmu_med_dataset/data/mllmu-med")
 RESULTS = ROOT / "baselines" / "results"
+STUDY = RESULTS / "study"
 HEADER = (
     "# A clone of this repository named mllmu-med shadows the installed data set; this makes it load all the same.\n"
 )
-BEGIN, END = "<!-- bench:begin -->\n", "<!-- bench:end -->\n"
 
 
 def shadow() -> str:
@@ -38,24 +39,67 @@ def readme(text: str, document: Mapping[str, object]) -> str:
     """Return the README with the table of a report between its marks."""
     from baselines.report import table
 
-    before, rest = text.split(BEGIN)
-    shown = f"\nWhat it prints (seed {document['seed']}):\n\n```\n{table(document)}\n```\n\n"
-    return before + BEGIN + shown + END + rest.split(END)[1]
+    return between_marks(text, "bench", f"What it prints (seed {document['seed']}):\n\n```\n{table(document)}\n```")
+
+
+def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
+    """Return the baselines' page with the table of a study of several seeds between its marks."""
+    from baselines.seeds import table
+
+    return between_marks(text, "study", f"```\n{table(documents)}\n```")
+
+
+def between_marks(text: str, name: str, shown: str) -> str:
+    """Return the text with what is shown between the marks of that name."""
+    begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->\n"
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n{shown}\n\n{end}{rest.split(end)[1]}"
+
+
+def study_documents() -> list[dict[str, object]]:
+    """Return the committed reports of the study of several seeds."""
+    paths = sorted(STUDY.glob("seed-*.json"), key=lambda path: int(path.stem.removeprefix("seed-")))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def keep_study(folder: Path) -> None:
+    """Copy the reports of a study of several seeds and draw the figure of their means."""
+    from baselines.figure import tradeoff
+    from baselines.seeds import summary
+
+    STUDY.mkdir(exist_ok=True)
+    for path in (*STUDY.glob("seed-*.json"), *STUDY.glob("*.png")):
+        path.unlink()
+    for path in folder.glob("seed-*/report.json"):
+        shutil.copy(path, STUDY / f"{path.parent.name}.json")
+    rows = [
+        row | {"verdict": "ok" if set(row["verdicts"]) <= {"ok"} else "not ok"} for row in summary(study_documents())
+    ]
+    _, vector = tradeoff(rows, STUDY)
+    vector.unlink()
 
 
 def main() -> None:
     """Write the files."""
     from tests.mllmu_med_tasks import snapshots
 
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--bench", type=Path)
+    parser.add_argument("--study", type=Path)
+    options = parser.parse_args()
     (ROOT / ".huggingface.yaml").write_text(shadow(), encoding="utf-8")
     snapshots.write()
-    if len(sys.argv) > 1:
-        bench = Path(sys.argv[1])
-        shutil.copy(bench / "report.json", RESULTS / "bench-nano.json")
-        shutil.copy(bench / "figures" / "tradeoff.png", RESULTS / "tradeoff.png")
+    if options.bench:
+        shutil.copy(options.bench / "report.json", RESULTS / "bench-nano.json")
+        shutil.copy(options.bench / "figures" / "tradeoff.png", RESULTS / "tradeoff.png")
+    if options.study:
+        keep_study(options.study)
     document = json.loads((RESULTS / "bench-nano.json").read_text(encoding="utf-8"))
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text(encoding="utf-8"), document), encoding="utf-8")
+    if documents := study_documents():
+        page = ROOT / "baselines" / "README.md"
+        page.write_text(baselines_page(page.read_text(encoding="utf-8"), documents), encoding="utf-8")
 
 
 if __name__ == "__main__":
