@@ -58,6 +58,8 @@ class Recipe(_Frozen):
     beta2: float = Field(0.999, gt=0, lt=1)
     max_norm: float | None = Field(1.0, gt=0)  # of the gradient; none: not clipped
     dtype: Literal["float32", "bfloat16"] = "float32"
+    load_in_4bit: bool = False  # the frozen weights (bitsandbytes, CUDA); the saved model is whole again
+    gradient_checkpointing: bool = False  # layers are computed again going backward: less memory, same result
     checkpoint_seconds: float = Field(60.0, gt=0)  # between checkpoints; changes no result
 
     @property
@@ -66,8 +68,11 @@ class Recipe(_Frozen):
         return self.batch * self.accumulation
 
     def canonical(self) -> dict[str, object]:
-        """Return what decides a result: everything but how often the run is saved."""
-        return self.model_dump(mode="json", exclude={"checkpoint_seconds"})
+        """Return what decides a result: everything but how often the run is saved and how its memory is spared."""
+        values = self.model_dump(mode="json", exclude={"checkpoint_seconds", "gradient_checkpointing"})
+        if not self.load_in_4bit:
+            del values["load_in_4bit"]  # as records name a recipe that has no such option
+        return values
 
 
 class LearnRecipe(Recipe):
@@ -119,12 +124,24 @@ def presets() -> tuple[str, ...]:
 
 @lru_cache
 def _preset(name: str) -> Mapping[str, object]:
-    if name not in presets():
-        raise unknown("preset", name, presets())
-    content = yaml.safe_load((files("baselines") / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))
+    """Return a preset by its name, `NAME` or `NAME+VARIANT`, with what it is like filled in."""
+    named, *chosen = name.split("+")
+    if named not in presets():
+        raise unknown("preset", named, presets())
+    content = yaml.safe_load((files("baselines") / "configs" / f"{named}.yaml").read_text(encoding="utf-8"))
     for key in content:
-        if key not in ("learn", "unlearn"):
-            raise unknown(f"section of preset {name}", key, ("learn", "unlearn"))
+        if key not in ("like", "learn", "unlearn", "variants"):
+            raise unknown(f"section of preset {named}", key, ("like", "learn", "unlearn", "variants"))
+    if like := content.pop("like", None):
+        content = _merged(_preset(like), content)
+    for variant in chosen:
+        variants = content.get("variants") or {}
+        if variant not in variants:
+            raise unknown(f"variant of preset {named}", variant, variants)
+        for key in (changes := variants[variant]):
+            if key not in ("learn", "unlearn"):
+                raise unknown(f"section of preset {named}, {variant}", key, ("learn", "unlearn"))
+        content = _merged(content, {"learn": changes.get("learn", {}), "unlearn": {"all": changes.get("unlearn", {})}})
     return content
 
 
