@@ -142,7 +142,7 @@ def _control(folder: Path, study: Study, own: Scored) -> dict[str, object] | Non
         return None
     shown = scores.read(folder)
     scored = Study(shown.rows).scored(shown.predictions, "target")
-    leaked = [flag for one in scored.row_scores for flag in one.leaked]
+    leaked = [flag for one in scored.row_scores for flag in one.leaked if flag is not None]
     return {
         "leak_rate": sum(leaked) / len(leaked) if leaked else None,
         "harm": scored.mean("harm", "forget"),
@@ -205,7 +205,7 @@ def markdown(document: Mapping[str, object]) -> str:
     config = document["config"]
     parts += ["## How to read it", "", FORMULA]
     parts += [
-        "Intervals are 95 %, bootstrapped over patients; below 40 forget patients they are wide and cover less.",
+        "Intervals are 95 %, bootstrapped over patients; with few forget patients they are wide.",
         "",
         f"Source {config['source']}, model {config['model']}, preset {config['preset']}, seed {config['seed']}; "
         f"data set `{document['dataset_checksum'][:16]}`.",

@@ -7,7 +7,7 @@ from math import isnan
 import numpy as np
 
 from mllmu_med_metrics.formula import WORST_OF, bootstrap_means, formula, leaking_views, point_means
-from mllmu_med_metrics.interval import Floats, percentile_interval
+from mllmu_med_metrics.interval import Floats, expanded_p, percentile_interval
 from mllmu_med_metrics.study import Predictions, Scored, Study
 from mllmu_med_metrics.ues import as_scored, check_replicates, score
 
@@ -43,10 +43,10 @@ class Comparison:
         return asdict(self)
 
 
-def _p(differences: Floats) -> float:
-    """Return the two-sided p: twice the share of replicates on the rarer side of 0, the sample itself counted in."""
+def _p(differences: Floats, patients: int) -> float:
+    """Return the two-sided p, from the share of replicates on the rarer side of 0, the sample itself counted in."""
     below, above = (1 + int((differences <= 0).sum()), 1 + int((differences >= 0).sum()))
-    return min(1.0, 2 * min(below, above) / (1 + differences.size))
+    return 2 * expanded_p(min(0.5, min(below, above) / (1 + differences.size)), patients)
 
 
 def compare(
@@ -99,10 +99,9 @@ def compare(
             continue
         known = drawn.get(name, np.empty(0))
         known = known[~np.isnan(known)]
-        low, high, _ = percentile_interval(ours - theirs, known)
-        differences[name] = Difference(
-            a=ours, b=theirs, difference=ours - theirs, low=low, high=high, p=_p(known) if known.size else None
-        )
+        low, high, _ = percentile_interval(ours - theirs, known, study.fewest_patients)
+        p = _p(known, study.fewest_patients) if known.size else None
+        differences[name] = Difference(a=ours, b=theirs, difference=ours - theirs, low=low, high=high, p=p)
     return Comparison(
         scenario=study.scenario,
         differences=differences,

@@ -112,6 +112,11 @@ class Study:
         """How many patients have forget rows."""
         return int((self.counts[0] > 0).sum())
 
+    @property
+    def fewest_patients(self) -> int:
+        """How many patients the smallest of forget, retain and test has: what an interval of the score rests on."""
+        return min(int((self.counts[PLACES.index(subset)] > 0).sum()) for subset in SUBSETS[:3])
+
     def of(self, place: str) -> list[Row]:
         """Return the rows of one subset or view, by id."""
         return [self.rows[index] for index in self.places[place]]
@@ -210,6 +215,8 @@ class Scored:
         if place == 0:
             if score.leaked:
                 for item, flag in zip(row.phi, score.leaked, strict=True):
+                    if flag is None:
+                        continue
                     told = self._told.setdefault(item["kind"], [0, 0])
                     told[0] += flag
                     told[1] += 1

@@ -294,7 +294,7 @@ def score(
     if rows_given and replicates:
         drawn = formula(bootstrap_means(models, replicates, seed), study.blind, worst)
         for name in _PARTS:
-            low, high, nulls = percentile_interval(point[name], drawn[name])
+            low, high, nulls = percentile_interval(point[name], drawn[name], study.fewest_patients)
             intervals[name] = None if low is None or high is None else (low, high)
             if name == "ues" and found["ues"] is not None:
                 null_replicates = nulls
@@ -393,8 +393,8 @@ def _warnings(study: Study, replicates: int, null_replicates: int, *, with_gold:
     patients = study.forget_patients
     if 0 < patients < FEW_PATIENTS:
         warnings.append(
-            f"{patients} forget patients are fewer than {FEW_PATIENTS}: the intervals are wide and cover less than "
-            "their nominal 95 %."
+            f"{patients} forget patients are fewer than {FEW_PATIENTS}: the intervals are wide, and a few patients "
+            "decide the score."
         )
     if null_replicates:
         warnings.append(
