@@ -26,7 +26,7 @@ PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 def checked(model: str | Path, place: Path) -> tuple[PreTrainedConfig, ProcessorMixin]:
     """Return configuration and processor of a model that can be shown an image and asked, or refuse it."""
-    config = _configuration(model, place)
+    config = configuration(model, place)
     _check_weights(model, place)
     processor = _processor(model, place)
     _try_a_prompt(model, config, processor)
@@ -39,13 +39,14 @@ def first_line(error: Exception) -> str:
     return text.splitlines()[0].rstrip(".") + "."
 
 
-def _configuration(model: str | Path, place: Path) -> PreTrainedConfig:
+def configuration(model: str | Path, place: Path) -> PreTrainedConfig:
+    """Return the configuration of a model that can be shown an image and asked, or refuse it."""
     from huggingface_hub.errors import StrictDataclassError
-    from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, AutoConfig, PreTrainedConfig
+    from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING, AutoConfig, PretrainedConfig
 
     fix = "Check the name; without a network, only folders and models downloaded before can be used."
     try:
-        described, _ = PreTrainedConfig.get_config_dict(place)
+        described, _ = PretrainedConfig.get_config_dict(place)
         _check_type(model, described)
         config = AutoConfig.from_pretrained(place, trust_remote_code=False)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, StrictDataclassError) as error:
@@ -152,9 +153,14 @@ def _processor(model: str | Path, place: Path) -> ProcessorMixin:
 
     try:
         processor = AutoProcessor.from_pretrained(place, trust_remote_code=False)
-    except ImportError as error:  # what is missing stands in the first line
-        package = next((name for name in ("torchvision", "num2words") if name in str(error).lower()), None)
-        fix = f" Install it: pip install {package}." if package else ""
+    except ImportError as error:
+        import torch
+
+        fix = ""
+        if "torchvision" in str(error).lower():  # one of another build of torch breaks both
+            fix = f" Install the torchvision that belongs to the installed torch ({torch.__version__})."
+        elif "num2words" in str(error):
+            fix = " Install it: pip install num2words."
         raise UserError(f"The processor of {model} can't be loaded: {first_line(error)}{fix}") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(

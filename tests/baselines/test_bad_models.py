@@ -231,6 +231,23 @@ def test_every_command_refuses_it(refused, family_model, tmp_path, case, command
     assert said in refused(*command.split(), "--scenario", "privacy", "--model", tmp_path / "model")
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("\nVideoProcessor requires the Torchvision library but it was not found.\nMore.", "installed torch (2."),
+        ("Package `num2words` is required to run SmolVLM processor.", "pip install num2words"),
+    ],
+)
+def test_a_processor_that_needs_another_package_names_it(refused, family_model, monkeypatch, told, said):
+    from transformers import AutoProcessor
+
+    def missing(*_, **__):
+        raise ImportError(told)
+
+    monkeypatch.setattr(AutoProcessor, "from_pretrained", missing)
+    assert said in refused(*LEARN, "--model", family_model)
+
+
 @pytest.mark.parametrize("case", CONFIGURATIONS)
 def test_a_configuration_that_makes_no_sense_is_refused_with_the_reason(refused, case):
     arguments, said = CONFIGURATIONS[case]
