@@ -22,7 +22,7 @@ def test_a_clone_named_mllmu_med_loads_as_the_data_set(tmp_path):
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "48"
+    assert done.stdout.strip() == "64"
 
 
 def test_the_root_yaml_is_the_packaged_card():

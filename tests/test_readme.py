@@ -65,7 +65,7 @@ def test_the_three_calls_work_from_an_empty_folder_and_leave_no_trace(tmp_path):
 
     call([*mllmu_med, "install"])
     try:
-        assert call([sys.executable, "-c", script]).split()[-2:] == ["48", "MllmuMedUES"]
+        assert call([sys.executable, "-c", script]).split()[-2:] == ["64", "MllmuMedUES"]
     finally:
         call([*mllmu_med, "install", "--undo"])
     assert not [path for path in home.rglob("*") if path.is_file() and "mllmu" in str(path)]

@@ -23,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 assert find_spec("torch") is None, "the core install must be light"
-assert load("privacy_forget").num_rows == 48
+assert load("privacy_forget").num_rows == 64
 assert load_dataset("data/mllmu-med", "privacy_test", split="test").num_rows > 0
 import baselines.nano
 assert (baselines.nano.MODEL / "model.safetensors").is_file()
