@@ -12,6 +12,9 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
+from baselines.disk import writing
+from baselines.processes import placed_as, whole
+
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -24,19 +27,27 @@ class Position:
     resumed_at: tuple[int, ...]
 
 
-def save(folder: Path, parameters: Mapping[str, Parameter], optimizer: Optimizer, position: Position) -> None:
-    """Replace the run's checkpoint."""
+def save(
+    folder: Path, parameters: Mapping[str, Parameter], optimizer: Optimizer, position: Position, *, writes: bool = True
+) -> None:
+    """Replace the run's checkpoint; of several processes every one must call, and the one that `writes` does."""
     tensors: dict[str, Tensor] = {}
     for name, parameter in parameters.items():
-        tensors[f"weight|{name}"] = parameter.detach().contiguous()
+        tensors[f"weight|{name}"] = whole(parameter.detach()).contiguous()
         for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"{key}|{name}"] = value.contiguous()
+            tensors[f"{key}|{name}"] = whole(value).contiguous()
+    if not writes:
+        return
     state = {"step": position.step, "seconds": position.seconds, "resumed_at": position.resumed_at}
     part = folder / f".{CHECKPOINT}.part"
-    save_file(tensors, part, metadata={"position": json.dumps(state)})
-    with part.open("rb") as written:
-        os.fsync(written.fileno())
-    os.replace(part, folder / CHECKPOINT)
+    try:
+        with writing(folder):
+            save_file(tensors, part, metadata={"position": json.dumps(state)})
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
+            os.replace(part, folder / CHECKPOINT)
+    finally:
+        part.unlink(missing_ok=True)  # half a checkpoint is of no use, and takes the room of a whole one
 
 
 def restore(folder: Path, parameters: Mapping[str, Parameter], optimizer: Optimizer) -> Position | None:
@@ -50,9 +61,11 @@ def restore(folder: Path, parameters: Mapping[str, Parameter], optimizer: Optimi
             value = stored.get_tensor(key)
             parameter = parameters[name]
             if kind == "weight":
-                parameter.data.copy_(value)
+                parameter.data.copy_(placed_as(value, parameter))
             else:
-                optimizer.state[parameter][kind] = value.to(parameter.device)
+                counted = value.shape != parameter.shape  # the steps: one number
+                placed = value.to(parameter.device) if counted else placed_as(value, parameter)
+                optimizer.state[parameter][kind] = placed
         state = json.loads(stored.metadata()["position"])
     return Position(state["step"], state["seconds"], tuple(state["resumed_at"]))
 

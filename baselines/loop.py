@@ -1,10 +1,10 @@
 """The loop: steps over role batches until the plan ends, a stop rule fires, or a number is not finite.
 
-A step visits the same rows however it is split into forward passes, every term is a mean over the step's rows, and
-nothing random happens inside a step but an adapter's dropout, which the step seeds: a resumed run ends identically.
+A step visits the same rows however it is split into forward passes and processes, every term is a mean over the step's
+rows, and nothing random happens inside a step but an adapter's dropout, which the step seeds: a resumed run ends
+identically.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,11 +16,12 @@ from torch import Tensor
 from baselines import checkpoint
 from baselines.collate import Batch
 from baselines.config import Recipe
+from baselines.processes import Processes, whole
 from baselines.run_folder import RunFolder
 
 # Called after each step with the steps done and the steps planned.
 Progress = Callable[[int, int], None]
-# A step's forward passes: the batches of each by role, and its share of the step's mean.
+# This process's forward passes of a step: the batches of each by role, and its share of the step's mean.
 Passes = Sequence[tuple[Mapping[str, Batch], float]]
 Terms = Callable[[Mapping[str, Batch]], dict[str, Tensor]]
 
@@ -59,6 +60,7 @@ def minimise(
     progress: Progress | None,
     stop: Stop | None = None,
     masks: Mapping[str, Tensor] | None = None,
+    processes: Processes = Processes(),  # noqa: B008 (frozen)
 ) -> Ended:
     """Minimise the sum of the terms for the planned steps, or until the stop rule fires or a number is not finite.
 
@@ -78,34 +80,37 @@ def minimise(
     if position:
         first, before = position.step, position.seconds
         resumed_at = (*position.resumed_at, first)
+    processes.check_agreed(first, run.folder)
     # Of an adapter, the weights of the last finite loss are kept; a copy of a whole model would cost too much.
     keep = list(parameters.values()) if run.kind == "unlearn" else []
     good: list[Tensor] = []
     done, diverged, stop_step, forget_nll = first, False, None, None
     model.eval()  # no dropout but the adapter's own, and the same attention masks as in generation
     _set_dropout_mode(model)
-    with run.metrics(first) as metrics:
+    with run.metrics(first, writes=processes.writes) as metrics:
         for step in range(first, planned):
             rate = recipe.learning_rate * rate_share(step, planned, recipe)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            summed, finite = _accumulate(passes(step), terms, seed, step)
+            summed, finite = _accumulate(passes(step), terms, seed, step, processes)
+            processes.sum_gradients(parameters.values())
             for name, mask in (masks or {}).items():
                 if parameters[name].grad is not None:
                     parameters[name].grad *= mask
-            norm = torch.nn.utils.clip_grad_norm_(parameters.values(), recipe.max_norm or math.inf).item()
+            norm = whole(torch.nn.utils.clip_grad_norm_(parameters.values(), recipe.max_norm or math.inf)).item()
             if not (finite and math.isfinite(norm)):
                 diverged = True
                 for part, value in zip(keep, good, strict=False):
                     part.data.copy_(value)
                 done -= bool(good)  # the last step led here and is taken back
-                metrics.write(json.dumps({"step": step + 1, "diverged": True}) + "\n")
+                metrics.write({"step": step + 1, "diverged": True})
                 break
             # Saved before the step: weights whose loss is known to be finite, so no resumed run begins with bad ones.
-            if step > first and time.perf_counter() - saved_at >= recipe.checkpoint_seconds:
+            due = time.perf_counter() - saved_at >= recipe.checkpoint_seconds
+            if step > first and not processes.all(not due):  # clocks differ, and all must save or none
                 metrics.flush()
-                elapsed = before + time.perf_counter() - began
-                checkpoint.save(run.folder, parameters, optimizer, checkpoint.Position(step, elapsed, resumed_at))
+                position = checkpoint.Position(step, before + time.perf_counter() - began, resumed_at)
+                checkpoint.save(run.folder, parameters, optimizer, position, writes=processes.writes)
                 saved_at = time.perf_counter()
             good = [part.detach().clone() for part in keep]
             optimizer.step()
@@ -119,9 +124,9 @@ def minimise(
                     for part, value in zip(keep, good, strict=False):
                         part.data.copy_(value)
                     done, forget_nll = done - 1, None
-                    metrics.write(json.dumps({"step": step + 1, "diverged": True}) + "\n")
+                    metrics.write({"step": step + 1, "diverged": True})
                     break
-            metrics.write(json.dumps(line) + "\n")
+            metrics.write(line)
             if progress:
                 progress(done, planned)
             if stop and "forget_nll" in line and forget_nll >= stop.level:
@@ -132,18 +137,27 @@ def minimise(
     return Ended(done, diverged, stop_step, holdout, forget_nll, seconds, resumed_at)
 
 
-def _accumulate(passes: Passes, terms: Terms, seed: int, step: int) -> tuple[dict[str, float], bool]:
-    """Add up a step's gradients and terms over its forward passes; stop before the gradient of what is not finite."""
+def _accumulate(
+    passes: Passes, terms: Terms, seed: int, step: int, processes: Processes
+) -> tuple[dict[str, float], bool]:
+    """Add up a step's gradients and terms over its forward passes; stop before the gradient of what is not finite.
+
+    The terms are those of all processes together, the gradients this one's.
+    """
     summed: dict[str, float] = {}
+    finite = True
     for number, (batches, share) in enumerate(passes):
-        torch.manual_seed(hash((seed, step, number)) % 2**63)  # only an adapter's dropout draws from it
+        drawn = number + processes.rank * len(passes)
+        torch.manual_seed(hash((seed, step, drawn)) % 2**63)  # only an adapter's dropout draws from it
         found = {name: term * share for name, term in terms(batches).items()}
         for name, term in found.items():
             summed[name] = summed.get(name, 0.0) + term.item()
-        if not all(map(math.isfinite, summed.values())):
-            return summed, False
-        sum(found.values()).backward()
-    return summed, True
+        finite = processes.all(all(map(math.isfinite, summed.values())))
+        if not finite:
+            break
+        # A sharded model takes the mean of its processes' gradients where the others are summed.
+        (sum(found.values()) * processes.count if processes.sharded else sum(found.values())).backward()
+    return dict(zip(summed, processes.sum(list(summed.values())), strict=True)), finite
 
 
 def rate_share(step: int, planned: int, recipe: Recipe) -> float:

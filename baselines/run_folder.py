@@ -13,6 +13,7 @@ from torch import nn
 from transformers import ProcessorMixin
 
 from baselines import checkpoint
+from baselines.disk import writing
 from baselines.models import short_name
 from baselines.record import RECORD, RunRecord, canonical_json, read_record, run_id, write_atomically, write_record
 from mllmu_med_dataset.errors import UserError, make_folder
@@ -55,7 +56,7 @@ class RunFolder:
         finished = None
         if not resume:
             _clear(out)
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if out.exists() and (not out.is_dir() or _contents(out)):
             there = out / CONFIG
             if not there.is_file():
                 raise UserError(f"The output folder {out} is in use and holds no run. Name an empty or a new folder.")
@@ -65,9 +66,12 @@ class RunFolder:
                     "Name another folder, or start over in this one with --no-resume."
                 )
             finished = read_record(out)
+            if finished:
+                checkpoint.drop(out)  # where the run was killed between its record and this
         else:
             make_folder(out)
-            write_atomically(out / CONFIG, canonical_json(config))
+            with writing(out):
+                write_atomically(out / CONFIG, canonical_json(config))
         return cls(out, kind, name, named, scenario, percent, seed, config, identity, finished)
 
     def abandon(self) -> None:
@@ -76,18 +80,21 @@ class RunFolder:
             (self.folder / CONFIG).unlink()
             self.folder.rmdir()
 
-    def metrics(self, steps: int) -> TextIO:
+    def metrics(self, steps: int, *, writes: bool = True) -> "Metrics":
         """Open the metrics for appending, cut back to the lines of the first so many steps."""
+        if not writes:
+            return Metrics(None, self.folder)
         path = self.folder / METRICS
         kept: list[str] = []
         if steps and path.is_file():
             kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:steps]
-        write_atomically(path, "".join(kept))
-        return path.open("a", encoding="utf-8")
+        with writing(self.folder):
+            write_atomically(path, "".join(kept))
+            return Metrics(path.open("a", encoding="utf-8"), self.folder)
 
     def save_adapter(self, model: nn.Module, card: str) -> None:
         """Save the adapter alone with its model card; its base is named without a machine path."""
-        with _replacing(self.folder / "adapter") as folder:
+        with writing(self.folder), _replacing(self.folder / "adapter") as folder:
             model.save_pretrained(folder)
             path = folder / "adapter_config.json"
             config = json.loads(path.read_text(encoding="utf-8"))
@@ -98,15 +105,50 @@ class RunFolder:
 
     def save_model(self, model: nn.Module, processor: ProcessorMixin) -> None:
         """Save an ordinary model folder: weights, configuration, processor."""
-        with _replacing(self.folder / "model") as folder:
+        with writing(self.folder), _replacing(self.folder / "model") as folder:
             model.save_pretrained(folder)
             processor.save_pretrained(folder)
 
     def finish(self, record: RunRecord) -> RunRecord:
         """Write the record, which marks the run as finished, and drop its checkpoint."""
-        write_record(self.folder, record)
+        with writing(self.folder):
+            write_record(self.folder, record)
         checkpoint.drop(self.folder)
         return record
+
+
+class Metrics:
+    """The metrics of a run, a line a step; without a file, of a process that writes none, nothing."""
+
+    def __init__(self, file: TextIO | None, folder: Path) -> None:
+        """Write into the file, and name the folder where the disk refuses."""
+        self._file, self._folder = file, folder
+
+    def write(self, line: Mapping[str, object]) -> None:
+        """Append one line."""
+        if self._file:
+            with writing(self._folder):
+                self._file.write(json.dumps(line) + "\n")
+
+    def flush(self) -> None:
+        """Hand every line over to the system: a killed process loses none of them."""
+        if self._file:
+            with writing(self._folder):
+                self._file.flush()
+
+    def __enter__(self) -> "Metrics":
+        """Return itself."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Close the file; what is already going wrong is not covered up by a disk that is full here too."""
+        if self._file:
+            try:
+                with writing(self._folder):
+                    self._file.close()
+            except UserError:
+                if kind is None:
+                    raise
 
 
 @contextmanager
@@ -115,9 +157,17 @@ def _replacing(folder: Path) -> Iterator[Path]:
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    yield part
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(part, folder)
+    try:
+        yield part
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)  # half a model is of no use, and takes the room of a checkpoint
+
+
+def _contents(out: Path) -> list[str]:
+    """Return the names in a folder, but for what a run killed before it had taken the folder leaves."""
+    return [path.name for path in out.iterdir() if path.name != f".{CONFIG}.part"]
 
 
 def _clear(out: Path) -> None:

@@ -1,12 +1,15 @@
 """Learning and unlearning: what a run reads, what it minimises, and what it leaves behind."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from baselines import methods, models
 from baselines.adapter_card import adapter_card
@@ -15,12 +18,15 @@ from baselines.config import LearnRecipe, Lora, Recipe, UnlearnRecipe
 from baselines.loop import Ended, Passes, Progress, Stop, minimise
 from baselines.losses import IGNORED, nll_per_row
 from baselines.methods import Method
+from baselines.processes import Processes, joined, placed_as, whole
 from baselines.record import RunRecord, forget_peak_memory, peak_memory_mb, versions
 from baselines.reference import read_answers, trained_layers
 from baselines.roles import Order, Rows, learning_rows, read_rows, role_rows
 from baselines.run_folder import RunFolder
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
+
+Item = TypeVar("Item")
 
 
 def learn(
@@ -43,38 +49,46 @@ def learn(
     already read (those of `data_dir`), so that several runs need not read and check them again.
     """
     models.check_usable(model)
+    check_quantized(recipe)
+    processes = joined()
+    processes.check(recipe.rows_per_step)
     checksum = checksums(data_dir)["dataset_sha256"]
     config = {"recipe": recipe.canonical(), "model": models.digest(model), "data": checksum, "rows": rows}
-    run = RunFolder.open(out, "learn", rows, model, scenario, percent, seed, config, resume)
+    run = _taken(processes, out, "learn", rows, model, scenario, percent, seed, config, resume)
     if run.finished:
         return run.finished
     data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data)
     chosen = learning_rows(data, rows, recipe.injected_repeats)
-    if recipe.lora:
-        trained = with_adapter(loaded.model, recipe.lora, seed)
-    else:
-        trained = loaded.model
-        models.freeze_vision(trained)
+    trained = _learner(loaded.model, recipe, seed)
     encoder = Encoder(loaded.model, loaded.processor)
+    _fit_to_device(trained, loaded.model, recipe, processes)
     examples = [encoder.example(row, str(row["answer"])) for row in chosen]
     lengths = [example.length for example in examples]
     order = Order([example.row_id for example in examples], seed, "learn", lengths, recipe.length_window)
 
     def passes(step: int) -> Passes:
         visited = [examples[place] for place, _ in order.step(step, recipe.rows_per_step)]
-        split = [visited[first : first + recipe.batch] for first in range(0, len(visited), recipe.batch)]
-        return [({"learn": encoder.batch(part)}, _weight(part, recipe) / _weight(visited, recipe)) for part in split]
+        return [
+            ({"learn": encoder.batch(part)}, _weight(part, recipe) / _weight(visited, recipe))
+            for part in _parts(processes.share(visited), recipe.batch)
+        ]
 
     def terms(batches: Mapping[str, Batch]) -> dict[str, Tensor]:
         return {"learn_nll": _learn_nll(trained, batches["learn"], recipe)}
 
     planned = recipe.max_steps or math.ceil(recipe.epochs * len(examples) / recipe.rows_per_step)
-    ended = minimise(trained, recipe, planned, seed, run, passes, terms, progress)
+    ended = minimise(trained, recipe, planned, seed, run, passes, terms, progress, processes=processes)
     counts = {"retain": len(data.retain)} | ({"forget": len(data.forget)} if rows == "target" else {})
     record = _record(run, checksum, counts, trained, planned, ended, recipe.rows_per_step)
-    if not ended.diverged:
-        run.save_model(trained.merge_and_unload() if recipe.lora else trained, loaded.processor)
-    return run.finish(record)
+    saved = _saved_from(trained, recipe, processes, lambda: _learner(_on_cpu(model, recipe), recipe, seed))
+
+    def save() -> None:
+        if not ended.diverged:
+            run.save_model(saved.merge_and_unload() if recipe.lora else saved, loaded.processor)
+        run.finish(record)
+
+    processes.alone(save)
+    return record
 
 
 def unlearn(
@@ -99,9 +113,19 @@ def unlearn(
     chosen = methods.get(method)
     recipe = recipe.for_method(chosen)
     models.check_usable(model)
+    check_quantized(recipe)
+    processes = joined()
+    processes.check(recipe.rows_per_step)
+    if processes.sharded and chosen.gradient_mask:
+        raise UserError(
+            f"Method {method} measures every weight's gradient before it begins, which weights dealt out by FSDP don't "
+            "allow. Launch it without an FSDP configuration: each process then holds the whole model."
+        )
     checksum = checksums(data_dir)["dataset_sha256"]
     config = {"recipe": recipe.canonical(), "model": models.digest(model), "data": checksum, "method": method}
-    run = RunFolder.open(out, "unlearn", method, model, scenario, percent, seed, config, resume)
+    if digest := methods.file_digest(method):
+        config["method_file"] = digest
+    run = _taken(processes, out, "unlearn", method, model, scenario, percent, seed, config, resume)
     if run.finished:
         return run.finished
     data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data)
@@ -110,6 +134,7 @@ def unlearn(
         pattern = models.mlp_pattern(loaded.model, trained_layers(chosen, loaded.model, recipe.options))
     trained = with_adapter(loaded.model, recipe.lora, seed, pattern)
     encoder = Encoder(loaded.model, loaded.processor)
+    _fit_to_device(trained, loaded.model, recipe, processes)
     mismatched, refusals = (int(recipe.options.get(name, 1)) for name in ("mismatched_answers", "distinct_refusals"))
     # Most roles give a row one answer; forget_random gives several, and each visit takes the next one.
     examples = {
@@ -129,29 +154,120 @@ def unlearn(
         visited = {
             role: [
                 examples[role][place][visit % len(examples[role][place])]
-                for place, visit in order.step(step, recipe.rows_per_step)
+                for place, visit in processes.share(order.step(step, recipe.rows_per_step))
             ]
             for role, order in orders.items()
         }
+        parts = [_parts(rows, recipe.batch) for rows in visited.values()]
         return [
-            ({role: encoder.batch(rows[first : first + recipe.batch]) for role, rows in visited.items()}, share)
-            for first, share in ((part * recipe.batch, 1 / recipe.accumulation) for part in range(recipe.accumulation))
+            (
+                {role: encoder.batch(rows) for role, rows in zip(visited, part, strict=True)},
+                len(part[0]) / recipe.rows_per_step,
+            )
+            for part in zip(*parts, strict=True)
         ]
 
     def terms(batches: Mapping[str, Batch]) -> dict[str, Tensor]:
         return method_terms(chosen, trained, batches, recipe.options)
 
     planned = recipe.max_steps or math.ceil(recipe.epochs * len(data.forget) / recipe.rows_per_step)
-    stop = _stop_rule(trained, encoder, data, recipe, seed) if recipe.stop else None
+    stop = _stop_rule(trained, encoder, data, recipe, seed, processes) if recipe.stop else None
     masks = _gradient_mask(chosen, trained, encoder, data, recipe, seed) if chosen.gradient_mask else None
-    ended = minimise(trained, recipe, planned, seed, run, passes, terms, progress, stop, masks)
+    processes.same((masks or {}).values())
+    ended = minimise(trained, recipe, planned, seed, run, passes, terms, progress, stop, masks, processes)
     if chosen.edit is not None:
         edit_adapter(trained, chosen, recipe.options)
     counts = {role: len(rows) for role, rows in examples.items()}
     record = _record(run, checksum, counts, trained, planned, ended, recipe.rows_per_step)
-    run.save_adapter(trained, adapter_card(chosen, run.model, scenario, percent, run.config))
-    run.save_model(trained.merge_and_unload().to(loaded.stored_dtype), loaded.processor)
-    return run.finish(record)
+    saved = _saved_from(
+        trained, recipe, processes, lambda: with_adapter(_on_cpu(model, recipe), recipe.lora, seed, pattern)
+    )
+
+    def save() -> None:
+        run.save_adapter(saved, adapter_card(chosen, run.model, scenario, percent, run.config))
+        run.save_model(saved.merge_and_unload().to(loaded.stored_dtype), loaded.processor)
+        run.finish(record)
+
+    processes.alone(save)
+    return record
+
+
+def _taken(
+    processes: Processes,
+    out: Path,
+    kind: Literal["learn", "unlearn"],
+    name: str,
+    model: str | Path,
+    scenario: str,
+    percent: int,
+    seed: int,
+    config: dict[str, object],
+    resume: bool,
+) -> RunFolder:
+    """Take the run's folder: the process that writes does, the others find it taken."""
+    return processes.first(
+        lambda: RunFolder.open(out, kind, name, model, scenario, percent, seed, config, resume or not processes.writes)
+    )
+
+
+def check_quantized(recipe: Recipe) -> None:
+    """Refuse 4-bit weights where they can't be had, or can't be trained."""
+    if not recipe.load_in_4bit:
+        return
+    if isinstance(recipe, LearnRecipe) and recipe.lora is None:
+        raise UserError("Weights of 4 bits can't be trained themselves. Add an adapter: --set lora.rank=16.")
+    lacks = "a CUDA device" if not torch.cuda.is_available() else "" if find_spec("bitsandbytes") else "bitsandbytes"
+    if lacks:
+        raise UserError(
+            f"load_in_4bit needs {lacks}, which is not here. Run with --set load_in_4bit=false (and dtype=bfloat16 to "
+            "halve the memory), or on a CUDA device with `pip install bitsandbytes`."
+        )
+
+
+def _learner(model: torch.nn.Module, recipe: LearnRecipe, seed: int) -> torch.nn.Module:
+    """Return the model with what learning trains of it: an adapter, or everything but the vision tower."""
+    if recipe.lora:
+        return with_adapter(model, recipe.lora, seed)
+    models.freeze_vision(model)
+    return model
+
+
+def _fit_to_device(trained: torch.nn.Module, model: torch.nn.Module, recipe: Recipe, processes: Processes) -> None:
+    """Do what makes a large model fit: compute layers again in the backward pass, deal weights out."""
+    if recipe.gradient_checkpointing:
+        for layer in models.decoder_layers(model):
+            layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+    if processes.sharded:
+        processes.shard(trained, models.decoder_layers(model))
+
+
+def _on_cpu(model: str | Path, recipe: Recipe) -> torch.nn.Module:
+    """Return the model a run began with, whole and unquantized."""
+    return models.load(model, recipe.dtype).model.to("cpu")
+
+
+def _saved_from(
+    trained: torch.nn.Module, recipe: Recipe, processes: Processes, begin: Callable[[], torch.nn.Module]
+) -> torch.nn.Module | None:
+    """Return the model to save: the trained one, or, where its weights are dealt out or quantized, one begun anew.
+
+    That one holds the trained weights on the CPU, and only the process that writes has it.
+    """
+    if not (processes.sharded or recipe.load_in_4bit):
+        return trained
+    values = {name: whole(part.detach()).cpu() for name, part in trained.named_parameters() if part.requires_grad}
+    if not processes.writes:
+        return None
+    fresh = begin()
+    for name, part in fresh.named_parameters():
+        if part.requires_grad:
+            part.data.copy_(values[name])
+    return fresh
+
+
+def _parts(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """Return the items in parts of so many, the last one perhaps smaller."""
+    return [items[first : first + size] for first in range(0, len(items), size)]
 
 
 def _opened(
@@ -166,7 +282,8 @@ def _opened(
     """Read the rows and the model of a run; a refusal leaves its folder as it was."""
     forget_peak_memory()
     try:
-        return data or read_rows(data_dir, scenario, percent), models.load(model, recipe.dtype)
+        quantized = (True,) if recipe.load_in_4bit else ()
+        return data or read_rows(data_dir, scenario, percent), models.load(model, recipe.dtype, *quantized)
     except UserError:
         run.abandon()
         raise
@@ -209,20 +326,33 @@ def _gradient_mask(
 def edit_adapter(model: torch.nn.Module, method: Method, options: Mapping[str, float]) -> None:
     """Change a trained adapter in place as the method says, once the loop has ended."""
     adapter = {name: part for name, part in model.named_parameters() if part.requires_grad}
-    edited = method.edit({name: part.detach() for name, part in adapter.items()}, options)
+    edited = method.edit({name: whole(part.detach()) for name, part in adapter.items()}, options)
     for name, part in adapter.items():
-        part.data.copy_(edited[name])
+        part.data.copy_(placed_as(edited[name], part))
 
 
-def answer_nll(model: torch.nn.Module, encoder: Encoder, examples: Sequence[Example], batch: int) -> float:
+def answer_nll(
+    model: torch.nn.Module,
+    encoder: Encoder,
+    examples: Sequence[Example],
+    batch: int,
+    processes: Processes = Processes(),  # noqa: B008 (frozen)
+) -> float:
     """Return the mean over the examples of their nll per answer token, in nats, without gradient."""
-    ordered = sorted(examples, key=lambda example: example.length)
-    each = []
+    parts = _parts(sorted(examples, key=lambda example: example.length), batch)
+    each = [torch.zeros(0, dtype=torch.float64)]
     with torch.no_grad():
-        for first in range(0, len(ordered), batch):
-            collated = encoder.batch(ordered[first : first + batch])
-            each.append(nll_per_row(answer_logits(model, collated), collated.labels).double())
-    return torch.cat(each).mean().item()
+        # Every process makes as many passes: of sharded weights none can be left out.
+        for turn in range(math.ceil(len(parts) / processes.count)):
+            place = turn * processes.count + processes.rank
+            collated = encoder.batch(parts[min(place, len(parts) - 1)])
+            found = nll_per_row(answer_logits(model, collated), collated.labels).double().cpu()
+            each += [found] if place < len(parts) else []
+    mine = torch.cat(each)
+    if processes.count == 1:
+        return mine.mean().item()
+    summed, rows = processes.sum([mine.sum().item(), len(mine)])
+    return summed / rows
 
 
 def with_adapter(model: torch.nn.Module, lora: Lora, seed: int, pattern: str | None = None) -> torch.nn.Module:
@@ -261,16 +391,21 @@ def _weight(examples: Sequence[Example], recipe: LearnRecipe) -> int:
     return len(examples) if recipe.mean_over == "rows" else sum(len(example.answer) for example in examples)
 
 
-def _stop_rule(model: torch.nn.Module, encoder: Encoder, data: Rows, recipe: UnlearnRecipe, seed: int) -> Stop:
+def _stop_rule(
+    model: torch.nn.Module, encoder: Encoder, data: Rows, recipe: UnlearnRecipe, seed: int, processes: Processes
+) -> Stop:
     """Return the rule: forget nll reaches what rows the target never saw cost it. The gold is never looked at."""
     if not data.holdout:
         raise UserError("The stop rule 'holdout' needs holdout rows and there are none. Use --set stop=null.")
     holdout = _sample(encoder, data.holdout, recipe.stop_rows, seed)
     forget = _sample(encoder, data.forget, recipe.stop_rows, seed)
     with model.disable_adapter():
-        level = answer_nll(model, encoder, holdout, recipe.batch)
+        level = answer_nll(model, encoder, holdout, recipe.batch, processes)
     return Stop(
-        level, recipe.stop_at * level, recipe.stop_every, lambda: answer_nll(model, encoder, forget, recipe.batch)
+        level,
+        recipe.stop_at * level,
+        recipe.stop_every,
+        lambda: answer_nll(model, encoder, forget, recipe.batch, processes),
     )
 
 
