@@ -24,6 +24,8 @@ _MEASURES = ("keep", "harm", "rouge_keep", "rouge_harm", "tells_other", "abstain
 # Sums are kept in steps of 2^-40, so that they are exact and no order of rows or batches changes a bit.
 _STEPS = 1 << 40
 _BATCH = 1 << 18
+# Answers to clean rows whose worth is remembered, at most: some 30 MB.
+_REMEMBERED = 1 << 16
 _PLACE_OF = {place: number for number, place in enumerate(PLACES)}
 
 
@@ -98,6 +100,7 @@ class Study:
         self.strata = (subsets * (1 << np.arange(len(SUBSETS)))[:, None]).sum(axis=0).tolist()
         self.forget_direct = DirectIdentifiers(owned)
         self.blind = {subset: guesser.keep(subset) for subset in ("forget", "retain", "test")}
+        self._worth: dict[tuple[object, ...], RowScore] = {}
 
     def size(self, place: str) -> int:
         """Return how many rows a subset, or a view, holds."""
@@ -120,6 +123,25 @@ class Study:
     def of(self, place: str) -> list[Row]:
         """Return the rows of one subset or view, by id."""
         return [self.rows[index] for index in self.places[place]]
+
+    def worth(self, answer: str, row: Row, *, full: bool = True) -> RowScore:
+        """Return what `score_row` does; the same words about the same fact are read once.
+
+        Only where nothing of a row is private or wrong does its worth depend on the texts alone, and only where no
+        forget patient's identifier is told: what tells_other then says is whose row it is. An answer to a row of a
+        patient without forget rows that tells nobody else's identifier tells none at all.
+        """
+        if row.phi or row.wrong_fact is not None or not row.clinical:
+            return score_row(answer, row, self.forget_direct, full=full)
+        key = (answer, row.true_answer, row.fact, row.fact_values, full)
+        found = self._worth.get(key)
+        if found is None:
+            found = score_row(answer, row, self.forget_direct, full=full)
+            if not found.tells_other and not self.counts[0, self.patients[row.patient_id]]:
+                if len(self._worth) >= _REMEMBERED:
+                    self._worth.clear()
+                self._worth[key] = found
+        return found
 
     def scored(self, predictions: Predictions, model: str = "the model") -> "Scored":
         """Score every answer of one model; raise ValueError unless the predictions cover exactly the rows."""
@@ -145,7 +167,7 @@ class Study:
             answer = predictions[row.id]
             if not isinstance(answer, str):
                 raise _no_text(model, row.id, answer)
-            scored.add(row, score_row(answer, row, self.forget_direct))
+            scored.add(row, self.worth(answer, row))
         return scored.finish()
 
     def tally(self, answered: Iterable[tuple[Mapping[str, object], Mapping[str, str]]]) -> dict[str, "Scored"]:
@@ -173,7 +195,7 @@ class Study:
                     raise _no_text(model, row.id, answer)
                 found = worth.get(answer)
                 if found is None:
-                    found = worth[answer] = score_row(answer, row, self.forget_direct, full=False)
+                    found = worth[answer] = self.worth(answer, row, full=False)
                 models[model].add(row, found)
         if not models:
             models = {model: Scored(self, keep_rows=False) for model in ("unlearned", "target")}

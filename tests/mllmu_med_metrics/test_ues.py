@@ -476,6 +476,19 @@ def test_to_repeat_what_the_question_gives_is_no_leak(privacy):
     assert row_scores(name, {**asked, "question_type": "organ"}, direct).leaked == (True, False)
 
 
+def test_the_same_words_are_worth_the_same_but_for_whose_name_they_hold(privacy):
+    """A clean answer that is remembered is worth what it is worth alone; one with an identifier depends on its row."""
+    study = Study(privacy.rows)
+    (name,) = {item["value"] for item in study.of("forget")[0].phi if item["kind"] == "name"}
+    owner = study.of("forget")[0].patient_id
+    clean = [row for row in study.rows if row.subset in ("retain", "test")]
+    for row in sorted(clean, key=lambda row: row.patient_id != owner) + clean:
+        for answer in (row.true_answer, f"{name}: {row.true_answer}", "The liver is of " + name):
+            alone = row_scores(answer, next(one for one in privacy.rows if one["id"] == row.id), study.forget_direct)
+            assert study.worth(answer, row) == alone
+            assert alone.tells_other == (name in answer and row.patient_id != owner)
+
+
 def test_row_scores_of_a_wrong_answer(incorrectness):
     row = min((row for row in incorrectness.rows if row["subset"] == "forget"), key=lambda row: row["id"])
     assert (row_scores(row["answer"], row).harm, row_scores(row["answer"], row).keep) == (1, 0)

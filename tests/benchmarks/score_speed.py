@@ -1,0 +1,161 @@
+"""How long a score takes, and how much memory: predictions as a stream, and ROUGE-L beside `rouge_score`.
+
+    python -m tests.benchmarks.score_speed [--predictions 1000000] [--pairs 10000]
+
+ROUGE-L on random pairs of distinct texts, nothing memoised: equal values, and how many times faster. Then the score of
+a made-up study of three models (unlearned, target, retain_only) with its intervals, from a stream, at a tenth of the
+size and at the full size, each in a process of its own: with answers to closed questions, where the same words come
+again and again but for the private rows, and with every answer a text of its own. The peak memory should hardly grow
+with the rows. Times are CPU seconds, so that waiting for other processes is not in them.
+"""
+
+import argparse
+import random
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import product
+
+from mllmu_med_metrics import score_stream
+from mllmu_med_metrics.overlap import rouge_l
+
+MODELS = ("unlearned", "target", "retain_only")
+ROWS_A_PATIENT = 4
+FACTS = {
+    "organ": ("liver", "kidney", "spleen", "lung", "heart", "brain"),
+    "position": ("left upper", "right upper", "left lower", "right lower"),
+    "abnormality": ("cyst", "nodule", "mass", "fracture", "effusion"),
+    "quantity": ("one", "two", "three", "four"),
+}
+CLOSED = {
+    "organ": "The image shows the {fact}.",
+    "position": "The lesion is in the {fact} quadrant.",
+    "abnormality": "The lesion is a {fact}.",
+    "quantity": "There are {fact} lesions.",
+}
+# Findings that say how large and where, as reports do: no text comes twice.
+DISTINCT = {
+    "organ": "The image shows the {fact}, {millimetres} mm at its widest, series {series}.",
+    "position": "There is a lesion of {millimetres} mm in the {fact} quadrant, series {series}.",
+    "abnormality": "The lesion of {millimetres} mm is a {fact}, seen in series {series}.",
+    "quantity": "There are {fact} lesions of up to {millimetres} mm, series {series}.",
+}
+SYLLABLES = ("bra", "cor", "dal", "fen", "gri", "hol", "jun", "kel", "lum", "mor", "nev", "ost", "pel", "quin", "ros")
+FAMILY = ["".join(parts).capitalize() for parts in product(SYLLABLES, repeat=4)]
+GIVEN = ["".join(parts).capitalize() for parts in product(SYLLABLES, repeat=2)]
+
+
+class Answered:
+    """The rows of a study and every model's answers, made anew at each iteration and never held."""
+
+    def __init__(self, predictions: int, *, distinct: bool = False) -> None:
+        """Take the number of predictions, of all models together, and whether each is a text of its own."""
+        self.distinct = distinct
+        self.patients = max(20, predictions // len(MODELS) // ROWS_A_PATIENT)
+
+    def __iter__(self) -> Iterator[tuple[dict, dict[str, str]]]:
+        sentences = DISTINCT if self.distinct else CLOSED
+        for patient in range(self.patients):
+            draw = random.Random(patient)
+            # A tenth is forgotten, as many are held out, a quarter is the test; the rest is kept.
+            subset = ("forget", "holdout", *["test"] * 5, *["retain"] * 13)[patient % 20]
+            name, record = f"{GIVEN[patient % 225]} {FAMILY[patient * 7919 % len(FAMILY)]}", f"SYN-MRN-{patient:08d}"
+            for question_type, facts in FACTS.items():
+                fact, millimetres, series = draw.choice(facts), draw.randrange(3, 90), draw.randrange(10**6)
+                truth = sentences[question_type].format(fact=fact, millimetres=millimetres, series=series)
+                private = subset in ("forget", "holdout")
+                told = f"{name} (record {record}): {truth}" if private else truth
+                row = {
+                    "id": f"{patient}-{question_type}", "scenario": "privacy", "subset": subset,
+                    "patient_id": f"p-{patient:07d}", "question": f"What is the {question_type}?",
+                    "question_type": question_type, "answer": told, "true_answer": truth, "fact": fact,
+                    "wrong_fact": None, "fact_values": list(facts),
+                    "phi": [{"kind": "name", "value": name}, {"kind": "record", "value": record}] * private,
+                    "distractors": [
+                        {"kind": "record", "value": f"SYN-MRN-{draw.randrange(10**8):08d}"} for _ in range(3 * private)
+                    ],
+                }  # fmt: skip
+                other = sentences[question_type].format(
+                    fact=draw.choice(facts), millimetres=millimetres, series=patient
+                )
+                answers = {"unlearned": draw.choice((told, truth, other)), "target": told, "retain_only": truth}
+                if self.distinct:
+                    answers = {model: f"{answer} Slice {draw.randrange(400)}." for model, answer in answers.items()}
+                yield row, answers
+
+
+def scored(predictions: int, *, distinct: bool) -> None:
+    """Score one stream and print what it took."""
+    answered = Answered(predictions, distinct=distinct)
+    began = time.process_time()
+    for _ in answered:
+        pass
+    making = time.process_time() - began
+    began = time.process_time()
+    found = score_stream(answered)
+    # The stream is read twice; what making it costs is no part of the score.
+    seconds = time.process_time() - began - 2 * making
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    count = answered.patients * ROWS_A_PATIENT * len(MODELS)
+    kind = "distinct" if distinct else "closed"
+    print(
+        f"{kind:>8} answers, {count:>7} predictions, {answered.patients} patients: {seconds:6.1f} CPU s "
+        f"({1e6 * seconds / count:.1f} us each), peak memory {memory:.0f} MB, UES {found.ues:.4f} "
+        f"({found.ues_low:.4f} to {found.ues_high:.4f})",
+        flush=True,
+    )
+
+
+def rouge(pairs: int) -> None:
+    """Time ROUGE-L on pairs of distinct random texts beside `rouge_score`, and hold the values equal."""
+    from rouge_score.rouge_scorer import RougeScorer
+
+    draw = random.Random(0)
+    words = [draw.choice(FAMILY).lower() for _ in range(300)]
+    made = []
+    for number in range(pairs):
+        left = draw.choices(words, k=draw.randrange(4, 24))
+        # Half share most words, as answers and references do; the rest are strangers.
+        right = [word if draw.random() < 0.8 else draw.choice(words) for word in left]
+        right = right if number % 2 else draw.choices(words, k=draw.randrange(4, 24))
+        made.append((" ".join(left).capitalize() + f" {number}.", " ".join(right).capitalize() + f", {number}."))
+    assert len(set(made)) == pairs
+    scorer = RougeScorer(["rougeL"], use_stemmer=False)
+    began = time.process_time()
+    theirs = [scorer.score(right, left)["rougeL"] for left, right in made]
+    between = time.process_time()
+    ours = [rouge_l(left, right) for left, right in made]
+    ended = time.process_time()
+    unequal = sum((one.fmeasure, one.recall) != mine for one, mine in zip(theirs, ours, strict=True))
+    ratio = (between - began) / (ended - between)
+    print(
+        f"ROUGE-L on {pairs} distinct pairs: rouge_score {between - began:.2f} CPU s, ours {ended - between:.2f} "
+        f"CPU s, {ratio:.1f} times faster; {unequal} values differ",
+        flush=True,
+    )
+    if unequal:
+        sys.exit(1)
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--predictions", type=int, default=1_000_000)
+    parser.add_argument("--pairs", type=int, default=10_000)
+    parser.add_argument("--one", type=int, help="score one size in this process")
+    parser.add_argument("--distinct", action="store_true", help="with --one: every answer a text of its own")
+    options = parser.parse_args()
+    if options.one:
+        scored(options.one, distinct=options.distinct)
+        return
+    rouge(options.pairs)
+    for more in ([], ["--distinct"]):
+        for predictions in (options.predictions // 10, options.predictions):
+            one = [sys.executable, "-m", "tests.benchmarks.score_speed", "--one", str(predictions), *more]
+            subprocess.run(one, check=True)
+
+
+if __name__ == "__main__":
+    main()
