@@ -12,7 +12,7 @@ from mllmu_med_dataset.errors import UserError, make_folder, unknown
 from mllmu_med_tasks import harness
 from mllmu_med_tasks.names import MAIN_PERCENT, SUBSETS
 
-from .models import check_usable, digest, model_folder
+from .models import check_adapter, check_usable, digest, model_folder
 
 RECORD = "evaluation.json"
 
@@ -123,5 +123,6 @@ def _asked(model: str | Path, backend: str, peft: str | Path | None, base_url: s
     check_usable(model)
     found = digest(model)
     if peft is not None:
+        check_adapter(peft)
         found = hashlib.sha256(f"{found} with {digest(peft)}".encode()).hexdigest()[:16]
     return str(model_folder(model)), found

@@ -25,19 +25,16 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 @dataclass(frozen=True)
 class Family:
-    """What collating and freezing need to know about an architecture and can't find from the model."""
+    """What collating needs to know about an architecture beside what its processor gives."""
 
-    plain_positions: bool = True  # position_ids are one number per token; false where the model computes its own
-    answer_token_type: int = 0  # token type of answer positions, for processors that give one
-    projector_in_tower: Sequence[str] = ()  # parts below the vision tower that project into the language model
+    plain_positions: bool  # position_ids are one number per token; false where the model computes its own
+    answer_token_type: int  # token type of answer positions, for processors that give one
 
 
-FAMILIES: dict[str, Family] = {
-    "paligemma": Family(answer_token_type=1),
-    "qwen2_vl": Family(plain_positions=False, projector_in_tower=("merger",)),
-    "qwen2_5_vl": Family(plain_positions=False, projector_in_tower=("merger",)),
-    "qwen3_vl": Family(plain_positions=False, projector_in_tower=("merger", "deepstack_merger_list")),
-}
+# What can't be found from the model: PaliGemma's prompt sees all of itself, its answer only what came before.
+ANSWER_TOKEN_TYPES = {"paligemma": 1}
+# Parts below a vision tower that project into the language model.
+PROJECTS = re.compile("merger|projector|adapter")
 
 
 @dataclass(frozen=True)
@@ -80,6 +77,13 @@ def model_folder(model: str | Path) -> Path:
 def check_usable(model: str | Path) -> None:
     """Refuse a model that can't be shown an image and asked, before its weights or anything else is read."""
     usable.checked(model, _base(model_folder(model)))
+
+
+def check_adapter(adapter: str | Path) -> None:
+    """Refuse an adapter that would have to be read from a pickle."""
+    place = model_folder(adapter)
+    if (place / "adapter_model.bin").is_file() and not (place / "adapter_model.safetensors").is_file():
+        raise UserError(f"The weights of the adapter {adapter} can't be loaded: {usable.no_safetensors(place)}")
 
 
 def _base(place: Path) -> Path:
@@ -174,7 +178,8 @@ def vision_tower(model: PreTrainedModel) -> tuple[str, nn.Module]:
 
 def family(model: PreTrainedModel) -> Family:
     """Return what is special about the model's architecture."""
-    return FAMILIES.get(model.config.model_type, Family())
+    own_positions = any(hasattr(part, "get_rope_index") for part in (model, model.base_model))
+    return Family(not own_positions, ANSWER_TOKEN_TYPES.get(model.config.model_type, 0))
 
 
 def freeze_vision(model: PreTrainedModel) -> None:
@@ -183,7 +188,7 @@ def freeze_vision(model: PreTrainedModel) -> None:
     model.requires_grad_(True)
     tower.requires_grad_(False)  # no input of it needs a gradient either, so its graph is never built
     for name, part in tower.named_children():
-        if name in family(model).projector_in_tower:
+        if PROJECTS.search(name):
             part.requires_grad_(True)
 
 

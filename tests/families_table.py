@@ -1,9 +1,8 @@
 """Every family by every method on tiny models: ``python -m tests.families_table [FAMILY ...]`` prints the table.
 
-A family learns once, unlearns with each method, and is asked through the harness after each. A cell holds what the
-method did to its first term (first step to last) once these have held: the method's terms and the gradients of its
-roles on the family's own logits don't depend on how a batch is split, only the language model is trained, the saved
-model is finite and answers.
+A family learns once, unlearns with each method, and is asked through the harness before and after. A cell holds what
+the method did to its first term (first step to last) once these have held: the method's terms on the family's own
+logits don't depend on how a batch is split, only the language model is trained, the saved model is finite.
 """
 
 import json
@@ -33,8 +32,10 @@ def few_rows(data_dir: Path):
     return Rows(uneven(rows.forget[:FORGET]), uneven(rows.retain[:RETAIN]), uneven(rows.holdout[:FORGET]))
 
 
-def check_terms(method, folder: Path, data) -> None:
+def check_terms(method, loaded, data) -> None:
     """Hold a method to its contract on a real family: split invariance, a gradient for each term, names trained."""
+    import copy
+
     import torch
 
     from baselines import models
@@ -44,13 +45,12 @@ def check_terms(method, folder: Path, data) -> None:
     from baselines.roles import role_rows
     from baselines.train import method_terms, with_adapter
 
-    loaded = models.load(folder)
     options = UnlearnRecipe().for_method(method).options
     pattern = None
     if method.reads_layer:
         pattern = models.mlp_pattern(loaded.model, trained_layers(method, loaded.model, options))
     path, _ = models.language_model(loaded.model)
-    model = with_adapter(loaded.model, Lora(rank=2, alpha=4), 0, pattern).double()
+    model = with_adapter(copy.deepcopy(loaded.model), Lora(rank=2, alpha=4), 0, pattern).double()
     for name, part in model.named_parameters():
         if "lora_B" in name:  # away from the reference, where its divergence is 0
             torch.nn.init.normal_(part, std=0.1, generator=torch.Generator().manual_seed(1))
@@ -75,12 +75,12 @@ def check_terms(method, folder: Path, data) -> None:
     assert all(gradient is None or torch.isfinite(gradient).all() for gradient in gradients)
 
 
-def run_family(family: str, names: list[str], folder: Path, data_dir: Path, data, asked: bool = True) -> dict[str, str]:
-    """Return a cell for each method, and one for learning."""
+def run_family(family: str, names: list[str], folder: Path, data_dir: Path, data) -> dict[str, str]:
+    """Return a cell for each method, and one for learning; the target and the last unlearned model are asked."""
     import torch
     from safetensors.torch import load_file
 
-    from baselines import methods
+    from baselines import methods, models
     from baselines.config import LearnRecipe, Lora, UnlearnRecipe
     from baselines.evaluate import evaluate
     from baselines.train import learn, unlearn
@@ -89,11 +89,10 @@ def run_family(family: str, names: list[str], folder: Path, data_dir: Path, data
     common = {"data_dir": data_dir, "scenario": "privacy", "seed": 0, "data": data}
 
     def ask(run: Path) -> None:
-        if asked:
-            out = run / "eval"
-            evaluate(model=run, data_dir=data_dir, scenario="privacy", out=out, subsets=("forget",), limit=1)
-            (samples,) = out.glob("samples_*.jsonl")
-            assert json.loads(samples.read_text().splitlines()[0])["filtered_resps"]
+        out = run / "eval"
+        evaluate(model=run, data_dir=data_dir, scenario="privacy", out=out, subsets=("forget",), limit=2)
+        (samples,) = out.glob("samples_*.jsonl")
+        assert json.loads(samples.read_text().splitlines()[0])["filtered_resps"]
 
     def cell(run: Path) -> str:
         lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
@@ -106,10 +105,10 @@ def run_family(family: str, names: list[str], folder: Path, data_dir: Path, data
     learn(model=model, rows="target", out=target, recipe=recipe, **common)
     ask(target)
     cells = {"learn": cell(target)}
-    before = load_file(target / "model" / "model.safetensors")
+    before, loaded = load_file(target / "model" / "model.safetensors"), models.load(target)
     for name in names:
         method = methods.get(name)
-        check_terms(method, target, data)
+        check_terms(method, loaded, data)
         run = folder / name
         recipe = UnlearnRecipe(batch=2, accumulation=2, max_steps=2, learning_rate=1e-3, lora=Lora(rank=2, alpha=4))
         record = unlearn(model=target, method=name, out=run, recipe=recipe, **common)
@@ -119,8 +118,8 @@ def run_family(family: str, names: list[str], folder: Path, data_dir: Path, data
         assert before.keys() == after.keys() and changed
         assert not [key for key in changed if re.search("vis(ion|ual)|projector|merger|connector", key)], changed
         assert all(torch.isfinite(part).all() for part in after.values())
-        ask(run)
         cells[name] = cell(run)
+    ask(run)
     return cells
 
 

@@ -222,13 +222,22 @@ def test_a_model_that_can_not_work_is_refused_with_the_reason(refused, family_mo
     assert said in refused(*LEARN, "--model", tmp_path / "model")
 
 
-@pytest.mark.parametrize("case", ["pickled weights", "a template without the image", "LLaVA-Med as published"])
-@pytest.mark.parametrize("command", ["unlearn --method gd", "evaluate"])
-def test_every_command_refuses_it(refused, family_model, tmp_path, case, command):
+@pytest.mark.parametrize(
+    ("command", "case"), [("unlearn --method gd", "a template without the image"), ("evaluate", "pickled weights")]
+)
+def test_every_command_refuses_it(refused, family_model, tmp_path, command, case):
     damage, said = MODELS[case]
     shutil.copytree(family_model, tmp_path / "model")
     damage(tmp_path / "model")
     assert said in refused(*command.split(), "--scenario", "privacy", "--model", tmp_path / "model")
+
+
+def test_an_adapter_on_top_is_no_pickle_either(refused, family_model, tmp_path):
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text('{"r": 4, "base_model_name_or_path": "m"}')
+    (tmp_path / "adapter" / "adapter_model.bin").write_bytes(b"")
+    arguments = ["evaluate", "--scenario", "privacy", "--model", family_model, "--peft", tmp_path / "adapter"]
+    assert "adapter_model.bin, a pickle" in refused(*arguments)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,11 @@ from baselines.train import learn, unlearn
 from mllmu_med_tasks.backends import wrap
 from mllmu_med_tasks.prompts import prompt
 from tests.families import FAMILIES, make_family
+from tests.families_table import check_terms, few_rows, run_family
 
 # LLaVA is what every other test here runs on; Idefics3 and SmolVLM, Qwen2.5-VL and Qwen3-VL share most of their code.
 FAST = ("llava_next", "qwen2_5_vl", "smolvlm", "gemma3", "paligemma", "internvl")
+SAVED = ("qwen2_5_vl", "gemma3")
 EACH = pytest.mark.parametrize(
     "family", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES]
 )
@@ -88,6 +90,15 @@ def test_a_family_is_shown_what_the_harness_shows_it_and_looks_at_it(family, fol
 
 
 @EACH
+@pytest.mark.parametrize("method", ["kl_min", "rmu"])
+def test_a_familys_terms_hold_to_the_contract(family, method, folder_of, uneven):
+    """Whatever the split of a batch of uneven images, and with gradients in the language model's adapter alone."""
+    check_terms(METHODS[method], models.load(folder_of(family)), uneven)
+
+
+@pytest.mark.parametrize(
+    "family", [name if name in SAVED else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES]
+)
 def test_a_family_learns_and_unlearns_in_its_language_model_only(family, folder_of, uneven, data_dir, tmp_path):
     from safetensors.torch import load_file
 
@@ -116,7 +127,6 @@ def test_a_family_learns_and_unlearns_in_its_language_model_only(family, folder_
 @EACH
 def test_a_family_runs_every_method_and_answers_the_harness(family, tmp_path):
     from mllmu_med_dataset.load import PACKAGED
-    from tests.families_table import few_rows, run_family
 
     cells = run_family(family, list(METHODS), tmp_path, PACKAGED, few_rows(PACKAGED))
     assert set(cells) == {"learn", *METHODS}

@@ -15,7 +15,13 @@ from mllmu_med_dataset.errors import UserError
 FAMILIES = {
     "llava": ("model.language_model", "model.vision_tower"),
     "llava_next": ("model.language_model", "model.vision_tower"),
+    "llava_onevision": ("model.language_model", "model.vision_tower"),
+    "mistral3": ("model.language_model", "model.vision_tower"),
+    "qwen2_vl": ("model.language_model", "model.visual"),
     "qwen2_5_vl": ("model.language_model", "model.visual"),
+    "qwen3_vl": ("model.language_model", "model.visual"),
+    "qwen3_5": ("model.language_model", "model.visual"),
+    "glm4v": ("model.language_model", "model.visual"),
     "idefics3": ("model.text_model", "model.vision_model"),
     "smolvlm": ("model.text_model", "model.vision_model"),
     "gemma3": ("model.language_model", "model.vision_tower"),
@@ -53,6 +59,8 @@ def test_parts_of_every_family_are_found_from_the_model(family):
     assert frozen and all(name.startswith(f"{vision}.") for name in frozen)
     projecting = [n for n, part in model.named_parameters() if re.search("merger|projector|connector", n)]
     assert projecting and not set(projecting) & set(frozen)
+    # Rotary positions in three dimensions are the model's own business.
+    assert models.family(model).plain_positions == (vision != "model.visual")
 
 
 def test_an_adapter_touches_the_language_model_only(loaded):

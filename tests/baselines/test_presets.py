@@ -24,6 +24,10 @@ TWINS = {
     "medgemma-4b": "gemma3",
 }
 EACH = pytest.mark.parametrize("preset", TWINS)
+# Every preset is parsed by every test; what runs a model does so for one of them, and for all in `make slow`.
+RUN = pytest.mark.parametrize(
+    "preset", [name if name == "medgemma-4b" else pytest.param(name, marks=pytest.mark.slow) for name in TWINS]
+)
 
 
 def text_of(preset):
@@ -88,7 +92,7 @@ def test_an_unknown_preset_is_refused(preset, said):
         learn_recipe(preset)
 
 
-@EACH
+@RUN
 def test_a_preset_runs_dry(preset, tiny_model, tmp_path, capsys):
     for command in (["learn", "--rows", "target"], ["unlearn", "--method", "kl_min"]):
         arguments = [*command, "--scenario", "privacy", "--model", str(tiny_model), "--preset", preset, "--dry-run"]
@@ -99,9 +103,7 @@ def test_a_preset_runs_dry(preset, tiny_model, tmp_path, capsys):
         assert "learning_rate = " in out and not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    "preset", [name if name in ("medgemma-4b",) else pytest.param(name, marks=pytest.mark.slow) for name in TWINS]
-)
+@RUN
 def test_a_preset_runs_on_its_tiny_twin(preset, data, data_dir, tmp_path):
     model = make_family(TWINS[preset], tmp_path / "twin")
     common = {"data_dir": data_dir, "scenario": "privacy", "seed": 0, "data": data}
