@@ -1,13 +1,4 @@
-"""The whole study by one command: build, learn, unlearn, evaluate, score, report; a finished stage is not repeated.
-
-Every stage is the command of the same name run on a fixed folder layout:
-
-    OUT/mllmu-med/                            the data set
-    OUT/<scenario>/<model>/                   a run: record.json, metrics.jsonl, model/ (and adapter/)
-    OUT/<scenario>/<model>/evaluation/        lm-eval's results and samples
-    OUT/<scenario>/target/blank|other/        controls: the target shown a blank or another patient's image
-    OUT/report.json  report.md  figures/
-"""
+"""The whole study by one command: its stages run, side by side where they can; a finished one is not repeated."""
 
 import json
 import multiprocessing
@@ -16,92 +7,25 @@ import signal
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing.queues import Queue
 from pathlib import Path
 from queue import Empty
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from mllmu_med_dataset.configs import MAIN_PERCENT, PERCENTS, SCENARIOS
 from mllmu_med_dataset.errors import UserError, make_folder
 
-from . import config, methods
+from . import methods
 from .progress import Progress
-from .record import read_record, write_atomically
+from .record import write_atomically
+from .stages import COSTS, Stage, check, plan
+from .study import STUDY, Study
 
-if TYPE_CHECKING:
-    from mllmu_med_dataset.sources import Records
-
-METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
-STUDY = "study.json"
 LOCK = ".lock"
-DATA = "mllmu-med"
-EVALUATION = "evaluation"
-CONTROLS = ("blank", "other")
-FAST_SETTINGS = {"learn": ["max_steps=4"], "unlearn": ["max_steps=2"]}
-# Expected seconds on two CPU cores with the nano model; only proportions matter, for the estimate of the time left.
-COSTS = {"build": 4.0, "learn": 50.0, "unlearn": 15.0, "evaluate": 5.0, "control": 1.0, "report": 6.0}
-
-
-@dataclass(frozen=True)
-class Study:
-    """What a bench runs: the same value gives the same report (but for seconds and memory)."""
-
-    out: Path
-    model: str = "nano"
-    source: str = "phantom"
-    source_path: Path | None = None
-    source_options: Mapping[str, str] | None = None
-    patients: int = 240
-    skip_bad_images: bool = False
-    scenarios: tuple[str, ...] = SCENARIOS
-    methods: tuple[str, ...] = METHODS
-    method_files: tuple[Path, ...] = ()  # of the methods that are not the package's
-    preset: str = "nano"
-    percent: int = MAIN_PERCENT  # of the trained patients are forgotten; each share is a study of its own
-    views: bool = False  # whether every model is asked the views of the forget rows as well
-    seed: int = 0
-    max_retain: int = 200
-    fast: bool = False
-
-    def settings(self) -> dict[str, object]:
-        """Return what decides the result, in plain values: everything but where it is written."""
-        return {key: _plain(value) for key, value in asdict(self).items() if key != "out"}
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One step of the plan: `run` takes a progress callback and returns whether there was anything to do."""
-
-    name: str
-    kind: str
-    run: Callable[[Callable[[int, int], None]], bool]
-
-
-def fast(study: Study) -> Study:
-    """Return the smallest study that passes every stage: a smoke test, its numbers mean nothing."""
-    return Study(**{**study.__dict__, "patients": min(study.patients, 60), "max_retain": 8, "fast": True})
-
-
-def plan(study: Study) -> list[Stage]:
-    """Return the stages of a study in the order they run; what a later stage needs comes before it."""
-    stages = [Stage("build", "build", lambda part: _build(study))]
-    for scenario in study.scenarios:
-        for rows in ("target", "retain_only"):
-            stages.append(Stage(f"{scenario}: learn {rows}", "learn", _learn(study, scenario, rows)))
-        for method in study.methods:
-            stages.append(Stage(f"{scenario}: unlearn {method}", "unlearn", _unlearn(study, scenario, method)))
-        for model in ("base", "target", "retain_only", *study.methods):
-            stages.append(Stage(f"{scenario}: evaluate {model}", "evaluate", _evaluate(study, scenario, model)))
-        for image in CONTROLS:
-            name = f"{scenario}: target shown {'a blank' if image == 'blank' else 'another'} image"
-            stages.append(Stage(name, "control", _evaluate(study, scenario, "target", image)))
-    return stages
 
 
 def bench(study: Study, *, resume: bool = True, workers: int | None = None) -> dict[str, object]:
@@ -146,7 +70,7 @@ def _run(study: Study, workers: int | None) -> dict[str, object]:
             run_stages(lane, progress)
     else:
         _side_by_side(study, workers, progress)
-    from . import report
+    from . import report  # brings matplotlib
 
     progress.start("report")
     found = report.report(study.out)
@@ -270,21 +194,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check(study: Study) -> None:
-    """Refuse what can be refused before anything is written: percent, methods, preset, model, source."""
-    if study.percent not in PERCENTS:
-        nearest = min(PERCENTS, key=lambda known: abs(known - study.percent))
-        raise UserError(f"--percent is {study.percent}; it can be 5, 10 or 15, and {nearest} is the nearest.")
-    for method in study.methods:
-        methods.get(method)
-    for scenario in study.scenarios:
-        config.learn_recipe(study.preset, scenario=scenario)
-    from . import models
-
-    models.check_usable(study.model)
-    _records(study)
-
-
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
     """Keep a second bench out of the folder while this one runs; the system lets go of the lock however this one ends.
@@ -330,122 +239,3 @@ def claim(study: Study, *, resume: bool) -> None:
         if not resume:
             raise UserError(f"'{study.out}' already holds this study. Name another --out folder, or use --resume.")
     write_atomically(path, json.dumps(study.settings(), indent=1) + "\n")
-
-
-def run_folder(out: Path, scenario: str, model: str) -> Path:
-    """Return where a model of a study lives."""
-    return out / scenario / model
-
-
-def _records(study: Study) -> "Records":
-    from mllmu_med_dataset.sources import open_source
-
-    return open_source(
-        study.source,
-        path=study.source_path,
-        seed=study.seed,
-        patients=study.patients,
-        skip_bad_images=study.skip_bad_images,
-        options=study.source_options or {},
-    )
-
-
-def _build(study: Study) -> bool:
-    from mllmu_med_dataset.build import build
-
-    records = _records(study)
-    summary = build(
-        records,
-        study.out / DATA,
-        scenarios=study.scenarios,
-        percents=tuple(sorted({MAIN_PERCENT, study.percent})),
-        seed=study.seed,
-        # A study never leaves this machine, so the model sees images that may not be passed on.
-        local=True,
-        parameters=records.parameters,
-    )
-    return not summary.already_there
-
-
-def _learn(study: Study, scenario: str, rows: str) -> Callable[[Callable[[int, int], None]], bool]:
-    def run(part: Callable[[int, int], None]) -> bool:
-        from . import train
-
-        settings = FAST_SETTINGS["learn"] if study.fast else []
-        folder = run_folder(study.out, scenario, rows)
-        before = read_record(folder)
-        record = train.learn(
-            model=study.model,
-            data_dir=study.out / DATA,
-            scenario=scenario,
-            rows=rows,
-            percent=study.percent,
-            out=folder,
-            recipe=config.learn_recipe(study.preset, settings, scenario),
-            seed=study.seed,
-            progress=part,
-        )
-        return record != before
-
-    return run
-
-
-def _unlearn(study: Study, scenario: str, method: str) -> Callable[[Callable[[int, int], None]], bool]:
-    def run(part: Callable[[int, int], None]) -> bool:
-        from . import train
-
-        settings = FAST_SETTINGS["unlearn"] if study.fast else []
-        folder = run_folder(study.out, scenario, method)
-        before = read_record(folder)
-        record = train.unlearn(
-            model=run_folder(study.out, scenario, "target"),
-            data_dir=study.out / DATA,
-            scenario=scenario,
-            method=method,
-            percent=study.percent,
-            out=folder,
-            recipe=config.unlearn_recipe(method, scenario, study.preset, settings),
-            seed=study.seed,
-            progress=part,
-        )
-        return record != before
-
-    return run
-
-
-def _evaluate(
-    study: Study, scenario: str, model: str, image: str = "own"
-) -> Callable[[Callable[[int, int], None]], bool]:
-    def run(part: Callable[[int, int], None]) -> bool:
-        from .evaluate import evaluate
-
-        folder = run_folder(study.out, scenario, model)
-        record = evaluate(
-            model=study.model if model == "base" else folder,
-            data_dir=study.out / DATA,
-            scenario=scenario,
-            out=folder / (EVALUATION if image == "own" else image),
-            percent=study.percent,
-            views=study.views and image == "own",
-            max_retain=study.max_retain,
-            image=image,
-            **({} if image == "own" else {"subsets": ("forget",)}),
-            seed=study.seed,
-            progress=part,
-        )
-        return not record["kept"]
-
-    return run
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Path):
-        return str(value)
-    return [_plain(part) for part in value] if isinstance(value, tuple) else value
-
-
-def seeds_of(study: Study, seeds: Sequence[int]) -> list[Study]:
-    """Return one study a seed; several seeds get a folder each."""
-    if len(seeds) == 1:
-        return [Study(**{**study.__dict__, "seed": seeds[0]})]
-    return [Study(**{**study.__dict__, "seed": seed, "out": study.out / f"seed-{seed}"}) for seed in seeds]

@@ -110,7 +110,9 @@ def bench(
     dry_run: DryRun = False,
 ) -> None:
     """Run the whole study: build, learn, unlearn, evaluate, score, report."""
-    from . import bench as study_of
+    from . import bench as running
+    from . import stages as stages_of
+    from . import study as study_of
 
     for scenario in (chosen := _words(scenarios, "--scenarios")):
         _known("scenario", scenario, SCENARIOS)
@@ -137,28 +139,28 @@ def bench(
         from .plan import commands
 
         for one in studies:
-            study_of.check(one)
+            stages_of.check(one)
         found = [(one, command) for one in studies for command in commands(one)]
         told = [{"out": str(one.out), **command.__dict__} for one, command in found]
         return _print(told, as_json, "\n".join(command.line() for _, command in found))
     if dry_run:
         plans = [
-            {**one.settings(), "out": str(one.out), "stages": [s.name for s in study_of.plan(one)]} for one in studies
+            {**one.settings(), "out": str(one.out), "stages": [s.name for s in stages_of.plan(one)]} for one in studies
         ]
         for one in studies:
-            study_of.check(one)
-        seconds = sum(sum(study_of.COSTS[s.kind] for s in study_of.plan(one)) for one in studies)
+            stages_of.check(one)
+        seconds = sum(sum(stages_of.COSTS[s.kind] for s in stages_of.plan(one)) for one in studies)
         lines = [line for p in plans for line in (f"{p['out']}:", *(f"  {name}" for name in p["stages"]))]
         lines.append(f"About {seconds / 60:.0f} minutes with the nano model on two CPU cores.")
         return _print(plans, as_json, "\n".join(lines))
     from . import report as report_of
 
-    study_of.quieten()
+    running.quieten()
     if build_only:
         for one in studies:
-            study_of.build_only(one)
+            running.build_only(one)
         return _print([str(one.out) for one in studies], as_json, "\n".join(f"{one.out}: built" for one in studies))
-    found = [study_of.bench(one, resume=resume, workers=workers) for one in studies]
+    found = [running.bench(one, resume=resume, workers=workers) for one in studies]
     if len(found) == 1:
         return _print(found[0], as_json, report_of.table(found[0]))
     from . import seeds as seeds_of
@@ -571,17 +573,18 @@ def reproduce(
     dry_run: DryRun = False,
 ) -> None:
     """Run a reported study again, whole or in part, and compare the scores; exit 1 where one differs."""
-    from . import bench as study_of
+    from . import bench as running
     from . import reproduce as again
+    from . import stages as stages_of
 
     document = again.read_report(record)
     chosen = [_words(scenarios, "--scenarios") if scenarios else [], _words(methods, "--methods") if methods else []]
     study = again.study_of(document, out, *chosen)
     if dry_run:
-        study_of.check(study)
-        stages = [stage.name for stage in study_of.plan(study)]
+        stages_of.check(study)
+        stages = [stage.name for stage in stages_of.plan(study)]
         return _print({**study.settings(), "stages": stages}, as_json, "\n".join(stages))
-    study_of.quieten()
+    running.quieten()
     differences, notes = again.reproduce(document, study, workers=workers)
     same = all(one.within(tolerance) for one in differences)
     value = {"same": same, "tolerance": tolerance, "scores": [asdict(one) for one in differences], "notes": notes}

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import methods
-from .bench import CONTROLS, DATA, EVALUATION, FAST_SETTINGS, Study, run_folder
+from .stages import FAST_SETTINGS
+from .study import CONTROLS, DATA, EVALUATION, Study, run_folder
 
 
 @dataclass(frozen=True)

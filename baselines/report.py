@@ -10,10 +10,10 @@ from mllmu_med_metrics import UES_VERSION
 from mllmu_med_metrics.ues import Score, Scored, Study, score
 from mllmu_med_tasks import scores
 
-from .bench import CONTROLS, DATA, EVALUATION, STUDY, run_folder
 from .evaluate import RECORD
 from .health import verdict
 from .record import RunRecord, read_record, versions, with_verdict, write_atomically
+from .study import CONTROLS, DATA, EVALUATION, read_study, run_folder
 
 REFERENCES = ("base", "target", "retain_only")
 ROW_FIELDS = (
@@ -61,16 +61,6 @@ def report(runs_dir: Path) -> dict[str, object]:
     tradeoff(found, runs_dir / "figures")
     write_atomically(runs_dir / "report.md", markdown(document))
     return document
-
-
-def read_study(runs_dir: Path) -> dict[str, object]:
-    """Return the settings of the study a folder holds; a :class:`UserError` where it holds none."""
-    path = runs_dir / STUDY
-    if not path.is_file():
-        raise UserError(
-            f"'{runs_dir}' holds no study ({STUDY} is missing). Give the --out folder of `mllmu-med bench`."
-        )
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def scenario_rows(

@@ -8,8 +8,9 @@ from pathlib import Path
 from mllmu_med_dataset.errors import UserError, unknown
 
 from . import methods as method_registry
-from .bench import Study, bench
+from .bench import bench
 from .report import REFERENCES
+from .study import Study
 
 TOLERANCE = 0.02
 COMPARED = ("ues", "ues_strict")

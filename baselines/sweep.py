@@ -16,10 +16,11 @@ from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
-from . import bench, config
+from . import config, stages
 from .health import verdict
 from .methods import METHODS
 from .record import read_record
+from .study import DATA, EVALUATION, Study
 
 RECORDS = "sweep-nano.jsonl"
 EQUAL = 0.01
@@ -68,23 +69,23 @@ def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
 
 def sweep(out: Path, seed: int, scenarios: Iterable[str], methods: Iterable[str]) -> Path:
     """Run what is left of the grid and return the records file."""
-    from mllmu_med_metrics.ues import Study, score
+    from mllmu_med_metrics import ues
     from mllmu_med_tasks import scores
 
     from . import train
     from .evaluate import evaluate
 
-    study = bench.Study(out=out, seed=seed, max_retain=MAX_RETAIN)
-    bench._build(study)
+    study = Study(out=out, seed=seed, max_retain=MAX_RETAIN)
+    stages.build(study)
     path = out / "sweep.jsonl"
     done = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
     for scenario in scenarios:
         ignore = lambda done, total: None  # noqa: E731
         for rows in ("target", "retain_only"):
-            bench._learn(study, scenario, rows)(ignore)
-            bench._evaluate(study, scenario, rows)(ignore)
-        read = {rows: scores.read(out / scenario / rows / bench.EVALUATION) for rows in ("target", "retain_only")}
-        asked = Study(read["target"].rows)
+            stages.learn(study, scenario, rows)(ignore)
+            stages.evaluate(study, scenario, rows)(ignore)
+        read = {rows: scores.read(out / scenario / rows / EVALUATION) for rows in ("target", "retain_only")}
+        asked = ues.Study(read["target"].rows)
         scored = {rows: asked.scored(one.predictions, rows) for rows, one in read.items()}
         for method in methods:
             for settings in settings_of(scenario, method):
@@ -97,15 +98,15 @@ def sweep(out: Path, seed: int, scenarios: Iterable[str], methods: Iterable[str]
                     method, scenario, "nano", [f"{name}={value}" for name, value in settings.items()]
                 )
                 train.unlearn(
-                    model=out / scenario / "target", data_dir=out / bench.DATA, scenario=scenario, method=method,
+                    model=out / scenario / "target", data_dir=out / DATA, scenario=scenario, method=method,
                     out=folder, recipe=recipe, seed=seed,
                 )  # fmt: skip
                 evaluate(
-                    model=folder, data_dir=out / bench.DATA, scenario=scenario, out=folder / bench.EVALUATION,
+                    model=folder, data_dir=out / DATA, scenario=scenario, out=folder / EVALUATION,
                     max_retain=MAX_RETAIN, seed=seed,
                 )  # fmt: skip
-                answers = scores.read(folder / bench.EVALUATION)
-                value = score(
+                answers = scores.read(folder / EVALUATION)
+                value = ues.score(
                     unlearned=answers.predictions, target=scored["target"], retain_only=scored["retain_only"],
                     rows=asked, replicates=0,
                 ).to_dict()  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from baselines import bench, config, models
+from baselines import bench, config, models, study
 from mllmu_med_dataset.errors import UserError
 
 RESULTS = Path(bench.__file__).parent / "results" / "bench-nano.json"
@@ -20,7 +20,7 @@ RESULTS = Path(bench.__file__).parent / "results" / "bench-nano.json"
 def test_a_second_bench_is_kept_out_of_a_folder_at_work(tmp_path):
     out = tmp_path / "study"
     with bench.locked(out), pytest.raises(UserError, match="Another bench is at work"):
-        bench.bench(bench.fast(bench.Study(out=out)))
+        bench.bench(study.fast(study.Study(out=out)))
     assert not out.exists()  # neither bench left anything
 
 
@@ -34,13 +34,13 @@ def test_a_lock_left_by_a_dead_bench_keeps_nobody_out(tmp_path):
 def test_a_file_is_no_output_folder(tmp_path):
     (tmp_path / "study").touch()
     with pytest.raises(UserError, match="in use by something else"):
-        bench.bench(bench.fast(bench.Study(out=tmp_path / "study")))
+        bench.bench(study.fast(study.Study(out=tmp_path / "study")))
 
 
 def test_the_committed_bench_ran_the_shipped_recipes_on_the_shipped_model():
     report = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert report["config"]["preset"] == "nano"
-    assert len(report["runs"]) == 2 * (2 + len(bench.METHODS))
+    assert len(report["runs"]) == 2 * (2 + len(study.METHODS))
     for run in report["runs"].values():
         kind, scenario, name = run["kind"], run["scenario"], run["name"]
         if kind == "learn":

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from baselines import cli
+from baselines.methods import METHODS
 from mllmu_med_dataset.load import PACKAGED
 
 
@@ -150,7 +151,7 @@ def test_verify_passes_the_packaged_build_and_fails_a_tampered_one(run, tmp_path
 def test_methods_are_listed_and_described(run):
     code, stdout, _ = run("methods")
     assert code == 0
-    assert [line.split()[0] for line in stdout.splitlines()] == ["ga", "gd", "kl_min", "idk", "llmu"]
+    assert [line.split()[0] for line in stdout.splitlines()] == list(METHODS)
     code, stdout, _ = run("methods", "kl_min", "--json")
     described = json.loads(stdout)
     assert described["reference_roles"] == ["retain"]
@@ -173,12 +174,12 @@ def test_a_dry_run_writes_nothing(run, tmp_path):
 
 
 def test_an_interrupt_ends_with_130_and_the_command_that_resumes(run, tmp_path, monkeypatch):
-    from baselines import bench
+    from baselines import stages
 
     def interrupted(*_: object, **__: object):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(bench, "_build", interrupted)
+    monkeypatch.setattr(stages, "build", interrupted)
     code, _, stderr = run("bench", "--out", tmp_path / "study", "--fast")
     assert code == 130
     assert f"mllmu-med bench --out {tmp_path / 'study'} --fast" in stderr

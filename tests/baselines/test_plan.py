@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from baselines import bench, plan
-from baselines.bench import Study
+from baselines import plan, stages
+from baselines.study import Study
 
 APART = ("seconds", "rows_per_second", "peak_memory_mb", "resumed_at")
 
@@ -17,7 +17,7 @@ APART = ("seconds", "rows_per_second", "peak_memory_mb", "resumed_at")
 def test_every_stage_of_the_bench_is_a_command_after_what_it_needs():
     study = Study(out=Path("runs/study"), methods=("gd", "idk"), views=True, max_retain=None)
     found = plan.commands(study)
-    assert len(found) == len(bench.plan(study)) + 1  # and the report
+    assert len(found) == len(stages.plan(study)) + 1  # and the report
     seen: set[str] = set()
     for command in found:
         assert set(command.needs) <= seen, command.id

@@ -6,8 +6,8 @@ import math
 import pytest
 
 from baselines import cli
-from baselines.bench import METHODS
 from baselines.report import ROW_FIELDS, table
+from baselines.study import METHODS
 
 
 @pytest.fixture(scope="module")

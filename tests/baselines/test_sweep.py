@@ -6,7 +6,7 @@ from importlib.resources import files
 import pytest
 
 from baselines import config, sweep
-from baselines.bench import METHODS
+from baselines.study import METHODS
 from mllmu_med_dataset.configs import SCENARIOS
 from mllmu_med_dataset.load import checksums
 

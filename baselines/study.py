@@ -1,0 +1,82 @@
+"""What a study is, and where everything of it lies.
+
+OUT/study.json                            its settings
+OUT/mllmu-med/                            the data set
+OUT/<scenario>/<model>/                   a run: record.json, metrics.jsonl, model/ (and adapter/)
+OUT/<scenario>/<model>/evaluation/        lm-eval's results and samples
+OUT/<scenario>/target/blank|other/        controls: the target shown a blank or another patient's image
+OUT/report.json  report.md  figures/
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mllmu_med_dataset.configs import MAIN_PERCENT, SCENARIOS
+from mllmu_med_dataset.errors import UserError
+
+METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
+STUDY = "study.json"
+DATA = "mllmu-med"
+EVALUATION = "evaluation"
+CONTROLS = ("blank", "other")
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a bench runs: the same value gives the same report (but for seconds and memory)."""
+
+    out: Path
+    model: str = "nano"
+    source: str = "phantom"
+    source_path: Path | None = None
+    source_options: Mapping[str, str] | None = None
+    patients: int = 240
+    skip_bad_images: bool = False
+    scenarios: tuple[str, ...] = SCENARIOS
+    methods: tuple[str, ...] = METHODS
+    method_files: tuple[Path, ...] = ()  # of the methods that are not the package's
+    preset: str = "nano"
+    percent: int = MAIN_PERCENT  # of the trained patients are forgotten; each share is a study of its own
+    views: bool = False  # whether every model is asked the views of the forget rows as well
+    seed: int = 0
+    max_retain: int = 200
+    fast: bool = False
+
+    def settings(self) -> dict[str, object]:
+        """Return what decides the result, in plain values: everything but where it is written."""
+        return {key: _plain(value) for key, value in asdict(self).items() if key != "out"}
+
+
+def fast(study: Study) -> Study:
+    """Return the smallest study that passes every stage: a smoke test, its numbers mean nothing."""
+    return Study(**{**study.__dict__, "patients": min(study.patients, 60), "max_retain": 8, "fast": True})
+
+
+def seeds_of(study: Study, seeds: Sequence[int]) -> list[Study]:
+    """Return one study a seed; several seeds get a folder each."""
+    if len(seeds) == 1:
+        return [Study(**{**study.__dict__, "seed": seeds[0]})]
+    return [Study(**{**study.__dict__, "seed": seed, "out": study.out / f"seed-{seed}"}) for seed in seeds]
+
+
+def run_folder(out: Path, scenario: str, model: str) -> Path:
+    """Return where a model of a study lives."""
+    return out / scenario / model
+
+
+def read_study(runs_dir: Path) -> dict[str, object]:
+    """Return the settings of the study a folder holds; a :class:`UserError` where it holds none."""
+    path = runs_dir / STUDY
+    if not path.is_file():
+        raise UserError(
+            f"'{runs_dir}' holds no study ({STUDY} is missing). Give the --out folder of `mllmu-med bench`."
+        )
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Path):
+        return str(value)
+    return [_plain(part) for part in value] if isinstance(value, tuple) else value
