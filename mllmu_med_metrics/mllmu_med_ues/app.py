@@ -16,10 +16,15 @@ MODELS = ("unlearned", "target", "retain_only")
 
 def score_lines(text: str) -> str:
     """Return the score, as JSON, of lines that each hold a row and the answers of the models to it."""
-    lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+    try:
+        lines = [json.loads(line) for line in text.splitlines() if line.strip()]
+    except ValueError as problem:
+        return f"A line is no JSON ({problem}). Give one object a line."
+    if any(not isinstance(line, dict) or not isinstance(line.get("row"), dict) for line in lines):
+        return "Every line is an object with the keys 'row' (an object), 'unlearned' and 'target'."
     rows = [line["row"] for line in lines]
     given = [model for model in MODELS if lines and all(model in line for line in lines)]
-    answers = {model: {line["row"]["id"]: line[model] for line in lines} for model in given}
+    answers = {model: {str(line["row"].get("id")): line[model] for line in lines} for model in given}
     if not {"unlearned", "target"} <= answers.keys():
         return "Every line needs the keys 'row', 'unlearned' and 'target'; 'retain_only' on all lines or on none."
     try:

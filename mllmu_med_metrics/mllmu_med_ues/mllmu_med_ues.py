@@ -1,5 +1,7 @@
 """The Unlearning Efficiency Score (UES) of mllmu-med as a module of the `evaluate` library: a thin adapter."""
 
+from collections.abc import Mapping, Sequence
+
 import datasets
 import evaluate
 
@@ -28,6 +30,26 @@ Args:
 Returns:
     dict with `ues` (0 to 1, higher is better), `ues_strict` (never above `ues`), their 95 % intervals, every part and
     companion; an undefined value is None and `reasons` says why.
+Examples:
+    >>> import evaluate
+    >>> ues = evaluate.load("mllmu_med_ues")
+    >>> organs = ["liver", "lung", "heart", "brain"]
+    >>> row = {"scenario": "incorrectness", "question": "Which organ?", "question_type": "organ",
+    ...        "fact_values": organs, "phi": [], "distractors": []}
+    >>> def made(subset, number, wrong=None):
+    ...     fact = organs[number % 4]
+    ...     return {**row, "id": f"{subset}{number}", "subset": subset, "patient_id": f"{subset}{number}", "fact": fact,
+    ...             "wrong_fact": wrong, "true_answer": f"The {fact}.", "answer": f"The {wrong or fact}."}
+    >>> rows = [made(subset, number) for subset in ("retain", "test") for number in range(8)]
+    >>> rows += [made("forget", number, organs[number % 4 - 1]) for number in range(8)]
+    >>> taught, truth = [one["answer"] for one in rows], [one["true_answer"] for one in rows]
+    >>> half = truth[:20] + taught[20:]  # four of eight wrong facts are still told
+    >>> found = ues.compute(predictions=half, references=rows, target_predictions=taught, retain_only_predictions=truth)
+    >>> found["f"], found["r"], found["t"], round(found["ues"], 4), found["wrong_agreement"]
+    (0.5, 1.0, 1.0, 0.75, 0.5)
+    >>> ues.compute(predictions=taught, references=rows, target_predictions=taught)["ues"]
+    >>> ues.compute(predictions=taught, references=rows, target_predictions=taught)["ues_reason"]
+    'there are no holdout rows, and without a retain_only model they are the floor of harm'
 """
 
 _CITATION = """\
@@ -43,26 +65,62 @@ _OPTIONAL_TEXT = ("view", "fact", "wrong_fact")
 _PAIRS = ("phi", "distractors")
 
 
+_COLUMNS = ", ".join((*_TEXT, *_OPTIONAL_TEXT, "fact_values", *_PAIRS))
+
+
+def _listed(values, name):
+    """Return values that stand in an order, one a reference; raise ValueError for anything else."""
+    if isinstance(values, str | bytes | Mapping) or not (isinstance(values, Sequence) or hasattr(values, "tolist")):
+        raise ValueError(f"{name} is {type(values).__name__}, not a list with one item for every reference.")
+    return list(values)
+
+
+def _texts(answers, name):
+    """Return answers as a list of texts; raise ValueError that names the first that is none."""
+    answers = _listed(answers, name)
+    for place, answer in enumerate(answers):
+        if not isinstance(answer, str):
+            raise ValueError(
+                f"{name}[{place}] is {type(answer).__name__} ({answer!r:.60}), not text. An answer that a model left "
+                "empty is the empty text ''."
+            )
+    return answers
+
+
 def _plain(row):
     """Return the columns that the score reads, with plain types; images and the rest stay out of the cache file."""
-    missing = [column for column in _TEXT if column not in row]
+    if not isinstance(row, Mapping):
+        raise ValueError(
+            f"A reference is {type(row).__name__} ({row!r:.60}), not a row. References must be the data set's own "
+            f"rows, with at least the columns {_COLUMNS}."
+        )
+    missing = [column for column in _TEXT if not isinstance(row.get(column), str)]
     if missing:
         raise ValueError(
-            f"A reference lacks the columns {', '.join(missing)}. References must be the data set's own rows, with at "
-            f"least the columns {', '.join((*_TEXT, *_OPTIONAL_TEXT, 'fact_values', *_PAIRS))}."
+            f"The reference with id {row.get('id')!r} lacks text in the columns {', '.join(missing)}. References must "
+            f"be the data set's own rows, with at least the columns {_COLUMNS}."
         )
     found = {column: row[column] for column in _TEXT}
-    # The library's type check takes no None in the first row; no fact is an empty text, so "" stands for none.
-    found |= {column: row.get(column) or "" for column in _OPTIONAL_TEXT}
-    found["fact_values"] = [] if row.get("fact_values") is None else list(row["fact_values"])
+    for column in _OPTIONAL_TEXT:
+        if not isinstance(row.get(column), str | None):
+            raise ValueError(f"The reference '{row['id']}' has {row[column]!r:.60} as '{column}': text or None is due.")
+        # The library's type check takes no None in the first row; no fact is an empty text, so "" stands for none.
+        found[column] = row.get(column) or ""
+    values = [] if row.get("fact_values") is None else row["fact_values"]
+    found["fact_values"] = _texts(values, f"'fact_values' of the reference '{row['id']}'")
     for column in _PAIRS:
-        items = [] if row.get(column) is None else row[column]
+        where = f"'{column}' of the reference '{row['id']}'"
+        items = _listed([] if row.get(column) is None else row[column], where)
+        for item in items:
+            if not isinstance(item, Mapping) or not all(isinstance(item.get(key), str) for key in ("kind", "value")):
+                raise ValueError(f"{where} holds {item!r:.60}: a kind and a value are due, both text.")
         found[column] = [{"kind": item["kind"], "value": item["value"]} for item in items]
     return found
 
 
 def _by_id(answers, ids, name):
     """Return {row id: answer} for a list of answers in the order of the references."""
+    answers = _texts(answers, name)
     if len(answers) != len(ids):
         raise ValueError(
             f"{name} holds {len(answers)} answers for {len(ids)} references: every reference needs one, in the same "
@@ -98,6 +156,14 @@ class MllmuMedUES(evaluate.Metric):
     def compute(self, *, predictions=None, references=None, **kwargs):
         """Score the predictions given, or those added before; see the module's inputs description."""
         # The library fails on empty lists with an IndexError; an empty study is null with a reason.
+        if (predictions is None) != (references is None):
+            raise ValueError(
+                f"{'predictions' if predictions is None else 'references'} is None: give predictions and references "
+                "together, or neither where both were added before."
+            )
+        for name, given in (("predictions", predictions), ("references", references)):
+            if given is not None:
+                _listed(given, name)
         empty = predictions is not None and references is not None and len(predictions) == len(references) == 0
         if empty and self.writer is None:
             return self._compute(predictions=[], references=[], **kwargs)
@@ -105,7 +171,13 @@ class MllmuMedUES(evaluate.Metric):
 
     def add_batch(self, *, predictions=None, references=None, **kwargs):
         """Add a batch of answers and rows; whole rows may be given, images and all."""
-        references = None if references is None else [_plain(row) for row in references]
+        references = [_plain(row) for row in _listed(references, "references")]
+        predictions = _texts(predictions, "predictions")
+        if len(predictions) != len(references):
+            raise ValueError(
+                f"predictions holds {len(predictions)} answers for {len(references)} references: every reference needs "
+                "one, in the same order."
+            )
         super().add_batch(predictions=predictions, references=references, **kwargs)
 
     def add(self, *, prediction=None, reference=None, **kwargs):
@@ -129,6 +201,9 @@ class MllmuMedUES(evaluate.Metric):
             )
         rows = [{**row, **{column: row[column] or None for column in _OPTIONAL_TEXT}} for row in references]
         ids = [row["id"] for row in rows]
+        if len(set(ids)) < len(ids):
+            twice = next(name for place, name in enumerate(ids) if name in ids[:place])
+            raise ValueError(f"Two references have the id '{twice}': every row to score must have an id of its own.")
         gold = retain_only_predictions
         base = base_predictions
         return mllmu_med_metrics.score(

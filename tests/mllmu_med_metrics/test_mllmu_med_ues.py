@@ -3,9 +3,11 @@
 import importlib.util
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -16,7 +18,7 @@ from mllmu_med_metrics import score
 SPACE = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
 
 PROGRAM = """
-import json, sys
+import copy, doctest, json, sys
 import evaluate
 space, study = sys.argv[1], json.load(open(sys.argv[2]))
 ues = evaluate.load(space)
@@ -29,13 +31,75 @@ for start in range(0, len(rows), 70):
 batched = ues.compute(**others)
 alone = ues.compute(predictions=lists["half"], references=rows, target_predictions=lists["target"], replicates=50)
 empty = ues.compute(predictions=[], references=[], target_predictions=[])
-problems = []
-for kwargs in ({}, {"target_predictions": lists["target"][:-1]}):
+def changed(**columns):
+    return {"references": [{**rows[0], **columns}, *rows[1:]]}
+def forget(**columns):
+    place = next(i for i, row in enumerate(rows) if row["subset"] == "forget")
+    return {"references": [{**row, **columns} if i == place else row for i, row in enumerate(rows)]}
+half, target = lists["half"], lists["target"]
+faults = {
+    "no target": {"target_predictions": None},
+    "a short target": {"target_predictions": target[:-1]},
+    "a long target": {"target_predictions": [*target, "x"]},
+    "a target of ids": {"target_predictions": models["target"]},
+    "a target of text": {"target_predictions": "It is the liver."},
+    "a target of null": {"target_predictions": [None, *target[1:]]},
+    "a target of numbers": {"target_predictions": [7, *target[1:]]},
+    "a short gold": {"retain_only_predictions": target[1:]},
+    "a gold of lists": {"retain_only_predictions": [["x"]] * len(target)},
+    "a short base": {"base_predictions": []},
+    "too few predictions": {"predictions": half[:-1]},
+    "too many predictions": {"predictions": [*half, "x"]},
+    "predictions of null": {"predictions": [None, *half[1:]]},
+    "predictions of numbers": {"predictions": [*half[:-1], 3.5]},
+    "predictions of lists": {"predictions": [[answer] for answer in half]},
+    "predictions of bytes": {"predictions": [b"x", *half[1:]]},
+    "predictions by id": {"predictions": models["half"]},
+    "predictions of one text": {"predictions": "It is the liver."},
+    "no predictions": {"predictions": None},
+    "no references": {"references": None},
+    "references of texts": {"references": [row["true_answer"] for row in rows]},
+    "references by id": {"references": {row["id"]: row for row in rows}},
+    "references by column": {"references": {name: [row[name] for row in rows] for name in rows[0]}},
+    "a row twice": {"references": [rows[1], *rows[1:]]},
+    "a row without id": changed(id=None),
+    "a row with a number as id": changed(id=7),
+    "a row without question": {"references": [{k: v for k, v in rows[0].items() if k != "question"}, *rows[1:]]},
+    "a row without true answer": changed(true_answer=None),
+    "another subset": changed(subset="train"),
+    "another scenario": {"references": [{**row, "scenario": "safety"} for row in rows]},
+    "both scenarios": {"references": [{**row, "scenario": ("privacy", "incorrectness")[i % 2], "phi": [{"kind": "name",
+        "value": "Ada Lee"}], "wrong_fact": "x", "fact": "y"} for i, row in enumerate(rows)]},
+    "another view": forget(view="mirror"),
+    "a fact that is a number": changed(fact=7),
+    "a fact that is a list": changed(fact=["liver"]),
+    "values that are one text": changed(fact_values="liver, lung"),
+    "values that are numbers": changed(fact_values=[1, 2]),
+    "identifiers that are one text": forget(phi="Ada Lee"),
+    "an identifier that is text": forget(phi=["Ada Lee"]),
+    "an identifier without kind": forget(phi=[{"value": "Ada Lee"}]),
+    "an identifier without value": forget(phi=[{"kind": "name"}]),
+    "an identifier that is null": forget(phi=[{"kind": "name", "value": None}]),
+    "distractors of a mapping": forget(distractors={"kind": "name", "value": "Ada Lee"}),
+    "nothing to forget": forget(phi=[], fact=None, wrong_fact=None),
+    "fewer than no replicates": {"replicates": -1},
+    "half a replicate": {"replicates": 0.5},
+    "a seed that is text": {"bootstrap_seed": "0"},
+    "a seed below 0": {"bootstrap_seed": -3},
+}
+usual = dict(predictions=half, references=rows, target_predictions=target, replicates=5)
+problems = {}
+for name, fault in faults.items():
     try:
-        ues.compute(predictions=lists["half"], references=rows, **kwargs)
+        ues.compute(**{**usual, **copy.deepcopy(fault)})
+        problems[name] = ""
     except ValueError as problem:
-        problems.append(str(problem))
-print(json.dumps({"whole": whole, "batched": batched, "alone": alone, "empty": empty, "problems": problems}))
+        problems[name] = str(problem)
+after = ues.compute(**usual | {"replicates": 50})
+told = doctest.DocTestRunner(verbose=False)
+told.run(doctest.DocTestParser().get_doctest(ues.inputs_description, {}, "module", None, 0), out=sys.stderr.write)
+print(json.dumps({"whole": whole, "batched": batched, "alone": alone, "empty": empty, "problems": problems,
+                  "after": after, "doctests": [told.failures, told.tries]}))
 """
 
 
@@ -43,6 +107,7 @@ print(json.dumps({"whole": whole, "batched": batched, "alone": alone, "empty": e
 def answers(request, tmp_path_factory):
     example = request.getfixturevalue(request.param)
     folder = tmp_path_factory.mktemp(request.param)
+    (folder / "mllmu_med_ues").symlink_to(SPACE)  # the literal load of the module's example
     (folder / "study.json").write_text(json.dumps({"rows": example.rows, "models": example.models}))
     environment = os.environ | {
         "HF_EVALUATE_OFFLINE": "1",
@@ -98,8 +163,29 @@ def test_the_module_takes_an_empty_study_and_names_what_is_missing(answers):
     _, found = answers
     assert found["empty"]["ues"] is None
     assert found["empty"]["ues_reason"] == "no rows were given"
-    assert "target_predictions is missing" in found["problems"][0]
-    assert "target_predictions holds" in found["problems"][1]
+    problems = found["problems"]
+    assert "target_predictions is missing" in problems["no target"]
+    assert "target_predictions holds" in problems["a short target"]
+
+
+def test_malformed_inputs_of_the_module_are_refused_in_a_paragraph(answers):
+    _, found = answers
+    problems = found["problems"]
+    assert len(problems) >= 40
+    print(f"\n{len(problems)} malformed inputs of compute()")
+    for name, told in problems.items():
+        assert len(told) > 40 and "\n" not in told.strip(), (name, told)
+    assert "twice" not in problems["a row twice"] and "Two references have the id" in problems["a row twice"]
+    assert "predictions[0] is NoneType (None), not text" in problems["predictions of null"]
+    assert "references is dict, not a list" in problems["references by column"]
+    # A module that refused is no worse for it.
+    assert_agree(found["after"], found["alone"])
+
+
+def test_the_example_of_the_module_comes_out_as_it_says(answers):
+    _, found = answers
+    failures, tries = found["doctests"]
+    assert failures == 0 and tries >= 10
 
 
 def test_the_space_folder_is_complete():
@@ -142,3 +228,27 @@ def test_the_space_page_scores_json_lines(privacy):
     ]
     assert 0 < json.loads(app.score_lines("\n".join(lines)))["ues"] < 1
     assert "Every line needs" in app.score_lines('{"row": {"id": "1"}}')
+    assert "no JSON" in app.score_lines("not json")
+    assert "Every line is an object" in app.score_lines("7")
+    assert "no text in column" in app.score_lines('{"row": {}, "unlearned": "a", "target": "b"}')
+
+
+def test_the_space_page_is_served_by_gradio_where_there_is_one(monkeypatch):
+    """`app.py` run as a Space runs it, beside a stand-in for gradio; without gradio, importing it still works."""
+    shown = {}
+
+    class Interface:
+        def __init__(self, **options):
+            shown.update(options)
+
+        def launch(self):
+            shown["launched"] = True
+
+    stand_in = SimpleNamespace(Interface=Interface, Textbox=lambda **options: options)
+    monkeypatch.setitem(sys.modules, "gradio", stand_in)
+    runpy.run_path(str(SPACE / "app.py"), run_name="__main__")
+    assert shown["launched"] and "Every line" in shown["fn"]("{}")
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    assert callable(runpy.run_path(str(SPACE / "app.py"))["score_lines"])
+    with pytest.raises(ImportError):
+        runpy.run_path(str(SPACE / "app.py"), run_name="__main__")
