@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from baselines.usable import no_safetensors
 from mllmu_med_dataset.errors import UserError, make_folder
 
 if TYPE_CHECKING:
@@ -121,12 +122,8 @@ def _shards(source: Path) -> list[Path]:
     if missing:
         raise UserError(f"{source} lacks {', '.join(missing)}, named in {index.name}. Download the checkpoint again.")
     if not shards:
-        pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in source.glob(pattern))
-        found = f"only {pickles[0]}, a pickle, which can run code when it is read" if pickles else "none"
-        raise UserError(
-            f"{source} has no weights in safetensors: {found}. Take the published safetensors files, or save the "
-            "model with safe_serialization=True where you trust the file."
-        )
+        said = no_safetensors(path.name for path in source.iterdir())
+        raise UserError(f"The weights of {source} can't be converted: {said}")
     return shards
 
 

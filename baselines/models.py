@@ -83,7 +83,8 @@ def check_adapter(adapter: str | Path) -> None:
     """Refuse an adapter that would have to be read from a pickle."""
     place = model_folder(adapter)
     if (place / "adapter_model.bin").is_file() and not (place / "adapter_model.safetensors").is_file():
-        raise UserError(f"The weights of the adapter {adapter} can't be loaded: {usable.no_safetensors(place)}")
+        said = usable.no_safetensors(path.name for path in place.iterdir())
+        raise UserError(f"The weights of the adapter {adapter} can't be loaded: {said}")
 
 
 def _base(place: Path) -> Path:
@@ -103,7 +104,8 @@ def _adapter_base(adapter: Path) -> Path:
             "PEFT's save_pretrained wrote, as `mllmu-med unlearn` leaves it in OUT/adapter."
         ) from error
     if not (adapter / "adapter_model.safetensors").is_file():
-        raise UserError(f"The weights of the adapter {adapter} can't be loaded: {usable.no_safetensors(adapter)}")
+        said = usable.no_safetensors(path.name for path in adapter.iterdir())
+        raise UserError(f"The weights of the adapter {adapter} can't be loaded: {said}")
     for place in (named, adapter.parent.parent / named):
         with suppress(UserError):
             return model_folder(place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ ORIGINALS = {
     "internvl_chat": "Take the same model under the name that ends in -hf, such as OpenGVLab/InternVL3-1B-hf.",
 }
 QUESTION = "Which organ is it?"
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 
 def checked(model: str | Path, place: Path) -> tuple[PreTrainedConfig, ProcessorMixin]:
@@ -107,17 +107,20 @@ def _check_type(model: str | Path, described: Mapping[str, object]) -> None:
 
 
 def _check_weights(model: str | Path, place: Path) -> None:
-    """Refuse a folder whose weights are absent, incomplete, damaged, or pickles; of a Hub id nothing is known yet."""
+    """Refuse weights that are absent or pickles, and, in a folder, those that are incomplete or damaged."""
     if not place.is_dir():
+        names = _hub_files(str(place))
+        if names is not None and not any(name.endswith(".safetensors") for name in names):
+            raise UserError(f"The weights of {model} can't be loaded: {no_safetensors(names)}")
         return
     from safetensors import SafetensorError, safe_open
 
     index = place / "model.safetensors.index.json"
     try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()) if index.is_file() else ()
+        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()) if index.is_file() else ()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"The weights of {model} can't be loaded: {index.name} can't be read.") from error
-    shards = [place / name for name in sorted(names)] or sorted(place.glob("model*.safetensors"))
+    shards = [place / name for name in sorted(named)] or sorted(place.glob("model*.safetensors"))
     missing = [shard.name for shard in shards if not shard.is_file()]
     if missing:
         raise UserError(
@@ -125,7 +128,9 @@ def _check_weights(model: str | Path, place: Path) -> None:
             f"{'is' if len(missing) == 1 else 'are'} missing. Download or save the model again."
         )
     if not shards:
-        raise UserError(f"The weights of {model} can't be loaded: {no_safetensors(place)}")
+        raise UserError(
+            f"The weights of {model} can't be loaded: {no_safetensors([path.name for path in place.iterdir()])}"
+        )
     for shard in shards:
         try:
             with safe_open(shard, "pt") as weights:
@@ -137,15 +142,28 @@ def _check_weights(model: str | Path, place: Path) -> None:
             ) from error
 
 
-def no_safetensors(place: Path) -> str:
-    """Return why a folder without safetensors can't be used, and what to do."""
-    pickles = sorted(path.name for pattern in PICKLES for path in place.glob(pattern))
+def no_safetensors(names: Iterable[str]) -> str:
+    """Return why files of which none is in safetensors can't be used, and what to do."""
+    pickles = sorted(name for name in names if name.endswith(PICKLES))
     if not pickles:
-        return "the folder holds none in safetensors. Save or download the whole model."
+        return "there are none in safetensors. Save or download the whole model."
     return (
-        f"the folder holds only {pickles[0]}, a pickle, which can run code when it is read. Save the model with "
+        f"there is only {pickles[0]}, a pickle, which can run code when it is read. Save the model with "
         "safe_serialization=True where you trust the file, or take a release in safetensors."
     )
+
+
+def _hub_files(name: str) -> list[str] | None:
+    """Return the files of a Hub id, or of what was downloaded of it; none where neither can be told."""
+    import httpx
+    from huggingface_hub import HfApi, constants, snapshot_download
+
+    try:
+        if constants.HF_HUB_OFFLINE:
+            return [path.name for path in Path(snapshot_download(name, local_files_only=True)).iterdir()]
+        return HfApi().list_repo_files(name)
+    except (OSError, ValueError, httpx.HTTPError):  # loading them will tell
+        return None
 
 
 def _processor(model: str | Path, place: Path) -> ProcessorMixin:

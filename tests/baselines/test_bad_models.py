@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -230,6 +231,21 @@ def test_every_command_refuses_it(refused, family_model, tmp_path, command, case
     shutil.copytree(family_model, tmp_path / "model")
     damage(tmp_path / "model")
     assert said in refused(*command.split(), "--scenario", "privacy", "--model", tmp_path / "model")
+
+
+def test_a_hub_model_that_was_downloaded_as_a_pickle_is_refused(refused, family_model):
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HUB_CACHE) / "models--someone--pickled"
+    (cache / "refs").mkdir(parents=True)
+    (cache / "refs" / "main").write_text("0" * 40)
+    shutil.copytree(family_model, cache / "snapshots" / ("0" * 40))
+    pickled(cache / "snapshots" / ("0" * 40))
+    try:
+        for command in (LEARN, ["evaluate", "--scenario", "privacy"]):
+            assert "pytorch_model.bin, a pickle" in refused(*command, "--model", "someone/pickled")
+    finally:
+        shutil.rmtree(cache)
 
 
 def test_an_adapter_on_top_is_no_pickle_either(refused, family_model, tmp_path):
