@@ -4,8 +4,8 @@
 
 The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the data set from its parent folder, so it
 holds the packaged card's ``configs`` with paths from the root. The prompts of every task. From a bench: its report
-and figure in ``results``, and the README's table. From a study of several seeds: their reports and a figure in
-``results/study``, and the table of the baselines' page.
+and figure in ``results``, the README's table, and the reference scores on the tasks' page. From a study of several
+seeds: their reports and a figure in ``results/study``, and the table of the baselines' page.
 """
 
 import argparse
@@ -40,6 +40,37 @@ def readme(text: str, document: Mapping[str, object]) -> str:
     from baselines.report import table
 
     return between_marks(text, "bench", f"What it prints (seed {document['seed']}):\n\n```\n{table(document)}\n```")
+
+
+# What a task measures that a report holds: subset -> (metric, field of a report's row).
+REFERENCE = {
+    "forget": (("harm", "harm"), ("keep", "keep_forget")),
+    "retain": (("keep", "keep_retain"),),
+    "test": (("keep", "keep_test"),),
+    "holdout": (("harm", "harm_holdout"),),
+}
+
+
+def tasks_page(text: str, document: Mapping[str, object]) -> str:
+    """Return the tasks' page with the scores of the base, the target and the gold of a report between its marks."""
+    models = ("base", "target", "retain_only")
+    found = {(row["scenario"], row["model"]): row for row in document["rows"]}
+    lines = [f"| task | metric | {' | '.join(models)} |", "|---|---|" + "---|" * len(models)]
+    for scenario in document["config"]["scenarios"]:
+        rows = [found[scenario, model] for model in models]
+        measured = [(f"{subset}", *one) for subset, ones in REFERENCE.items() for one in ones]
+        values = [(f"mllmu_med_{scenario}_{s}", metric, [row[field] for row in rows]) for s, metric, field in measured]
+        # A view counts where the target tells there what the gold does not; elsewhere it is null in a report.
+        views = rows[0]["harm_by_view"] or {}
+        values += [
+            (f"mllmu_med_{scenario}_forget_{view}", "harm", [row["harm_by_view"][view] for row in rows])
+            for view in views
+            if any(row["harm_by_view"][view] is not None for row in rows)
+        ]
+        for task, metric, numbers in values:
+            cells = " | ".join("-" if number is None else f"{number:.3f}" for number in numbers)
+            lines.append(f"| `{task}` | `{metric}` | {cells} |")
+    return between_marks(text, "scores", "\n".join(lines))
 
 
 def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
@@ -97,6 +128,8 @@ def main() -> None:
     document = json.loads((RESULTS / "bench-nano.json").read_text(encoding="utf-8"))
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text(encoding="utf-8"), document), encoding="utf-8")
+    tasks = ROOT / "mllmu_med_tasks" / "lm_eval" / "README.md"
+    tasks.write_text(tasks_page(tasks.read_text(encoding="utf-8"), document), encoding="utf-8")
     if documents := study_documents():
         page = ROOT / "baselines" / "README.md"
         page.write_text(baselines_page(page.read_text(encoding="utf-8"), documents), encoding="utf-8")

@@ -35,6 +35,15 @@ def test_the_readme_shows_the_committed_report():
     assert generated.readme(text, document) == text
 
 
+def test_the_tasks_page_shows_the_scores_of_the_committed_report():
+    document = json.loads((generated.RESULTS / "bench-nano.json").read_text(encoding="utf-8"))
+    text = (generated.ROOT / "mllmu_med_tasks" / "lm_eval" / "README.md").read_text(encoding="utf-8")
+    assert generated.tasks_page(text, document) == text
+    gold = next(row for row in document["rows"] if (row["scenario"], row["model"]) == ("privacy", "retain_only"))
+    (line,) = [line for line in text.splitlines() if "`mllmu_med_privacy_test` | `keep`" in line]
+    assert line.endswith(f" {gold['keep_test']:.3f} |")
+
+
 def test_the_packaged_build_is_what_build_makes(tmp_path):
     from mllmu_med_dataset.build import build
     from mllmu_med_dataset.load import checksums

@@ -66,13 +66,15 @@ def make(folder: Path, source: Path, versions: tuple[str, str, str]) -> Path:
     """Install the project with these versions and return the environment's folder of commands."""
     pins = [f"{name}=={v}" for name, v in zip(("datasets", "evaluate", "lm_eval"), versions, strict=True)]
     wanted = [TORCH, f"{source}[harness,train]", *pins]
-    uv = shutil.which("uv")
+    uv, python = shutil.which("uv"), folder / "bin" / "python"
+    if not python.exists():
+        venv = [uv, "venv", "-q", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
+        call([*venv, str(folder)])
     if uv:
-        call([uv, "venv", "-q", "--clear", "--python", sys.executable, str(folder)])
-        call([uv, "pip", "install", "-q", "--python", str(folder / "bin" / "python"), *wanted])
+        call([uv, "pip", "install", "-q", "--reinstall-package", "mllmu-med", "--python", str(python), *wanted])
     else:
-        call([sys.executable, "-m", "venv", "--clear", str(folder)])
-        call([str(folder / "bin" / "pip"), "install", "-q", *wanted])
+        call([str(python), "-m", "pip", "install", "-q", *wanted])
+        call([str(python), "-m", "pip", "install", "-q", "--no-deps", "--force-reinstall", str(source)])
     return folder / "bin"
 
 
