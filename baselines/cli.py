@@ -69,7 +69,7 @@ SourceOption = Annotated[
     list[str] | None, typer.Option("--source-option", help="An option of the source as key=value; may be repeated.")
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad-images", help="Leave out images that can't be decoded; count them.")]
-Preset = Annotated[str, typer.Option(help="Recipes to use: nano, or default for full-size models.")]
+Preset = Annotated[str, typer.Option(help="Recipes: nano, default, or one for a model; NAME+small_gpu takes less.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe setting as key=value; may be repeated.")]
 MaxRetain = Annotated[int, typer.Option(min=0, help="Most retain rows to score, a seeded sample; 0 for all.")]
 Percent = Annotated[int, typer.Option(help="Share of patients to forget: 5, 10 or 15.")]
