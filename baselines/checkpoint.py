@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import Parameter
@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 
 from baselines.disk import writing
 from baselines.processes import placed_as, whole
+from mllmu_med_dataset.errors import UserError
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -51,11 +52,21 @@ def save(
 
 
 def restore(folder: Path, parameters: Mapping[str, Parameter], optimizer: Optimizer) -> Position | None:
-    """Put the checkpointed state into the parameters and the optimiser and return the position; None without one."""
+    """Put the checkpointed state into the parameters and the optimiser and return the position; None without one.
+
+    A :class:`UserError` where the file is damaged, or something else than tensors.
+    """
     path = folder / CHECKPOINT
     if not path.is_file():
         return None
-    with safe_open(path, framework="pt") as stored:
+    try:
+        opened = safe_open(path, framework="pt")
+    except SafetensorError as error:
+        raise UserError(
+            f"The checkpoint of the run in '{folder}' is damaged ({error}), so the run can't go on where it stopped. "
+            "Start it over with --no-resume, or name another folder."
+        ) from error
+    with opened as stored:
         for key in stored.keys():  # noqa: SIM118 (not a mapping)
             kind, name = key.split("|", 1)
             value = stored.get_tensor(key)

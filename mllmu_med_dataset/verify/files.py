@@ -21,7 +21,7 @@ from ..record import features
 _FILES = re.compile(r"checksums\.json|README\.md|croissant\.json|withheld_images\.jsonl|figures/\w[\w.-]*\.(png|svg)")
 _TABLE = re.compile(r"data/(?P<config>\w+)/(?P<split>\w+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.parquet")
 # The same in C where the wheel has it, ten times faster.
-_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeLoader: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # So many rows are in memory at once, with their images.
 ROWS_AT_ONCE = 256
 
@@ -151,7 +151,7 @@ def broken_configs(folder: Path, document: Document, counted: Counts) -> Failed:
 def _broken_card(folder: Path, document: Document, counted: Counts) -> Failed:
     try:
         text = (folder / "README.md").read_text(encoding="utf-8")
-        head = yaml.load(text.split("---\n")[1], _LOADER)
+        head = yaml.load(text.split("---\n")[1], Loader=_SafeLoader)
         described = {entry["config_name"]: entry for entry in head["configs"]}
         files = {
             config: {data["split"]: data["path"] for data in entry["data_files"]} for config, entry in described.items()
