@@ -778,7 +778,7 @@ def _dry_run(
 
     content = checksums(_data(data))["content"]
     rows = {
-        subset: sum(split["rows"] for split in content[config_name(scenario, subset, percent)].values())
+        subset: content[config_name(scenario, subset, percent)]["train"]["rows"]  # not the views, which only ask
         for subset in ("forget", "retain")
     }
     chosen = registry.get(method) if method else None
