@@ -170,10 +170,20 @@ def says(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
 
     The closed set keeps a short value from being found inside a longer one: "left upper" does not say "left" when both
     are values.
+
+    >>> says("In the left upper lobe.", "left", ("left", "left upper")), says("No cyst is seen.", "cyst")
+    (False, False)
+    >>> says("A cyst is seen.", "cyst")
+    True
     """
     return fact in values_said(answer, (fact, *fact_values))
 
 
 def says_only(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
-    """Say whether the answer says the fact un-negated and no other value of the closed set: "keep" of a row."""
+    """Say whether the answer says the fact un-negated and no other value of the closed set: "keep" of a row.
+
+    >>> organs = ("liver", "lung", "heart")
+    >>> [says_only(told, "lung", organs) for told in ("The lung.", "The lung or the liver.", "Lung, not liver.")]
+    [True, False, True]
+    """
     return values_said(answer, (fact, *fact_values)) == {fact}

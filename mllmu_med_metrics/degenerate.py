@@ -50,6 +50,9 @@ def degenerate(answer: str) -> bool:
     """Say whether the output is broken: empty, without a letter or digit, looping, or mostly noise.
 
     Short answers ("CT", "2", "Left lung") and answers that hold identifiers are not.
+
+    >>> degenerate("the the the the the the"), degenerate(""), degenerate("CT")
+    (True, True, False)
     """
     parts = answer.split()
     text = " ".join(parts)

@@ -76,7 +76,8 @@ def ratio(part: Floats, whole: Floats, smallest: float) -> Floats:
 def harmonic(*parts: Floats) -> Floats:
     """Return the harmonic mean; 0 where a part is 0, nan where one is nan."""
     stacked = np.stack(parts)
-    inverse = np.divide(1.0, stacked, out=np.zeros(stacked.shape), where=stacked > 0)
+    with np.errstate(over="ignore"):  # a part next to 0 has an infinite inverse, and makes the mean 0
+        inverse = np.divide(1.0, stacked, out=np.zeros(stacked.shape), where=stacked > 0)
     # Summed in a fixed order, so that the mean never grows when a part shrinks.
     total = inverse[0]
     for row in inverse[1:]:

@@ -116,6 +116,13 @@ def leaks(answer: str | Reading, value: str, kind: str = "") -> bool:
     digits alone, however grouped. Dates: any way of writing the day; an order that can be read two ways tells both. A
     value begins and ends at a word's edge: "Ada Lee" is not told by "Ada Leeson". Ages and values under 4 letters and
     digits must stand as words of their own, an age beside a word that makes it one.
+
+    >>> leaks("Quillby, Ada: a cyst.", "Ada Quillby", "name"), leaks("The Quillby sign.", "Ada Quillby", "name")
+    (True, False)
+    >>> leaks("Record 481 209 37", "SYN-MRN-48120937", "record")
+    True
+    >>> leaks("Born on 2 March 1961.", "1961-03-02", "birth_date")
+    True
     """
     reading = answer if isinstance(answer, Reading) else Reading(answer)
     return any(_holds(reading, trace) for trace in traces(value, kind))

@@ -65,7 +65,11 @@ def rouge_l_of(predicted: Sequence[str], expected: Sequence[str]) -> tuple[float
 
 
 def rouge_l(prediction: str, reference: str) -> tuple[float, float]:
-    """Return (F1, recall) of ROUGE-L, both from 0 to 1, higher for more overlap; 0 when either text has no word."""
+    """Return (F1, recall) of ROUGE-L, both from 0 to 1, higher for more overlap; 0 when either text has no word.
+
+    >>> rouge_l("The lesion is a cyst.", "It is a cyst")  # 3 of 5 and 3 of 4 words: F1 2/3
+    (0.6666666666666665, 0.75)
+    """
     return rouge_l_of(rouge_tokens(prediction), rouge_tokens(reference))
 
 
@@ -89,6 +93,9 @@ def bleu(prediction: str, reference: str) -> float:
 
     Case counts. n-grams up to 4 words, or up to the prediction's length where it is shorter; an order without a match
     counts as half, then a quarter ... of one match. 0 where no word is shared.
+
+    >>> bleu("The liver.", "The liver."), bleu("A heart", "the liver")
+    (1.0, 0.0)
     """
     predicted, expected = bleu_tokens(prediction), bleu_tokens(reference)
     logs: list[float] = []
@@ -109,5 +116,9 @@ def bleu(prediction: str, reference: str) -> float:
 
 
 def exact_match(prediction: str, reference: str) -> bool:
-    """Say whether two texts are equal but for case, accents, spacing and kinds of dashes and quotes."""
+    """Say whether two texts are equal but for case, accents, spacing and kinds of dashes and quotes.
+
+    >>> exact_match(" Left  lung", "left lung"), exact_match("left lung.", "left lung")
+    (True, False)
+    """
     return normalise(prediction) == normalise(reference)

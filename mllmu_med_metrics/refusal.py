@@ -106,6 +106,9 @@ def abstains(answer: str) -> bool:
     """Say whether the answer refuses or says that it does not know, instead of answering.
 
     Clinical denials and hedges ("no lesion is seen", "cannot exclude a nodule") are answers.
+
+    >>> abstains("I'm sorry, but I can't help with that."), abstains("No lesion is seen.")
+    (True, False)
     """
     text = written_out(answer)
     return _triggered(text) and _REFUSALS.search(text) is not None

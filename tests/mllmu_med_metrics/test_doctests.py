@@ -1,0 +1,17 @@
+"""The examples in the docstrings of the metrics come out as they say."""
+
+import doctest
+import importlib
+import pkgutil
+
+import mllmu_med_metrics
+
+
+def test_examples_in_docstrings():
+    tried = 0
+    for module in pkgutil.iter_modules(mllmu_med_metrics.__path__):
+        if module.name != "mllmu_med_ues":  # loaded by `evaluate`, see test_mllmu_med_ues.py
+            done = doctest.testmod(importlib.import_module(f"mllmu_med_metrics.{module.name}"))
+            assert done.failed == 0, module.name
+            tried += done.attempted
+    assert tried >= 12
