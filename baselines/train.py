@@ -57,7 +57,7 @@ def learn(
     run = _taken(processes, out, "learn", rows, model, scenario, percent, seed, config, resume)
     if run.finished:
         return run.finished
-    data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data)
+    data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data, processes)
     chosen = learning_rows(data, rows, recipe.injected_repeats)
     trained = _learner(loaded.model, recipe, seed)
     encoder = Encoder(loaded.model, loaded.processor)
@@ -128,7 +128,7 @@ def unlearn(
     run = _taken(processes, out, "unlearn", method, model, scenario, percent, seed, config, resume)
     if run.finished:
         return run.finished
-    data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data)
+    data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data, processes)
     pattern = None
     if chosen.reads_layer:
         pattern = models.mlp_pattern(loaded.model, trained_layers(chosen, loaded.model, recipe.options))
@@ -278,6 +278,7 @@ def _opened(
     scenario: str,
     percent: int,
     data: Rows | None,
+    processes: Processes,
 ) -> tuple[Rows, models.Loaded]:
     """Read the rows and the model of a run; a refusal leaves its folder as it was."""
     forget_peak_memory()
@@ -285,7 +286,8 @@ def _opened(
         quantized = (True,) if recipe.load_in_4bit else ()
         return data or read_rows(data_dir, scenario, percent), models.load(model, recipe.dtype, *quantized)
     except UserError:
-        run.abandon()
+        if processes.writes:
+            run.abandon()
         raise
 
 
