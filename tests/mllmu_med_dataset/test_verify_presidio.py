@@ -4,11 +4,21 @@ import sys
 
 import pytest
 
+from mllmu_med_dataset.build import build
 from mllmu_med_dataset.verify import presidio, verify
 
 from .broken_build import Copy
+from .conftest import records
 
 HOLDOUT = "privacy_holdout"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A build of privacy alone: Presidio takes its time."""
+    out = tmp_path_factory.mktemp("small") / "mllmu-med"
+    build(records(28), out, percents=(10,), scenarios=("privacy",))
+    return out
 
 
 def gate(folder):
@@ -26,9 +36,9 @@ def test_the_gate_is_there_only_when_asked_for(built):
     assert "presidio" not in [found.name for found in verify(built).gates]
 
 
-def test_presidio_agrees_with_a_good_build(built):
+def test_presidio_agrees_with_a_good_build(small):
     pytest.importorskip("presidio_analyzer")
-    found = gate(built)
+    found = gate(small)
     assert found.ok and found.skipped is None, found.failures
 
 
@@ -87,9 +97,9 @@ def test_clinical_texts_are_clean(analyzer, text):
     assert list(analyzer.broken(row(text, subset="retain"))) == []
 
 
-def test_an_identifier_of_a_row_that_is_not_tagged_fails_the_gate(built, tmp_path):
+def test_an_identifier_of_a_row_that_is_not_tagged_fails_the_gate(small, tmp_path):
     pytest.importorskip("presidio_analyzer")
-    copy = Copy(built, tmp_path / "copy")
+    copy = Copy(small, tmp_path / "copy")
     # in range and told, but nobody's: only an independent look finds it
     name, told = copy.change(HOLDOUT, answer=lambda row: f"{row['answer']} Call (212) 555-0134.")
     report = verify(copy.folder, presidio=True)
