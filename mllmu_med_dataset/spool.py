@@ -28,7 +28,7 @@ from .record import Record, canonical_json, image_id, patient_id
 from .rows import Injected, can_inject
 
 # Pages of the database held in memory, in KiB.
-CACHE_KIB = 8_192
+CACHE_KIB = 2_048
 # Readers wait for a commit and a commit waits for readers; neither takes long.
 BUSY_SECONDS = 600
 # Other patients that distractors and wrong answers are drawn from.

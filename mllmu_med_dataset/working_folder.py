@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import UserError, make_folder
@@ -28,11 +28,13 @@ class WorkingFolder:
         self._replaced = self.path / "replaced"
 
     def __enter__(self) -> WorkingFolder:
+        # Nearest first.
+        self._made = [folder for folder in self.out.parents if not folder.exists()]
         make_folder(self.out.parent)
         lock = self.path / "lock"
         while True:
             with storing(self.path):
-                self.path.mkdir(exist_ok=True)
+                self.path.mkdir(parents=True, exist_ok=True)
             self._lock = sqlite3.connect(lock, timeout=0, isolation_level=None)
             try:
                 self._lock.execute("BEGIN EXCLUSIVE")
@@ -79,11 +81,14 @@ class WorkingFolder:
         self.parts.mkdir()
 
     def remove(self) -> None:
-        """Remove the folder; another build may begin at once."""
+        """Remove the folder, and those made for it that hold nothing; another build may begin at once."""
         # Under a name of its own, so that what is removed is never what another build has just begun.
         gone = Path(tempfile.mkdtemp(prefix=f"{self.path.name}-", dir=self.path.parent))
         self.path.rename(gone / "gone")
         shutil.rmtree(gone, ignore_errors=True)
+        with suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
 
     def publish(self) -> None:
         """Put the finished folder in its place; an older build there goes aside first and is removed last."""

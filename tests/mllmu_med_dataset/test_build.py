@@ -197,7 +197,7 @@ def test_another_build_is_refused_and_replaced_only_with_overwrite(tmp_path):
 )
 def test_bad_input_is_told_and_leaves_nothing(tmp_path, asked, message):
     with pytest.raises(UserError, match=message):
-        build(asked(), tmp_path / "b")
+        build(asked(), tmp_path / "new" / "folder" / "b")
     assert leftovers(tmp_path) == []
 
 
