@@ -2,7 +2,9 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-TEST_ENV := HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 HF_DATASETS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+TEST_ENV := HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 HF_DATASETS_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1
+# Tests side by side, those of a file in one process, each computing on one core.
+WORKERS ?= 2
 
 .PHONY: bench test slow lint wheel-smoke clean
 
@@ -16,7 +18,7 @@ bench: $(INSTALLED)
 	$(BIN)/mllmu-med bench --out runs/bench
 
 test: $(INSTALLED)
-	$(TEST_ENV) $(BIN)/python -m pytest
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 slow: $(INSTALLED)
 	$(TEST_ENV) $(BIN)/python -m pytest -m slow

@@ -25,3 +25,14 @@ def tiny_model(tmp_path_factory):
     from tests.tiny_model import make_tiny_model
 
     return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+# What these install for every Python process of the environment, the others would see come and go.
+INSTALLING = ("tests/test_readme.py", "tests/test_study.py", "tests/mllmu_med_dataset/test_install.py")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Keep the tests of a file in one process, where tests run side by side; those that install share one."""
+    for item in items if config.pluginmanager.hasplugin("xdist") else ():
+        file = item.nodeid.split("::")[0]
+        item.add_marker(pytest.mark.xdist_group("install" if file in INSTALLING else file))
