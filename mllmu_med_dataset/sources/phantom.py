@@ -8,13 +8,13 @@ in image coordinates: ``left upper`` is the upper left quarter of the picture.
 import hashlib
 import io
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from PIL import Image
 
+from ..pool import Pool
 from ..record import Record, image_key
 
 SIZE = 64
@@ -101,6 +101,7 @@ HELD_OUT_QUESTIONS = {
     ),
 }
 QUESTIONS_A_PATIENT = 4
+BLOCK = 64  # patients drawn by one call
 
 _Y, _X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
 _X, _Y = (_X - 31.5) / 32, (_Y - 31.5) / 32
@@ -267,14 +268,14 @@ def records(*, patients: int = 240, seed: int = 0, workers: int = 1) -> Iterator
 
     ``workers`` processes share the drawing; the records and their order are the same.
     """
-    of_patient = partial(_patient_records, seed)
-    if workers > 1:
-        with ProcessPoolExecutor(workers) as pool:
-            for found in pool.map(of_patient, range(patients), chunksize=64):
-                yield from found
-    else:
-        for number in range(patients):
-            yield from of_patient(number)
+    blocks = (range(first, min(first + BLOCK, patients)) for first in range(0, patients, BLOCK))
+    with Pool(workers) as pool:
+        for found, _ in pool.map(partial(_block_records, seed), ((block, None) for block in blocks)):
+            yield from found
+
+
+def _block_records(seed: int, numbers: range) -> list[Record]:
+    return [record for number in numbers for record in _patient_records(seed, number)]
 
 
 def _patient_records(seed: int, number: int) -> list[Record]:

@@ -90,11 +90,19 @@ build(records(), sys.argv[1], percents=(10,), scenarios=("privacy",), workers=2,
 """
 
 
-@pytest.mark.slow
-def test_the_processes_of_a_killed_build_end_with_it_and_spoil_nothing(tmp_path, expected):
-    command = [sys.executable, "-c", _KILLED_WITH_WORKERS, str(tmp_path / "b")]
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-    assert process.wait() == -signal.SIGKILL and not (tmp_path / "b").exists()
+_KILLED_WHILE_DRAWING = """
+import os, signal
+from mllmu_med_dataset.sources.phantom import records
+
+next(records(patients=1_000, workers=2))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def dies_with_its_processes(code, *arguments):
+    """Run code that kills itself, and see that no process it started is left."""
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, start_new_session=True)
+    assert process.wait() == -signal.SIGKILL
     for _ in range(100):
         try:
             os.killpg(process.pid, 0)
@@ -103,6 +111,17 @@ def test_the_processes_of_a_killed_build_end_with_it_and_spoil_nothing(tmp_path,
         time.sleep(0.1)
     else:
         pytest.fail("a worker outlives the build by ten seconds")
+
+
+@pytest.mark.slow
+def test_the_processes_that_draw_end_with_a_killed_build():
+    dies_with_its_processes(_KILLED_WHILE_DRAWING)
+
+
+@pytest.mark.slow
+def test_the_processes_of_a_killed_build_end_with_it_and_spoil_nothing(tmp_path, expected):
+    dies_with_its_processes(_KILLED_WITH_WORKERS, str(tmp_path / "b"))
+    assert not (tmp_path / "b").exists()
     assert build(records(), tmp_path / "b", workers=2, **OPTIONS).dataset_sha256 == expected
 
 
