@@ -90,15 +90,6 @@ build(records(), sys.argv[1], percents=(10,), scenarios=("privacy",), workers=2,
 """
 
 
-_KILLED_WHILE_DRAWING = """
-import os, signal
-from mllmu_med_dataset.sources.phantom import records
-
-next(records(patients=1_000, workers=2))
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
 def dies_with_its_processes(code, *arguments):
     """Run code that kills itself, and see that no process it started is left."""
     process = subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, start_new_session=True)
@@ -111,11 +102,6 @@ def dies_with_its_processes(code, *arguments):
         time.sleep(0.1)
     else:
         pytest.fail("a worker outlives the build by ten seconds")
-
-
-@pytest.mark.slow
-def test_the_processes_that_draw_end_with_a_killed_build():
-    dies_with_its_processes(_KILLED_WHILE_DRAWING)
 
 
 @pytest.mark.slow
