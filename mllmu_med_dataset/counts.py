@@ -18,6 +18,7 @@ _TOLD = (
     "question_type", "modality", "body_region", "error_kind", "error_severity", "source", "license", "redistributable",
 )  # fmt: skip
 _SUBSETS = ("forget", "retain", "test", "holdout")
+ROWS_AT_ONCE = 4_096
 
 
 class Counts(BaseModel):
@@ -62,7 +63,7 @@ def count_file(path: Path) -> Counts:
     rows: Counter[tuple[str, ...]] = Counter()
     kinds: Counter[str] = Counter()
     numbers: Counter[int] = Counter()
-    for batch in pq.ParquetFile(path).iter_batches(columns=[*_TOLD, "phi"]):
+    for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE, columns=[*_TOLD, "phi"], use_threads=False):
         table = pa.Table.from_batches([batch])
         grouped = table.select(_TOLD).group_by(list(_TOLD)).aggregate([([], "count_all")])
         for row in grouped.to_pylist():
