@@ -28,7 +28,7 @@ class Images:
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)
-        for pragma in ("cache_size=-4096", "journal_mode=OFF", "synchronous=OFF"):
+        for pragma in ("cache_size=-2048", "journal_mode=OFF", "synchronous=OFF"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.execute(
             "CREATE TABLE image(sha BLOB PRIMARY KEY, id TEXT, patient TEXT, mode TEXT, width INT, height INT, "

@@ -18,7 +18,7 @@ from ..patients import DIRECT_KINDS
 from .rows import FEWEST_PARAPHRASES, INJECTED, Table, says
 
 # Kilobytes of the file that SQLite keeps in memory, however large it grows.
-CACHE_KB = 8_192
+CACHE_KB = 4_096
 BATCH = 1_000
 # Distinct texts repeat a great deal (questions above all): their words are taken apart once.
 REMEMBERED_TEXTS = 4_096
