@@ -29,7 +29,7 @@ class Command:
 def commands(study: Study) -> list[Command]:
     """Return the stages of a study, each after those it needs."""
     found = [_command("build", (), "bench", *_study_arguments(study), "--build-only")]
-    files = {methods.read(file).name: str(file) for file in study.method_files}
+    files = _files(study)
     last: list[str] = []
     for scenario in study.scenarios:
         common = ["--data", study.out / DATA, "--scenario", scenario, "--percent", study.percent, "--seed", study.seed]
@@ -74,9 +74,14 @@ def _recipe(study: Study, kind: str) -> list[str]:
     return ["--preset", study.preset, *(part for setting in settings for part in ("--set", setting))]
 
 
+def _files(study: Study) -> dict[str, str]:
+    """Return the file of each method that is not the package's, as a command line names it."""
+    return {methods.read(file).name: str(file) for file in study.method_files}
+
+
 def _study_arguments(study: Study) -> list[object]:
     """Return the arguments of `bench` that make this study."""
-    files = {methods.read(file).name: str(file) for file in study.method_files}
+    files = _files(study)
     arguments: list[object] = [
         "--out", study.out, "--model", study.model, "--source", study.source, "--patients", study.patients,
         "--scenarios", ",".join(study.scenarios),

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
@@ -156,14 +156,21 @@ def table(document: Mapping[str, object]) -> str:
     blocks = []
     for scenario in document["config"]["scenarios"]:
         header, lines = _cells(document, scenario)
-        widths = [max(len(line[i]) for line in [header, *lines]) for i in range(len(header))]
-        made = [
-            "  ".join(cell.ljust(width) if i in (0, len(header) - 1) else cell.rjust(width)
-                      for i, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
-            for line in [header, *lines]
-        ]  # fmt: skip
-        blocks.append("\n".join([f"{scenario} ({_sizes(document, scenario)})", *made]))
+        blocks.append("\n".join([f"{scenario} ({_sizes(document, scenario)})", *aligned([header, *lines])]))
     return "\n\n".join(blocks)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines of cells as text: the first and the last column to the left, numbers between them to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    last = len(widths) - 1
+    return [
+        "  ".join(
+            cell.ljust(width) if place in (0, last) else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
 
 
 def markdown(document: Mapping[str, object]) -> str:

@@ -4,23 +4,21 @@ import math
 from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 
-from .report import REFERENCES
+from scipy.special import stdtrit
+
+from .report import REFERENCES, aligned
 
 COLUMNS = (
     ("ues", "UES"), ("ues_strict", "strict"), ("ues_worst_view", "worst"), ("f", "F"), ("r", "R"), ("t", "T"),
     ("k", "K"), ("harm", "harm"), ("true_recovery", "truth"), ("abstention", "abstain"), ("degenerate", "broken"),
 )  # fmt: skip
-# Student's t at 97.5 % for 1 to 9 degrees of freedom; beyond, the normal's value is near enough to be said so.
-STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
     """Return the 95 % t interval of the mean of values in 0 to 1, cut to 0 to 1; None for fewer than two."""
     if len(values) < 2:
         return None
-    freedom = len(values) - 1
-    factor = STUDENT[freedom - 1] if freedom <= len(STUDENT) else 1.96
-    half = factor * stdev(values) / math.sqrt(len(values))
+    half = float(stdtrit(len(values) - 1, 0.975)) * stdev(values) / math.sqrt(len(values))
     return max(0.0, mean(values) - half), min(1.0, mean(values) + half)
 
 
@@ -64,17 +62,8 @@ def table(documents: Sequence[Mapping[str, object]]) -> str:
             bounds = "-" if row["low"] is None else f"{row['low']:.2f}-{row['high']:.2f}"
             numbers = ["-" if row[field] is None else f"{row[field]:.2f}" for field in fields]
             lines.append([row["model"], numbers[0], bounds, *numbers[1:], _counted(row["verdicts"])])
-        widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
-        last = len(widths) - 1
-        made = [
-            "  ".join(
-                cell.ljust(width) if place in (0, last) else cell.rjust(width)
-                for place, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        ]
         seeds = ", ".join(str(one["seed"]) for one in documents)
-        blocks.append("\n".join([f"{scenario} (means of seeds {seeds})", *made]))
+        blocks.append("\n".join([f"{scenario} (means of seeds {seeds})", *aligned(lines)]))
     return "\n\n".join(blocks)
 
 

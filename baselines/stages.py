@@ -50,6 +50,8 @@ def check(study: Study) -> None:
     if study.percent not in PERCENTS:
         nearest = min(PERCENTS, key=lambda known: abs(known - study.percent))
         raise UserError(f"--percent is {study.percent}; it can be 5, 10 or 15, and {nearest} is the nearest.")
+    for file in study.method_files:
+        methods.read(file)
     for method in study.methods:
         methods.get(method)
     for scenario in study.scenarios:

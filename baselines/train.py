@@ -54,7 +54,10 @@ def learn(
     processes.check(recipe.rows_per_step)
     checksum = checksums(data_dir)["dataset_sha256"]
     config = {"recipe": recipe.canonical(), "model": models.digest(model), "data": checksum, "rows": rows}
-    run = _taken(processes, out, "learn", rows, model, scenario, percent, seed, config, resume)
+    afresh = not resume and processes.writes  # the others find the folder taken
+    run = processes.first(
+        lambda: RunFolder.open(out, "learn", rows, model, scenario, percent, seed, config, not afresh)
+    )
     if run.finished:
         return run.finished
     data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data, processes)
@@ -125,7 +128,10 @@ def unlearn(
     config = {"recipe": recipe.canonical(), "model": models.digest(model), "data": checksum, "method": method}
     if digest := methods.file_digest(method):
         config["method_file"] = digest
-    run = _taken(processes, out, "unlearn", method, model, scenario, percent, seed, config, resume)
+    afresh = not resume and processes.writes  # the others find the folder taken
+    run = processes.first(
+        lambda: RunFolder.open(out, "unlearn", method, model, scenario, percent, seed, config, not afresh)
+    )
     if run.finished:
         return run.finished
     data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data, processes)
@@ -190,24 +196,6 @@ def unlearn(
 
     processes.alone(save)
     return record
-
-
-def _taken(
-    processes: Processes,
-    out: Path,
-    kind: Literal["learn", "unlearn"],
-    name: str,
-    model: str | Path,
-    scenario: str,
-    percent: int,
-    seed: int,
-    config: dict[str, object],
-    resume: bool,
-) -> RunFolder:
-    """Take the run's folder: the process that writes does, the others find it taken."""
-    return processes.first(
-        lambda: RunFolder.open(out, kind, name, model, scenario, percent, seed, config, resume or not processes.writes)
-    )
 
 
 def check_quantized(recipe: Recipe) -> None:
@@ -283,8 +271,7 @@ def _opened(
     """Read the rows and the model of a run; a refusal leaves its folder as it was."""
     forget_peak_memory()
     try:
-        quantized = (True,) if recipe.load_in_4bit else ()
-        return data or read_rows(data_dir, scenario, percent), models.load(model, recipe.dtype, *quantized)
+        return data or read_rows(data_dir, scenario, percent), models.load(model, recipe.dtype, recipe.load_in_4bit)
     except UserError:
         if processes.writes:
             run.abandon()

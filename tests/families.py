@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.tiny_model import TEXTS
+from tests.tiny_model import trained_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, ProcessorMixin
@@ -79,20 +79,11 @@ IDEFICS_TURNS = _template(
 
 def tokenizer_of(words: Vocabulary) -> "PreTrainedTokenizerFast":
     """Return a byte-level tokenizer trained on a few sentences, with a family's special tokens."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from tokenizers import processors
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
     special = list(dict.fromkeys(filter(None, (words.pad, words.bos, words.eos, *words.named.values(), *words.others))))
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=special,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(TEXTS, trainer)
+    tokenizer = trained_tokenizer(special)
     if words.begins_texts:
         tokenizer.post_processor = processors.TemplateProcessing(
             single=f"{words.bos} $A", special_tokens=[(words.bos, tokenizer.token_to_id(words.bos))]

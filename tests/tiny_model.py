@@ -1,6 +1,10 @@
 """A tiny random LLaVA checkpoint, made in a second, whose chat template renders the plain prompt."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{% for part in message['content'] %}"
@@ -15,10 +19,26 @@ TEXTS = [
 ]
 
 
+def trained_tokenizer(special: list[str]) -> "Tokenizer":
+    """Return a byte-level tokenizer trained on a few sentences, with these special tokens first."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(TEXTS, trainer)
+    return tokenizer
+
+
 def make_tiny_model(folder: Path, *, seed: int = 0, width: int = 32) -> Path:
     """Write model, tokenizer and processor into the folder and return it."""
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import (
         CLIPImageProcessor,
         CLIPVisionConfig,
@@ -29,19 +49,8 @@ def make_tiny_model(folder: Path, *, seed: int = 0, width: int = 32) -> Path:
         PreTrainedTokenizerFast,
     )
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    special = ["<pad>", "<s>", "</s>", "<image>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=special,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(TEXTS, trainer)
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
+        tokenizer_object=trained_tokenizer(["<pad>", "<s>", "</s>", "<image>"]),
         pad_token="<pad>",
         bos_token="<s>",
         eos_token="</s>",

@@ -16,8 +16,8 @@ def report(seed: int, ues: float | None, verdict: str = "ok", **config) -> dict[
 def test_the_interval_of_three_values():
     # mean 0.5, sd 0.1, t(2) = 4.303: half width 4.303 * 0.1 / sqrt(3) = 0.2484
     assert seeds.interval([0.4, 0.5, 0.6]) == pytest.approx((0.2516, 0.7484), abs=1e-4)
-    # mean 0.95, sd 0.0707, t(1) = 12.706: half width 0.635, cut at 1
-    assert seeds.interval([0.9, 1.0]) == (pytest.approx(0.95 - 12.706 * math.sqrt(0.005 / 2)), 1.0)
+    # mean 0.95, sd 0.0707, t(1) is Cauchy's, tan(0.475 pi) = 12.706: half width 0.635, cut at 1
+    assert seeds.interval([0.9, 1.0]) == (pytest.approx(0.95 - math.tan(0.475 * math.pi) * math.sqrt(0.005 / 2)), 1.0)
     assert seeds.interval([0.5]) is None
 
 

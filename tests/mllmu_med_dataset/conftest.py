@@ -75,3 +75,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("built") / "mllmu-med"
     build(records(), out)
     return out
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A build of one percent, a file's own: some libraries take seconds to read more of it."""
+    out = tmp_path_factory.mktemp("small") / "mllmu-med"
+    build(records(), out, percents=(10,))
+    return out

@@ -6,19 +6,8 @@ import logging
 
 import pytest
 
-from mllmu_med_dataset.build import build
 from mllmu_med_dataset.load import checksums, load
 from mllmu_med_dataset.record import COLUMNS
-
-from .conftest import records
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """A build of one percent: reading the document of more takes the library several seconds."""
-    out = tmp_path_factory.mktemp("small") / "mllmu-med"
-    build(records(), out, percents=(10,))
-    return out
 
 
 @pytest.fixture(scope="module")

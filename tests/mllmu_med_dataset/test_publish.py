@@ -74,14 +74,6 @@ def hub(server, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """A build of one percent."""
-    out = tmp_path_factory.mktemp("small") / "mllmu-med"
-    build(records(), out, percents=(10,))
-    return out
-
-
-@pytest.fixture(scope="module")
 def other(tmp_path_factory):
     """Another build, which lacks a scenario of the first one."""
     out = tmp_path_factory.mktemp("other") / "mllmu-med"
