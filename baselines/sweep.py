@@ -31,6 +31,10 @@ REFUSING = ("idk", "dpo")
 # A task vector is learned at one rate; how far the model goes the other way is what is swept.
 SCALES, SCALED_RATE = (1, 2, 4, 8, 16), 4e-4
 LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": (2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3)}
+# Where no run of that grid ended ok it goes on: below it where all collapse, and with a wider mask where none has an effect.
+BELOW = {("incorrectness", "undial"): (2.5e-5, 5e-5, 1e-4)}
+WIDER = {("privacy", "mmunlearner"): (1e-1, 1e-2, 1e-3)}
+WIDER_RATE = 4e-4
 MAX_RETAIN = 120
 SHOWN = ("ues", "ues_strict", "f", "r", "t", "k", "abstention")
 MEASURED = ("ues", "ues_strict", "f", "r", "t", "k", "harm", "abstention", "degenerate")
@@ -45,15 +49,13 @@ def records() -> list[dict[str, object]]:
 def winner(runs: Iterable[Mapping[str, object]], scenario: str, method: str) -> Mapping[str, object]:
     """Return the run whose settings become the default of a method in a scenario.
 
-    Raises ValueError where no run of the method ended ``ok``.
+    Where none ended ``ok`` the highest UES of all wins, and the reports show what it is. Raises ValueError where the
+    method has no run with a score.
     """
-    fit = [
-        run
-        for run in runs
-        if run["scenario"] == scenario and run["method"] == method and run["verdict"] == "ok" and run["ues"] is not None
-    ]
+    mine = [r for r in runs if r["scenario"] == scenario and r["method"] == method and r["ues"] is not None]
+    fit = [run for run in mine if run["verdict"] == "ok"] or mine
     if not fit:
-        raise ValueError(f"no run of {method} in {scenario} ended ok")
+        raise ValueError(f"no run of {method} in {scenario} has a score")
     best = max(run["ues"] for run in fit)
     equal = [run for run in fit if run["ues"] >= best - EQUAL]
     return min(equal, key=lambda run: (run["settings"]["learning_rate"], run["settings"].get("scale", 1)))
@@ -64,7 +66,12 @@ def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
     epochs = EPOCHS[scenario] * (2 if method in REFUSING else 1)
     if method == "task_vector":
         return [{"learning_rate": SCALED_RATE, "epochs": epochs, "scale": scale} for scale in SCALES]
-    return [{"learning_rate": rate, "epochs": epochs} for rate in LEARNING_RATES[scenario]]
+    rates = BELOW.get((scenario, method), ()) + LEARNING_RATES[scenario]
+    wider = WIDER.get((scenario, method), ())
+    return [
+        *({"learning_rate": rate, "epochs": epochs} for rate in rates),
+        *({"learning_rate": WIDER_RATE, "epochs": epochs, "threshold": threshold} for threshold in wider),
+    ]
 
 
 def sweep(out: Path, seed: int, scenarios: Iterable[str], methods: Iterable[str]) -> Path:

@@ -6,7 +6,7 @@ from importlib.resources import files
 import pytest
 
 from baselines import config, sweep
-from baselines.study import METHODS
+from baselines.methods import METHODS
 from mllmu_med_dataset.configs import SCENARIOS
 from mllmu_med_dataset.load import checksums
 
@@ -46,6 +46,12 @@ def test_of_equal_runs_the_gentler_wins_and_a_collapsed_one_never():
     assert sweep.winner(runs, "privacy", "ga")["settings"]["learning_rate"] == 2e-4
 
 
-def test_no_fit_run_is_an_error():
+def test_where_every_run_collapsed_the_highest_score_wins_and_keeps_its_verdict():
+    runs = [_run(1e-4, 0.0, "no-effect"), _run(2e-4, 0.4, "collapsed"), _run(4e-4, 0.3, "collapsed")]
+    won = sweep.winner(runs, "privacy", "ga")
+    assert (won["settings"]["learning_rate"], won["verdict"]) == (2e-4, "collapsed")
+
+
+def test_no_run_with_a_score_is_an_error():
     with pytest.raises(ValueError, match="no run of ga in privacy"):
-        sweep.winner([_run(1e-4, 0.9, "collapsed")], "privacy", "ga")
+        sweep.winner([_run(1e-4, None, "diverged")], "privacy", "ga")
