@@ -72,6 +72,7 @@ SkipBad = Annotated[bool, typer.Option("--skip-bad-images", help="Leave out imag
 Preset = Annotated[str, typer.Option(help="Recipes: nano, default, or one for a model; NAME+small_gpu takes less.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe setting as key=value; may be repeated.")]
 MaxRetain = Annotated[int, typer.Option(min=0, help="Most retain rows to score, a seeded sample; 0 for all.")]
+ReportTo = Annotated[str | None, typer.Option(help="Send the metrics to trackio or wandb too, if installed.")]
 Percent = Annotated[int, typer.Option(help="Share of patients to forget: 5, 10 or 15.")]
 
 
@@ -359,6 +360,7 @@ def learn(
     seed: Seed = 0,
     resume: Resume = True,
     as_json: Json = False,
+    report_to: ReportTo = None,
     dry_run: DryRun = False,
 ) -> None:
     """Fine-tune a model on the data set: the target, or the retain-only gold."""
@@ -372,10 +374,12 @@ def learn(
 
     _leave_speaking_to_one()
     progress = _started_with_model(f"learn {rows}")
-    record = train.learn(
-        model=model, data_dir=_data(data), scenario=scenario, rows=rows.value, percent=percent, out=out, recipe=recipe,
-        seed=seed, resume=resume, progress=partial(progress.part, f"learn {rows}"),
-    )  # fmt: skip
+    with _stderr_only():  # trackers print
+        record = train.learn(
+            model=model, data_dir=_data(data), scenario=scenario, rows=rows.value, percent=percent, out=out,
+            recipe=recipe, seed=seed, resume=resume, progress=partial(progress.part, f"learn {rows}"),
+            report_to=report_to,
+        )  # fmt: skip
     progress.finish(f"learn {rows}")
     _print(
         record.model_dump(mode="json"), as_json, f"{out}: {record.run_id}, {record.steps} steps, {record.seconds:.0f} s"
@@ -395,6 +399,7 @@ def unlearn(
     seed: Seed = 0,
     resume: Resume = True,
     as_json: Json = False,
+    report_to: ReportTo = None,
     dry_run: DryRun = False,
 ) -> None:
     """Make a target forget, by one method."""
@@ -409,10 +414,12 @@ def unlearn(
 
     _leave_speaking_to_one()
     progress = _started_with_model(f"unlearn {method}")
-    record = train.unlearn(
-        model=model, data_dir=_data(data), scenario=scenario, method=method, percent=percent, out=out, recipe=recipe,
-        seed=seed, resume=resume, progress=partial(progress.part, f"unlearn {method}"),
-    )  # fmt: skip
+    with _stderr_only():  # trackers print
+        record = train.unlearn(
+            model=model, data_dir=_data(data), scenario=scenario, method=method, percent=percent, out=out,
+            recipe=recipe, seed=seed, resume=resume, progress=partial(progress.part, f"unlearn {method}"),
+            report_to=report_to,
+        )  # fmt: skip
     progress.finish(f"unlearn {method}")
     stop = f", stopped by {record.stop} at step {record.stop_step}" if record.stop else ""
     _print(

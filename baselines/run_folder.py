@@ -16,6 +16,7 @@ from baselines import checkpoint
 from baselines.disk import writing
 from baselines.models import short_name
 from baselines.record import RECORD, RunRecord, canonical_json, read_record, run_id, write_atomically, write_record
+from baselines.tracker import Tracker
 from mllmu_med_dataset.errors import UserError, make_folder
 
 CONFIG, METRICS = "config.canonical.json", "metrics.jsonl"
@@ -35,6 +36,7 @@ class RunFolder:
     config: dict[str, object]
     run_id: str
     finished: RunRecord | None
+    report_to: str | None = None
 
     @classmethod
     def open(
@@ -48,6 +50,7 @@ class RunFolder:
         seed: int,
         config: dict[str, object],
         resume: bool,
+        report_to: str | None = None,
     ) -> "RunFolder":
         """Take the folder for this run: an empty one, the same run's, or, without resume, any earlier run's."""
         named = short_name(model)
@@ -72,7 +75,7 @@ class RunFolder:
             make_folder(out)
             with writing(out):
                 write_atomically(out / CONFIG, canonical_json(config))
-        return cls(out, kind, name, named, scenario, percent, seed, config, identity, finished)
+        return cls(out, kind, name, named, scenario, percent, seed, config, identity, finished, report_to)
 
     def abandon(self) -> None:
         """Give the folder up again where the run was refused before it did anything."""
@@ -90,7 +93,8 @@ class RunFolder:
             kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:steps]
         with writing(self.folder):
             write_atomically(path, "".join(kept))
-            return Metrics(path.open("a", encoding="utf-8"), self.folder)
+            file = path.open("a", encoding="utf-8")
+        return Metrics(file, self.folder, Tracker(self.report_to, self.run_id, self.config) if self.report_to else None)
 
     def save_adapter(self, model: nn.Module, card: str) -> None:
         """Save the adapter alone with its model card; its base is named without a machine path."""
@@ -120,15 +124,17 @@ class RunFolder:
 class Metrics:
     """The metrics of a run, a line a step; without a file, of a process that writes none, nothing."""
 
-    def __init__(self, file: TextIO | None, folder: Path) -> None:
-        """Write into the file, and name the folder where the disk refuses."""
-        self._file, self._folder = file, folder
+    def __init__(self, file: TextIO | None, folder: Path, tracker: Tracker | None = None) -> None:
+        """Write into the file and to the tracker, and name the folder where the disk refuses."""
+        self._file, self._folder, self._tracker = file, folder, tracker
 
     def write(self, line: Mapping[str, object]) -> None:
         """Append one line."""
         if self._file:
             with writing(self._folder):
                 self._file.write(json.dumps(line) + "\n")
+        if self._tracker:
+            self._tracker.log(line)
 
     def flush(self) -> None:
         """Hand every line over to the system: a killed process loses none of them."""
@@ -141,7 +147,9 @@ class Metrics:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Close the file; what is already going wrong is not covered up by a disk that is full here too."""
+        """Close both; what is already going wrong is not covered up by a disk that is full here too."""
+        if self._tracker:
+            self._tracker.finish()
         if self._file:
             try:
                 with writing(self._folder):

@@ -31,7 +31,7 @@ REFUSING = ("idk", "dpo")
 # A task vector is learned at one rate; how far the model goes the other way is what is swept.
 SCALES, SCALED_RATE = (1, 2, 4, 8, 16), 4e-4
 LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": (2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3)}
-# Where no run of that grid ended ok it goes on: below it where all collapse, and with a wider mask where none has an effect.
+# Where no run of that grid ended ok it goes on: below where all collapse, with a wider mask where none has an effect.
 BELOW = {("incorrectness", "undial"): (2.5e-5, 5e-5, 1e-4)}
 WIDER = {("privacy", "mmunlearner"): (1e-1, 1e-2, 1e-3)}
 WIDER_RATE = 4e-4

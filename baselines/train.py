@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from baselines import methods, models
+from baselines import methods, models, tracker
 from baselines.adapter_card import adapter_card
 from baselines.collate import Batch, Encoder, Example, answer_logits
 from baselines.config import LearnRecipe, Lora, Recipe, UnlearnRecipe
@@ -42,21 +42,24 @@ def learn(
     resume: bool = True,
     progress: Progress | None = None,
     data: Rows | None = None,
+    report_to: str | None = None,
 ) -> RunRecord:
     """Fine-tune language model and projector on the rows and save an ordinary model folder OUT/model.
 
     A finished run with the same configuration is reported, not repeated; an interrupted one resumes. `data` gives rows
-    already read (those of `data_dir`), so that several runs need not read and check them again.
+    already read (those of `data_dir`), so that several runs need not read and check them again. `report_to` names a
+    tracker that is sent the metrics too.
     """
     models.check_usable(model)
     check_quantized(recipe)
+    tracker.check(report_to)
     processes = joined()
     processes.check(recipe.rows_per_step)
     checksum = checksums(data_dir)["dataset_sha256"]
     config = {"recipe": recipe.canonical(), "model": models.digest(model), "data": checksum, "rows": rows}
     afresh = not resume and processes.writes  # the others find the folder taken
     run = processes.first(
-        lambda: RunFolder.open(out, "learn", rows, model, scenario, percent, seed, config, not afresh)
+        lambda: RunFolder.open(out, "learn", rows, model, scenario, percent, seed, config, not afresh, report_to)
     )
     if run.finished:
         return run.finished
@@ -107,16 +110,19 @@ def unlearn(
     resume: bool = True,
     progress: Progress | None = None,
     data: Rows | None = None,
+    report_to: str | None = None,
 ) -> RunRecord:
     """Make the target forget, by an adapter on its language model; save OUT/adapter and, merged, OUT/model.
 
     A finished run with the same configuration is reported, not repeated; an interrupted one resumes. `data` gives rows
-    already read (those of `data_dir`), so that several runs need not read and check them again.
+    already read (those of `data_dir`), so that several runs need not read and check them again. `report_to` names a
+    tracker that is sent the metrics too.
     """
     chosen = methods.get(method)
     recipe = recipe.for_method(chosen)
     models.check_usable(model)
     check_quantized(recipe)
+    tracker.check(report_to)
     processes = joined()
     processes.check(recipe.rows_per_step)
     if processes.sharded and chosen.gradient_mask:
@@ -130,7 +136,7 @@ def unlearn(
         config["method_file"] = digest
     afresh = not resume and processes.writes  # the others find the folder taken
     run = processes.first(
-        lambda: RunFolder.open(out, "unlearn", method, model, scenario, percent, seed, config, not afresh)
+        lambda: RunFolder.open(out, "unlearn", method, model, scenario, percent, seed, config, not afresh, report_to)
     )
     if run.finished:
         return run.finished
