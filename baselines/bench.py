@@ -17,11 +17,11 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
+from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError, make_folder
 
 from . import methods
 from .progress import Progress
-from .record import write_atomically
 from .stages import COSTS, Stage, check, plan
 from .study import STUDY, Study
 

@@ -17,8 +17,8 @@ from torch import Tensor
 from baselines import models
 from baselines.collate import Encoder, Example, answer_logits
 from baselines.losses import IGNORED
-from baselines.record import write_atomically
 from baselines.roles import Row, Rows, read_rows
+from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
 from mllmu_med_dataset.patients import candidates

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import os
 import platform
 import resource
 import sys
@@ -15,6 +14,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from baselines.health import Verdict
+from mllmu_med_dataset.atomic import write_atomically
+from mllmu_med_dataset.record import canonical_json
 
 RECORD = "record.json"
 
@@ -49,25 +50,10 @@ class RunRecord(BaseModel):
     verdict: Verdict | None = None  # none until scored, unless the run itself failed
 
 
-def canonical_json(value: object) -> str:
-    """Return the one JSON text of a value."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
 def run_id(name: str, model: str, scenario: str, percent: int, seed: int, config: Mapping[str, object]) -> str:
     """Return the id of a run: what it is, and 8 hex digits of everything that decides its result."""
     digest = hashlib.sha256(canonical_json(config).encode()).hexdigest()[:8]
     return f"{name}-{model.replace('/', '--')}-{scenario}-{percent:02d}-{seed}-{digest}"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write the file whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
 
 
 def write_record(folder: Path, record: RunRecord) -> None:

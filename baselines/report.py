@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_metrics import UES_VERSION
 from mllmu_med_metrics.ues import Score, Scored, Study, score
@@ -12,7 +13,7 @@ from mllmu_med_tasks import scores
 
 from .evaluate import RECORD
 from .health import verdict
-from .record import RunRecord, read_record, versions, with_verdict, write_atomically
+from .record import RunRecord, read_record, versions, with_verdict
 from .study import CONTROLS, DATA, EVALUATION, read_study, run_folder
 
 REFERENCES = ("base", "target", "retain_only")

@@ -15,9 +15,11 @@ from transformers import ProcessorMixin
 from baselines import checkpoint
 from baselines.disk import writing
 from baselines.models import short_name
-from baselines.record import RECORD, RunRecord, canonical_json, read_record, run_id, write_atomically, write_record
+from baselines.record import RECORD, RunRecord, read_record, run_id, write_record
 from baselines.tracker import Tracker
+from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError, make_folder
+from mllmu_med_dataset.record import canonical_json
 
 CONFIG, METRICS = "config.canonical.json", "metrics.jsonl"
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from . import card
+from .atomic import write_atomically
 from .collect import collect
 from .configs import MAIN_PERCENT, PERCENTS, SCENARIOS, config_name, config_names, main_split
 from .content import dataset_sha256, file_sha256
@@ -274,7 +275,7 @@ class _Build:
                     shutil.rmtree(place)
                 place.parent.mkdir(exist_ok=True)
                 table.folder.rename(place)
-                _write_whole(self.work.path / "done" / f"{table.config}.json", result.model_dump_json())
+                write_atomically(self.work.path / "done" / f"{table.config}.json", result.model_dump_json())
             written[table.config] = result
             self.tell(f"write {table.config}", len(written), total)
         return written
@@ -308,7 +309,8 @@ class _Build:
         card.write(folder, made, tables)
         beside = (path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != "data")
         made["files"] = {**{path.relative_to(folder).as_posix(): file_sha256(path) for path in beside}, **tables}
-        _write_whole(folder / "checksums.json", json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        text = json.dumps(made, indent=1, sort_keys=True, ensure_ascii=False)
+        write_atomically(folder / "checksums.json", f"{text}\n")
 
 
 class _Chunk(NamedTuple):
@@ -362,13 +364,6 @@ def _finished(done: Path, folder: Path) -> Written | None:
     except (OSError, ValueError):
         return None
     return written if unchanged and {path.name for path in folder.iterdir()} == set(written.files) else None
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.rename(path)
 
 
 def _told(path: Path) -> str | None:
