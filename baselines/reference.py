@@ -1,17 +1,18 @@
 """What a method reads of the model and of the target: logits at answer positions, hidden states after one layer.
 
-The target is the same weights with the unlearning adapter off, in eval mode: there is no second copy of the model.
+The target is the same weights with the unlearning adapter off, in eval mode: there is no second copy of the model, and
+the vision tower, frozen and the same for both, looks at a batch once.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
 
 from baselines.collate import Batch, answer_logits
 from baselines.methods import Answers, Method
-from baselines.models import decoder_layers
+from baselines.models import decoder_layers, vision_tower
 
 
 def read_answers(
@@ -21,12 +22,14 @@ def read_answers(
     layer = read_layer(method, model, options)
     answers = {}
     for role in method.roles:
-        batch, reference, reference_hidden = batches[role], None, None
+        batch, reference, reference_hidden, looks = batches[role], None, None, nullcontext()
         if role in method.reference_roles or method.reads_layer:
-            with torch.no_grad(), model.disable_adapter(), _captured(model, layer, batch) as captured:
+            seen: list[object] = []
+            off = model.disable_adapter()
+            with torch.no_grad(), off, _looking(model, seen), _captured(model, layer, batch) as captured:
                 reference = answer_logits(model, batch)
-            reference_hidden = captured.get("hidden")
-        with _captured(model, layer, batch) as captured:
+            reference_hidden, looks = captured.get("hidden"), _looking(model, seen, again=True)
+        with looks, _captured(model, layer, batch) as captured:
             logits = answer_logits(model, batch)
         answers[role] = Answers(logits, batch.labels, reference, captured.get("hidden"), reference_hidden)
     return answers
@@ -44,6 +47,23 @@ def trained_layers(method: Method, model: torch.nn.Module, options: Mapping[str,
     """Return the places of the decoder layers whose MLPs a method that reads a layer trains."""
     last = read_layer(method, model, options)
     return list(range(max(0, last - int(options["layers"]) + 1), last + 1))
+
+
+@contextmanager
+def _looking(model: torch.nn.Module, seen: list[object], *, again: bool = False) -> Iterator[None]:
+    """Keep what the vision tower gives, call by call; again, take it from there instead of looking."""
+    _, tower = vision_tower(_plain(model))
+    look = tower.forward
+
+    def keep(*given: object, **named: object) -> object:
+        seen.append(look(*given, **named))
+        return seen[-1]
+
+    tower.forward = (lambda *_, **__: seen.pop(0)) if again else keep
+    try:
+        yield
+    finally:
+        tower.forward = look
 
 
 @contextmanager

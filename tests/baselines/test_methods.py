@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from baselines import methods
+from baselines import methods, models
 from baselines.collate import Encoder, answer_logits
 from baselines.config import Lora
 from baselines.losses import IGNORED, kl, nll
@@ -120,6 +120,30 @@ def test_eight_rows_at_once_equal_four_times_two(method):
     for role in method.roles:
         gradients = (read_of(method, answers[role]).grad for answers in (split, whole))
         assert torch.allclose(*gradients, atol=1e-12)
+
+
+@ALL
+def test_the_vision_tower_looks_once_at_a_batch_and_nothing_else_changes(method, loaded, data, monkeypatch):
+    model = with_adapter(loaded.model, Lora(rank=4, alpha=8), seed=0)
+    for name, part in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(part, std=0.2, generator=torch.Generator().manual_seed(1))
+    encoder = Encoder(model, loaded.processor)
+    batches = {
+        role: encoder.batch([encoder.example(*answers[0]) for answers in role_rows(role, data, "privacy", 0)])
+        for role in method.roles
+    }
+    _, tower = models.vision_tower(loaded.model)
+    look, looks = type(tower).forward, []
+    monkeypatch.setattr(type(tower), "forward", lambda *given, **named: looks.append(1) or look(*given, **named))
+    found = read_answers(method, model, batches, method.defaults)
+    assert len(looks) == len(method.roles)
+    for role, answers in found.items():
+        assert torch.equal(answers.logits, answer_logits(model, batches[role]))
+        if answers.reference is not None:
+            with model.disable_adapter():
+                assert torch.equal(answers.reference, answer_logits(model, batches[role]))
+    assert len(looks) > len(method.roles)  # outside, the tower looks anew
 
 
 # An untrained model is past the point where SimNPO stops pushing; with a margin it pushes still.
