@@ -13,8 +13,9 @@ COLOURS = {
 MARKERS = {"base": "s", "target": "X", "retain_only": "*"}
 FALLBACK = "#555555"
 LEVELS = (0.2, 0.4, 0.6, 0.8, 0.9)
-CROWDED, COLUMN = 0.7, 1.12  # labels of points right of the first stand right of the second
-LINE, CHARACTER = 0.065, 0.026  # height of a line of text and width of a character, in units of the axes
+CROWDED, COLUMN = 0.9, 1.12  # labels of points right of the first stand right of the second
+LEFTMOST = -0.1
+LINE, CHARACTER = 0.052, 0.026  # height of a line of text and width of a character, in units of the axes
 
 
 def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
@@ -74,8 +75,9 @@ def _draw(axis: object, points: Sequence[tuple[str, float, float, str | None]]) 
         for index, height in zip(crowded, _apart([points[index][2] for index in crowded]), strict=True)
     }
     sparse = [index for index in order if index not in places]
-    column = [(COLUMN, COLUMN + 1, height) for _, height, _ in places.values()]
-    beside = _beside([points[index][1:3] for index in sparse], [points[index][0] for index in sparse], column)
+    others = [(COLUMN, COLUMN + 1, height) for _, height, _ in places.values()]
+    others += [_marker(*points[index][1:3]) for index in crowded]
+    beside = _beside([points[index][1:3] for index in sparse], [points[index][0] for index in sparse], others)
     places |= dict(zip(sparse, beside, strict=True))
     for index, (name, x, y, _) in enumerate(points):
         at, height, side = places[index]
@@ -83,7 +85,7 @@ def _draw(axis: object, points: Sequence[tuple[str, float, float, str | None]]) 
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "shrinkB": 4}
         axis.annotate(
             name, (x, y), xytext=(at, height), fontsize=8.5, color=colour, va="center", ha=side, zorder=4,
-            arrowprops=line if height != y else None, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            arrowprops=line if height != y else None, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )  # fmt: skip
 
 
@@ -95,20 +97,26 @@ def _apart(heights: Sequence[float]) -> list[float]:
     return moved
 
 
+def _marker(x: float, y: float) -> tuple[float, float, float]:
+    """Return the box of a point's marker."""
+    return x - 0.03, x + 0.03, y
+
+
 def _beside(
     points: Sequence[tuple[float, float]], texts: Sequence[str], boxes: Sequence[tuple[float, float, float]] = ()
 ) -> list[tuple[float, float, str]]:
     """Return a place near each point for its text (x, y, the side it is aligned to) that touches nothing else."""
-    taken = [(x - 0.03, x + 0.03, y) for x, y in points] + [*boxes]
+    taken = [_marker(x, y) for x, y in points] + [*boxes]
     found: list[tuple[float, float, str]] = []
     for (x, y), text in zip(points, texts, strict=True):
         width = CHARACTER * len(text)
         tried: list[tuple[float, float, str, tuple[float, float, float]]] = []
-        for step in (0, 1, -1, 2, -2, 3, -3, 4, -4):
+        for step in (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6):
             height = y + step * LINE
             tried.append((x + 0.05, height, "left", (x + 0.045, x + 0.05 + width, height)))
             tried.append((x - 0.05, height, "right", (x - 0.05 - width, x - 0.045, height)))
-        free = (one for one in tried if not any(_touch(one[3], other) for other in taken))
+        inside = [one for one in tried if one[3][0] > LEFTMOST]
+        free = (one for one in inside if not any(_touch(one[3], other) for other in taken))
         at, height, side, box = next(free, tried[0])
         taken.append(box)
         found.append((at, height, side))

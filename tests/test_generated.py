@@ -2,6 +2,9 @@
 
 import json
 
+from baselines import sweep
+from baselines.methods import METHODS
+from mllmu_med_dataset.configs import SCENARIOS
 from tests import generated
 
 
@@ -42,6 +45,30 @@ def test_the_tasks_page_shows_the_scores_of_the_committed_report():
     gold = next(row for row in document["rows"] if (row["scenario"], row["model"]) == ("privacy", "retain_only"))
     (line,) = [line for line in text.splitlines() if "`mllmu_med_privacy_test` | `keep`" in line]
     assert line.endswith(f" {gold['keep_test']:.3f} |")
+
+
+def test_the_baselines_page_shows_the_committed_study():
+    documents = generated.study_documents()
+    text = (generated.ROOT / "baselines" / "README.md").read_text(encoding="utf-8")
+    assert generated.baselines_page(text, documents) == text
+    scores = [
+        row["ues"]
+        for document in documents
+        for row in document["rows"]
+        if (row["scenario"], row["model"]) == ("incorrectness", "simnpo")
+    ]
+    assert len(scores) == 3
+    (line,) = [line for line in text.split("incorrectness (means")[1].splitlines() if line.startswith("simnpo ")]
+    assert line.split()[1] == f"{sum(scores) / 3:.2f}"
+
+
+def test_the_study_has_every_method_and_never_saw_the_seed_its_settings_were_chosen_on():
+    documents = generated.study_documents()
+    assert len({document["dataset_checksum"] for document in documents}) == 3
+    assert {document["seed"] for document in documents}.isdisjoint({run["seed"] for run in sweep.records()})
+    for document in documents:
+        shown = {(row["scenario"], row["model"]) for row in document["rows"]}
+        assert shown >= {(scenario, method) for scenario in SCENARIOS for method in METHODS}
 
 
 def test_the_packaged_build_is_what_build_makes(tmp_path):

@@ -1,6 +1,6 @@
 """Rows a second of learning and of evaluation on the embedded model, ours beside the obvious loop.
 
-    python -m tests.benchmarks.throughput [--rows 256]
+    python -m tests.benchmarks.throughput [--learned 4096] [--asked 256]
 
 ours      `learn` (every row tokenised and every image processed once, lengths grouped, logits of answers alone) and
           `evaluate` (lm-eval with rows of equal prompts answered together), loading and writing included
@@ -117,15 +117,16 @@ def main() -> None:
     from mllmu_med_dataset.load import PACKAGED
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=256)
-    count = parser.parse_args().rows
+    parser.add_argument("--learned", type=int, default=4096)
+    parser.add_argument("--asked", type=int, default=256)
+    options = parser.parse_args()
     torch.set_num_threads(1)
     quieten()
     rows = read_rows(PACKAGED, SCENARIO)
     print("| | ours, rows/s | obvious, rows/s | ratio |\n|---|---|---|---|", flush=True)
-    for name, mine, plain in (
-        ("learning", learned_by_us, learned_plainly),
-        ("evaluation", answered_by_us, answered_plainly),
+    for name, count, mine, plain in (
+        ("learning", options.learned, learned_by_us, learned_plainly),
+        ("evaluation", options.asked, answered_by_us, answered_plainly),
     ):
         rates = [[rate(act, rows, count) for act in (mine, plain)] for _ in range(2)]
         ours, obvious = (max(each) for each in zip(*rates, strict=True))
