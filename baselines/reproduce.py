@@ -67,7 +67,8 @@ def study_of(
 ) -> Study:
     """Return the study of a report, or its part with these scenarios and methods only, to be run in `out`.
 
-    A method depends on nothing but the target, so that a part gives the numbers of the whole.
+    A method depends on nothing but the target, so that a part gives the numbers of the whole. Its data set is
+    built whole.
     """
     config = dict(document["config"])
     for word, asked, ran in (
@@ -76,6 +77,7 @@ def study_of(
         for name in asked:
             if name not in ran:
                 raise unknown(word, name, ran)
+    config["built"] = tuple(config.get("built") or config["scenarios"]) if scenarios else config.get("built")
     config["scenarios"] = tuple(scenarios or config["scenarios"])
     config["methods"] = tuple(methods or config["methods"])
     config["method_files"] = tuple(Path(file) for file in config.get("method_files", ()))

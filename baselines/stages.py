@@ -83,7 +83,7 @@ def build(study: Study) -> bool:
     summary = data_set.build(
         records,
         study.out / DATA,
-        scenarios=study.scenarios,
+        scenarios=study.built or study.scenarios,
         percents=tuple(sorted({MAIN_PERCENT, study.percent})),
         seed=study.seed,
         # A study never leaves this machine, so the model sees images that may not be passed on.

@@ -35,6 +35,7 @@ class Study:
     patients: int = 240
     skip_bad_images: bool = False
     scenarios: tuple[str, ...] = SCENARIOS
+    built: tuple[str, ...] | None = None  # scenarios of the data set, where it is more than the study's
     methods: tuple[str, ...] = METHODS
     method_files: tuple[Path, ...] = ()  # of the methods that are not the package's
     preset: str = "nano"
@@ -46,7 +47,8 @@ class Study:
 
     def settings(self) -> dict[str, object]:
         """Return what decides the result, in plain values: everything but where it is written."""
-        return {key: _plain(value) for key, value in asdict(self).items() if key != "out"}
+        values = {key: _plain(value) for key, value in asdict(self).items() if key != "out"}
+        return values if self.built else {key: value for key, value in values.items() if key != "built"}
 
 
 def fast(study: Study) -> Study:
