@@ -67,7 +67,7 @@ def learn(
     chosen = learning_rows(data, rows, recipe.injected_repeats)
     trained = _learner(loaded.model, recipe, seed)
     encoder = Encoder(loaded.model, loaded.processor)
-    _fit_to_device(trained, loaded.model, recipe, processes)
+    fit_to_device(trained, loaded.model, recipe, processes)
     examples = [encoder.example(row, str(row["answer"])) for row in chosen]
     lengths = [example.length for example in examples]
     order = Order([example.row_id for example in examples], seed, "learn", lengths, recipe.length_window)
@@ -146,7 +146,7 @@ def unlearn(
         pattern = models.mlp_pattern(loaded.model, trained_layers(chosen, loaded.model, recipe.options))
     trained = with_adapter(loaded.model, recipe.lora, seed, pattern)
     encoder = Encoder(loaded.model, loaded.processor)
-    _fit_to_device(trained, loaded.model, recipe, processes)
+    fit_to_device(trained, loaded.model, recipe, processes)
     mismatched, refusals = (int(recipe.options.get(name, 1)) for name in ("mismatched_answers", "distinct_refusals"))
     # Most roles give a row one answer; forget_random gives several, and each visit takes the next one.
     examples = {
@@ -226,7 +226,7 @@ def _learner(model: torch.nn.Module, recipe: LearnRecipe, seed: int) -> torch.nn
     return model
 
 
-def _fit_to_device(trained: torch.nn.Module, model: torch.nn.Module, recipe: Recipe, processes: Processes) -> None:
+def fit_to_device(trained: torch.nn.Module, model: torch.nn.Module, recipe: Recipe, processes: Processes) -> None:
     """Do what makes a large model fit: compute layers again in the backward pass, deal weights out."""
     if recipe.gradient_checkpointing:
         for layer in models.decoder_layers(model):

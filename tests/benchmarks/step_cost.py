@@ -1,10 +1,13 @@
 """What a step costs: ours, the obvious implementation, and the floor, each in a process of its own, turn by turn.
 
     python -m tests.benchmarks.step_cost [--shapes wide,llava-1.5-7b,qwen2.5-vl-3b] [--methods kl_min,gd] [--rounds 5]
+        [--variants ours,obvious,floor]
 
-ours      the package's loop: answer-position logits, the reference by switching the adapter off
-obvious   logits of every position, a deep copy of the model as reference, KL over all positions: as public code does
-floor     the same forwards and backward as ours with answer-position logits and the same loss, written out by hand
+ours            the package's loop: answer-position logits, the reference by switching the adapter off
+obvious         logits of every position, a deep copy of the model as reference, KL over all positions, as public code
+floor           the forwards (reference included) and backward with answer logits and the same loss, written by hand
+bfloat16        ours with weights of half the size
+checkpointing   ours with every decoder layer computed again going backward
 
 Time is the process's CPU seconds of a step, median over rounds (other work on the machine hardly moves it); memory is
 the most the process ever held. Every variant has the same weights, adapter, rows and optimizer.
@@ -19,11 +22,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-VARIANTS = ("ours", "obvious", "floor")
 BATCH, QUESTION, ANSWER = 4, 30, 24
 
 
@@ -83,18 +86,34 @@ def batch_of(shape: Shape, seed: int):
     return Batch(inputs, words[:, -ANSWER:].clone())
 
 
-def ours(shape: Shape, method: str, turns: Callable[[], None], told: Callable[[], None]) -> None:
+def ours(
+    shape: Shape,
+    method: str,
+    turns: Callable[[], None],
+    told: Callable[[], None],
+    dtype: str = "float32",
+    checkpointing: bool = False,
+) -> None:
     """Take steps by the package's own loop."""
+    import torch
+
     from baselines import methods
     from baselines.config import Lora, UnlearnRecipe
     from baselines.loop import minimise
+    from baselines.processes import Processes
     from baselines.run_folder import RunFolder
-    from baselines.train import method_terms, with_adapter
+    from baselines.train import fit_to_device, method_terms, with_adapter
 
     chosen = methods.get(method)
-    model = with_adapter(model_of(shape), Lora(), 0)
+    recipe = UnlearnRecipe(
+        batch=BATCH, schedule="constant", warmup_share=0.0, checkpoint_seconds=1e9, gradient_checkpointing=checkpointing
+    )
+    base = model_of(shape).to(getattr(torch, dtype))
+    model = with_adapter(base, Lora(), 0)
+    fit_to_device(model, base, recipe, Processes())
     roles = {role: batch_of(shape, seed) for seed, role in enumerate(chosen.roles)}
-    recipe = UnlearnRecipe(batch=BATCH, schedule="constant", warmup_share=0.0, checkpoint_seconds=1e9)
+    for batch in roles.values():
+        batch.inputs["pixel_values"] = batch.inputs["pixel_values"].to(base.dtype)
 
     def passes(_: int):
         turns()
@@ -186,6 +205,15 @@ def floor(shape: Shape, method: str, turns: Callable[[], None], told: Callable[[
         told()
 
 
+VARIANTS = {
+    "ours": ours,
+    "obvious": obvious,
+    "floor": floor,
+    "bfloat16": partial(ours, dtype="bfloat16"),
+    "checkpointing": partial(ours, checkpointing=True),
+}
+
+
 def take_turns(variant: str, shape: str, method: str) -> None:
     """Be one variant: a step for every line read, told on stdout."""
     from baselines.record import peak_memory_mb
@@ -201,15 +229,15 @@ def take_turns(variant: str, shape: str, method: str) -> None:
     def told() -> None:
         print(json.dumps({"seconds": time.process_time() - began, "peak_mb": peak_memory_mb()}), flush=True)
 
-    {"ours": ours, "obvious": obvious, "floor": floor}[variant](SHAPES[shape], method, turns, told)
+    VARIANTS[variant](SHAPES[shape], method, turns, told)
 
 
 @contextlib.contextmanager
-def variants(shape: str, method: str) -> Iterator[dict[str, subprocess.Popen]]:
+def processes_of(shape: str, method: str, variants: Sequence[str]) -> Iterator[dict[str, subprocess.Popen]]:
     """Run every variant in a process of its own."""
     command = [sys.executable, "-m", "tests.benchmarks.step_cost", "--one"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    running = {name: subprocess.Popen([*command, name, shape, method], **pipes) for name in VARIANTS}
+    running = {name: subprocess.Popen([*command, name, shape, method], **pipes) for name in variants}
     try:
         yield running
     finally:
@@ -218,11 +246,11 @@ def variants(shape: str, method: str) -> Iterator[dict[str, subprocess.Popen]]:
             process.wait()
 
 
-def compare(shape: str, method: str, rounds: int) -> dict[str, dict[str, float]]:
+def compare(shape: str, method: str, variants: Sequence[str], rounds: int) -> dict[str, dict[str, float]]:
     """Return each variant's median CPU seconds a step and peak memory, after a first step that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in VARIANTS}
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
     peaks: dict[str, float] = {}
-    with variants(shape, method) as running:
+    with processes_of(shape, method, variants) as running:
         for turn in range(rounds + 1):
             for name, process in running.items():
                 process.stdin.write("go\n")
@@ -231,29 +259,29 @@ def compare(shape: str, method: str, rounds: int) -> dict[str, dict[str, float]]
                 peaks[name] = said["peak_mb"]
                 if turn:
                     seconds[name].append(said["seconds"])
-    return {name: {"seconds": statistics.median(seconds[name]), "peak_mb": peaks[name]} for name in VARIANTS}
+    return {name: {"seconds": statistics.median(seconds[name]), "peak_mb": peaks[name]} for name in variants}
 
 
 def main() -> None:
-    """Compare, and print a table: absolute figures, then ours as a ratio."""
+    """Compare, and print a table: absolute figures, then time and memory of each as a ratio to the first."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shapes", default=",".join(SHAPES))
     parser.add_argument("--methods", default="kl_min,gd")
+    parser.add_argument("--variants", default="ours,obvious,floor")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    columns = ["shape", "method", *(f"{name} s, MB" for name in VARIANTS)]
-    columns += ["obvious / ours", "memory ours / obvious", "ours / floor"]
+    first, *others = options.variants.split(",")
+    columns = ["shape", "method", *(f"{name} s, MB" for name in (first, *others))]
+    columns += [f"{name} / {first}: time, memory" for name in others]
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}", flush=True)
     for shape in options.shapes.split(","):
         for method in options.methods.split(","):
-            found = compare(shape, method, options.rounds)
-            mine, plain, least = (found[name] for name in VARIANTS)
-            cells = " | ".join(f"{found[name]['seconds']:.2f}, {found[name]['peak_mb']:.0f}" for name in VARIANTS)
-            print(
-                f"| {shape} | {method} | {cells} | {plain['seconds'] / mine['seconds']:.2f} | "
-                f"{mine['peak_mb'] / plain['peak_mb']:.2f} | {mine['seconds'] / least['seconds']:.2f} |",
-                flush=True,
-            )
+            found = compare(shape, method, (first, *others), options.rounds)
+            cells = [f"{one['seconds']:.2f}, {one['peak_mb']:.0f}" for one in found.values()]
+            for name in others:
+                time_ratio, memory_ratio = (found[name][key] / found[first][key] for key in ("seconds", "peak_mb"))
+                cells.append(f"{time_ratio:.2f}, {memory_ratio:.2f}")
+            print(f"| {shape} | {method} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
