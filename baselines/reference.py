@@ -4,11 +4,13 @@ The target is the same weights with the unlearning adapter off, in eval mode: th
 the vision tower, frozen and the same for both, looks at a batch once.
 """
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
+from transformers.utils import ModelOutput
 
 from baselines.collate import Batch, answer_logits
 from baselines.methods import Answers, Method
@@ -56,8 +58,9 @@ def _looking(model: torch.nn.Module, seen: list[object], *, again: bool = False)
     look = tower.forward
 
     def keep(*given: object, **named: object) -> object:
-        seen.append(look(*given, **named))
-        return seen[-1]
+        found = look(*given, **named)
+        seen.append(copy.copy(found) if isinstance(found, ModelOutput) else found)  # some models write into theirs
+        return found
 
     tower.forward = (lambda *_, **__: seen.pop(0)) if again else keep
     try:

@@ -33,15 +33,15 @@ def few_rows(data_dir: Path):
 
 
 def check_terms(method, loaded, data) -> None:
-    """Hold a method to its contract on a real family: split invariance, a gradient for each term, names trained."""
+    """Hold a method to its contract on a real family: what it reads, split invariance, gradients, names trained."""
     import copy
 
     import torch
 
     from baselines import models
-    from baselines.collate import Encoder
+    from baselines.collate import Encoder, answer_logits
     from baselines.config import Lora, UnlearnRecipe
-    from baselines.reference import trained_layers
+    from baselines.reference import read_answers, trained_layers
     from baselines.roles import role_rows
     from baselines.train import method_terms, with_adapter
 
@@ -65,6 +65,9 @@ def check_terms(method, loaded, data) -> None:
         batches = {role: encoder.batch(rows[first:last]) for role, rows in examples.items()}
         return method_terms(method, model, batches, options)
 
+    batches = {role: encoder.batch(rows) for role, rows in examples.items()}
+    for role, read in read_answers(method, model, batches, options).items():  # one look for both is the same as two
+        assert torch.equal(read.logits, answer_logits(model, batches[role])), role
     whole, halves = terms(0, 4), (terms(0, 2), terms(2, 4))
     assert set(whole) == set(method.terms)
     for name, term in whole.items():
