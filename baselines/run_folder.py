@@ -150,15 +150,16 @@ class Metrics:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Close both; what is already going wrong is not covered up by a disk that is full here too."""
-        if self._tracker:
-            self._tracker.finish()
-        if self._file:
-            try:
+        try:
+            if self._file:
                 with writing(self._folder):
                     self._file.close()
-            except UserError:
-                if kind is None:
-                    raise
+        except UserError:
+            if kind is None:
+                raise
+        finally:
+            if self._tracker:
+                self._tracker.finish()
 
 
 @contextmanager
