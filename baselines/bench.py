@@ -15,17 +15,14 @@ from pathlib import Path
 from queue import Empty
 from typing import Protocol
 
-from filelock import FileLock, Timeout
-
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError, make_folder
 
 from . import methods
+from .disk import alone
 from .progress import Progress
 from .stages import COSTS, Stage, check, plan
 from .study import STUDY, Study
-
-LOCK = ".lock"
 
 
 def bench(study: Study, *, resume: bool = True, workers: int | None = None) -> dict[str, object]:
@@ -53,7 +50,7 @@ def _build_or_leave(study: Study, progress: Progress) -> None:
     try:
         run_stages([plan(study)[0]], progress)
     except UserError:
-        if not _contents(study.out) - {STUDY}:
+        if [path.name for path in study.out.iterdir()] == [STUDY]:
             (study.out / STUDY).unlink()
         raise
 
@@ -196,39 +193,23 @@ def _cores() -> int:
 
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
-    """Keep a second bench out of the folder while this one runs; the system lets go of the lock however this one ends.
-
-    A folder that holds nothing in the end is removed.
-    """
-    if out.exists() and (not out.is_dir() or (_contents(out) and not (out / STUDY).is_file())):
+    """Keep a second bench out of the folder while this one runs; a folder that holds nothing in the end is removed."""
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / STUDY).is_file())):
         raise UserError(f"The output folder '{out}' is in use by something else. Name an empty or new folder.")
     make_folder(out)
-    lock = FileLock(out / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(
-            f"Another bench is at work in '{out}'. Wait until it ends, or name another --out folder."
-        ) from None
-    try:
-        yield
-    finally:
-        if not _contents(out):
-            (out / LOCK).unlink(missing_ok=True)
-            out.rmdir()
-        lock.release()
-
-
-def _contents(out: Path) -> set[str]:
-    """Return the names of what a study's folder holds, but for its lock."""
-    return {path.name for path in out.iterdir()} - {LOCK}
+    with alone(out):
+        try:
+            yield
+        finally:
+            if not any(out.iterdir()):
+                out.rmdir()
 
 
 def claim(study: Study, *, resume: bool) -> None:
     """Write down what the folder holds, or refuse a folder that holds something else."""
     path = study.out / STUDY
     # Alone in its folder the file claims nothing: the study it names was refused before it built anything.
-    if path.is_file() and _contents(study.out) - {STUDY}:
+    if path.is_file() and len(list(study.out.iterdir())) > 1:
         held = json.loads(path.read_text(encoding="utf-8"))
         differing = [key for key, value in study.settings().items() if held.get(key) != value]
         if differing:

@@ -1,5 +1,7 @@
-"""What a full or read-only disk does to a run: a paragraph that says how to go on, and nothing saved is lost."""
+"""What can go wrong in a run's folder: a full or read-only disk, or a second process. What was saved is never lost."""
 
+import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,3 +23,25 @@ def writing(folder: Path) -> Iterator[None]:
             f"The run can't write into '{folder}': {reason}. What it saved before is whole. Make room there, or make "
             "the folder writable, and start the same command again: it goes on from its last checkpoint."
         ) from error
+
+
+@contextmanager
+def alone(folder: Path, named: Path | None = None) -> Iterator[None]:
+    """Keep every other process that asks out of the folder; the system lets go however this one ends.
+
+    The folder itself is locked, so that no file is left. Where a file system can't lock a folder, nobody is kept out.
+    A refusal speaks of the folder that the user named.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"Another process is at work in '{named or folder}'. Wait until it ends, or name another --out folder."
+            ) from None
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(handle)

@@ -12,6 +12,7 @@ from mllmu_med_dataset.errors import UserError, make_folder, unknown
 from mllmu_med_tasks import harness
 from mllmu_med_tasks.names import MAIN_PERCENT, SUBSETS
 
+from .disk import alone
 from .models import check_adapter, check_usable, digest, model_folder
 
 RECORD = "evaluation.json"
@@ -70,50 +71,62 @@ def evaluate(
         "model_args": dict(model_args or {}),
         "seed": seed,
     }
-    path = out / RECORD
-    if resume and path.is_file():
+    if resume and (found := _finished(out, settings)):
+        return found
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"The output folder '{out}' is in use. Name another --out folder, or remove this one first.")
+    scratch = out.parent / f".{out.name}.partial"
+    make_folder(scratch)
+    with alone(scratch, out):
+        part = scratch / out.name
+        shutil.rmtree(part, ignore_errors=True)  # of an evaluation that was killed
+        began = perf_counter()
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise UserError(f"{path} can't be read ({error}). Remove the folder and evaluate again.") from error
-        differing = [key for key, value in settings.items() if found.get(key) != value]
-        if not differing:
-            return {**found, "kept": True}
+            harness.run(
+                name,
+                scenario,
+                out=part,
+                data_dir=data_dir,
+                subsets=subsets,
+                views=views,
+                percent=percent,
+                max_retain=max_retain,
+                image=image,
+                backend=backend,
+                peft=peft,
+                base_url=base_url,
+                concurrent=concurrent,
+                model_args=model_args,
+                cache=None if cache is None else cache / f"{model_digest}-{backend}.db",
+                limit=limit,
+                batch_size=batch_size,
+                seed=seed,
+                progress=progress,
+            )
+            record = {**settings, "seconds": round(perf_counter() - began, 2)}
+            (part / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+            os.replace(part, out)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return {**record, "kept": False}
+
+
+def _finished(out: Path, settings: Mapping[str, object]) -> dict[str, object] | None:
+    """Return the record of this evaluation where the folder holds it; a :class:`UserError` where it holds another."""
+    path = out / RECORD
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} can't be read ({error}). Remove the folder and evaluate again.") from error
+    differing = [key for key, value in settings.items() if found.get(key) != value]
+    if differing:
         raise UserError(
             f"'{out}' holds an evaluation with other settings ({', '.join(differing)}). Name another --out folder, or "
             "remove this one to evaluate again."
         )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"The output folder '{out}' is in use. Name another --out folder, or remove this one first.")
-    make_folder(out.parent)
-    scratch = out.parent / f".{out.name}.partial"
-    shutil.rmtree(scratch, ignore_errors=True)
-    began = perf_counter()
-    harness.run(
-        name,
-        scenario,
-        out=scratch,
-        data_dir=data_dir,
-        subsets=subsets,
-        views=views,
-        percent=percent,
-        max_retain=max_retain,
-        image=image,
-        backend=backend,
-        peft=peft,
-        base_url=base_url,
-        concurrent=concurrent,
-        model_args=model_args,
-        cache=None if cache is None else cache / f"{model_digest}-{backend}.db",
-        limit=limit,
-        batch_size=batch_size,
-        seed=seed,
-        progress=progress,
-    )
-    record = {**settings, "seconds": round(perf_counter() - began, 2)}
-    (scratch / RECORD).write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(scratch, out)
-    return {**record, "kept": False}
+    return {**found, "kept": True}
 
 
 def _asked(model: str | Path, backend: str, peft: str | Path | None, base_url: str | None) -> tuple[str, str]:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
@@ -13,7 +13,7 @@ from torch import nn
 from transformers import ProcessorMixin
 
 from baselines import checkpoint
-from baselines.disk import writing
+from baselines.disk import alone, writing
 from baselines.models import short_name
 from baselines.record import RECORD, RunRecord, read_record, run_id, write_record
 from baselines.tracker import Tracker
@@ -85,18 +85,35 @@ class RunFolder:
             (self.folder / CONFIG).unlink()
             self.folder.rmdir()
 
-    def metrics(self, steps: int, *, writes: bool = True) -> "Metrics":
-        """Open the metrics for appending, cut back to the lines of the first so many steps."""
+    @contextmanager
+    def metrics(self, steps: int, *, writes: bool = True) -> Iterator["Metrics"]:
+        """Open the metrics for appending, cut back to the lines of the first so many steps.
+
+        Until they are closed no other process can open them: a run that is started twice is refused the second time.
+        """
         if not writes:
-            return Metrics(None, self.folder)
+            yield Metrics(None, self.folder)
+            return
         path = self.folder / METRICS
-        kept: list[str] = []
-        if steps and path.is_file():
-            kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:steps]
-        with writing(self.folder):
-            write_atomically(path, "".join(kept))
-            file = path.open("a", encoding="utf-8")
-        return Metrics(file, self.folder, Tracker(self.report_to, self.run_id, self.config) if self.report_to else None)
+        with alone(self.folder), ExitStack() as ending:
+            kept: list[str] = []
+            if steps and path.is_file():
+                kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:steps]
+            tracker = None
+            if self.report_to:
+                tracker = Tracker(self.report_to, self.run_id, self.config)
+                ending.callback(tracker.finish)
+            with writing(self.folder):
+                write_atomically(path, "".join(kept))
+                file = path.open("a", encoding="utf-8")
+            try:
+                yield Metrics(file, self.folder, tracker)
+            except BaseException:
+                with suppress(OSError):  # what is already going wrong is not covered up by a disk that is full here too
+                    file.close()
+                raise
+            with writing(self.folder):
+                file.close()
 
     def save_adapter(self, model: nn.Module, card: str) -> None:
         """Save the adapter alone with its model card; its base is named without a machine path."""
@@ -144,23 +161,6 @@ class Metrics:
             with writing(self._folder):
                 self._file.flush()
 
-    def __enter__(self) -> "Metrics":
-        """Return itself."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Close both; what is already going wrong is not covered up by a disk that is full here too."""
-        try:
-            if self._file:
-                with writing(self._folder):
-                    self._file.close()
-        except UserError:
-            if kind is None:
-                raise
-        finally:
-            if self._tracker:
-                self._tracker.finish()
-
 
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
@@ -185,11 +185,12 @@ def _clear(out: Path) -> None:
     """Remove what an earlier run left in its folder; a folder that is no run's is left alone."""
     if not (out / CONFIG).is_file():
         return
-    checkpoint.drop(out)
-    for name in ("model", "adapter", ".model.part", ".adapter.part"):
-        shutil.rmtree(out / name, ignore_errors=True)
-    for name in (RECORD, METRICS, CONFIG):
-        (out / name).unlink(missing_ok=True)
+    with alone(out):
+        checkpoint.drop(out)
+        for name in ("model", "adapter", ".model.part", ".adapter.part"):
+            shutil.rmtree(out / name, ignore_errors=True)
+        for name in (RECORD, METRICS, CONFIG):
+            (out / name).unlink(missing_ok=True)
 
 
 def _differences(there: Path, config: Mapping[str, object]) -> str:

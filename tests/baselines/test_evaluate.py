@@ -5,6 +5,7 @@ import json
 import pytest
 
 from baselines import evaluate as module
+from baselines.disk import alone
 from baselines.evaluate import evaluate
 from mllmu_med_dataset.errors import UserError
 
@@ -61,3 +62,16 @@ def test_a_served_model_is_named_by_its_address_and_not_cached(asked, data_dir, 
     with pytest.raises(UserError, match="Did you mean 'served'"):
         evaluate(**usual(data_dir, tmp_path / "4", backend="serve"))
     assert not (tmp_path / "3").exists()
+
+
+def test_a_second_process_is_refused_and_what_a_killed_one_left_is_cleared(asked, data_dir, tmp_path):
+    left = tmp_path / ".e.partial" / "e"
+    left.mkdir(parents=True)
+    (left / "half.jsonl").touch()
+    options = usual(data_dir, tmp_path / "e")
+    with alone(left.parent), pytest.raises(UserError, match=r"Another process is at work in '.*/e'"):
+        evaluate(**options)
+    assert not asked and (left / "half.jsonl").exists()
+    evaluate(**options)
+    assert [path.name for path in tmp_path.iterdir()] == ["e"]
+    assert [path.name for path in (tmp_path / "e").iterdir()] == ["evaluation.json"]

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from baselines import models
 from baselines.config import LearnRecipe, UnlearnRecipe
+from baselines.disk import alone
 from baselines.loop import rate_share
 from baselines.methods import METHODS
 from baselines.record import read_record
@@ -313,3 +314,15 @@ def test_schedules_warm_up_and_come_down():
     cosine = recipe.model_copy(update={"schedule": "cosine"})
     assert rate_share(4, 10, cosine) == pytest.approx(0.1 + 0.9 * (1 + math.cos(math.pi / 4)) / 2)
     assert rate_share(9, 10, recipe.model_copy(update={"schedule": "constant"})) == 1.0
+
+
+def test_a_run_that_another_process_is_at_is_refused_and_left_as_it_is(run, tmp_path):
+    folder = run("run")
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    with alone(folder), pytest.raises(UserError, match=r"Another process is at work in .*run"):
+        run("run", resume=False)
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    (folder / "record.json").unlink()  # as if it were not finished yet
+    with alone(folder), pytest.raises(UserError, match=r"Another process is at work in .*run"):
+        run("run")
+    assert same_weights(run("run"), run("other"))
