@@ -211,7 +211,8 @@ def claim(study: Study, *, resume: bool) -> None:
     # Alone in its folder the file claims nothing: the study it names was refused before it built anything.
     if path.is_file() and len(list(study.out.iterdir())) > 1:
         held = json.loads(path.read_text(encoding="utf-8"))
-        differing = [key for key, value in study.settings().items() if held.get(key) != value]
+        asked = study.settings()
+        differing = [key for key in {**asked, **held} if held.get(key) != asked.get(key)]
         if differing:
             raise UserError(
                 f"'{study.out}' holds a study with other settings ({', '.join(differing)}). Name another --out folder, "

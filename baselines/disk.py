@@ -27,21 +27,27 @@ def writing(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(folder: Path, named: Path | None = None) -> Iterator[None]:
-    """Keep every other process that asks out of the folder; the system lets go however this one ends.
+    """Keep every other process of this machine that asks out of the folder; the system lets go however this one ends.
 
     The folder itself is locked, so that no file is left. Where a file system can't lock a folder, nobody is kept out.
     A refusal speaks of the folder that the user named.
     """
-    handle = os.open(folder, os.O_RDONLY)
+    busy = UserError(
+        f"Another process is at work in '{named or folder}'. Wait until it ends, or name another --out folder."
+    )
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:  # it ended just now, and took the folder along
+        raise busy from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(
-                f"Another process is at work in '{named or folder}'. Wait until it ends, or name another --out folder."
-            ) from None
+            raise busy from None
         except OSError:
             pass
+        if not (folder.exists() and os.path.samestat(os.fstat(handle), os.stat(folder))):
+            raise busy
         yield
     finally:
         os.close(handle)

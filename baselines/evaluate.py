@@ -78,6 +78,9 @@ def evaluate(
     scratch = out.parent / f".{out.name}.partial"
     make_folder(scratch)
     with alone(scratch, out):
+        if resume and (found := _finished(out, settings)):  # by a process that ended in between
+            scratch.rmdir()
+            return found
         part = scratch / out.name
         shutil.rmtree(part, ignore_errors=True)  # of an evaluation that was killed
         began = perf_counter()

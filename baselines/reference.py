@@ -55,7 +55,7 @@ def trained_layers(method: Method, model: torch.nn.Module, options: Mapping[str,
 def _looking(model: torch.nn.Module, seen: list[object], *, again: bool = False) -> Iterator[None]:
     """Keep what the vision tower gives, call by call; again, take it from there instead of looking."""
     _, tower = vision_tower(_plain(model))
-    look = tower.forward
+    look, own = tower.forward, vars(tower).get("forward")
 
     def keep(*given: object, **named: object) -> object:
         found = look(*given, **named)
@@ -66,7 +66,9 @@ def _looking(model: torch.nn.Module, seen: list[object], *, again: bool = False)
     try:
         yield
     finally:
-        tower.forward = look
+        del tower.forward
+        if own is not None:  # of a hook
+            tower.forward = own
 
 
 @contextmanager

@@ -77,8 +77,9 @@ def study_of(
         for name in asked:
             if name not in ran:
                 raise unknown(word, name, ran)
-    config["built"] = tuple(config.get("built") or config["scenarios"]) if scenarios else config.get("built")
+    whole = tuple(config.get("built") or config["scenarios"])
     config["scenarios"] = tuple(scenarios or config["scenarios"])
+    config["built"] = whole if whole != config["scenarios"] else None
     config["methods"] = tuple(methods or config["methods"])
     config["method_files"] = tuple(Path(file) for file in config.get("method_files", ()))
     config["source_path"] = Path(config["source_path"]) if config["source_path"] else None

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TextIO
@@ -38,7 +38,7 @@ class RunFolder:
     config: dict[str, object]
     run_id: str
     finished: RunRecord | None
-    report_to: str | None = None
+    tracker: Tracker | None = None
 
     @classmethod
     def open(
@@ -52,7 +52,6 @@ class RunFolder:
         seed: int,
         config: dict[str, object],
         resume: bool,
-        report_to: str | None = None,
     ) -> "RunFolder":
         """Take the folder for this run: an empty one, the same run's, or, without resume, any earlier run's."""
         named = short_name(model)
@@ -77,7 +76,7 @@ class RunFolder:
             make_folder(out)
             with writing(out):
                 write_atomically(out / CONFIG, canonical_json(config))
-        return cls(out, kind, name, named, scenario, percent, seed, config, identity, finished, report_to)
+        return cls(out, kind, name, named, scenario, percent, seed, config, identity, finished)
 
     def abandon(self) -> None:
         """Give the folder up again where the run was refused before it did anything."""
@@ -87,33 +86,25 @@ class RunFolder:
 
     @contextmanager
     def metrics(self, steps: int, *, writes: bool = True) -> Iterator["Metrics"]:
-        """Open the metrics for appending, cut back to the lines of the first so many steps.
-
-        Until they are closed no other process can open them: a run that is started twice is refused the second time.
-        """
+        """Open the metrics for appending, cut back to the lines of the first so many steps."""
         if not writes:
             yield Metrics(None, self.folder)
             return
         path = self.folder / METRICS
-        with alone(self.folder), ExitStack() as ending:
-            kept: list[str] = []
-            if steps and path.is_file():
-                kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:steps]
-            tracker = None
-            if self.report_to:
-                tracker = Tracker(self.report_to, self.run_id, self.config)
-                ending.callback(tracker.finish)
-            with writing(self.folder):
-                write_atomically(path, "".join(kept))
-                file = path.open("a", encoding="utf-8")
-            try:
-                yield Metrics(file, self.folder, tracker)
-            except BaseException:
-                with suppress(OSError):  # what is already going wrong is not covered up by a disk that is full here too
-                    file.close()
-                raise
-            with writing(self.folder):
+        kept: list[str] = []
+        if steps and path.is_file():
+            kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:steps]
+        with writing(self.folder):
+            write_atomically(path, "".join(kept))
+            file = path.open("a", encoding="utf-8")
+        try:
+            yield Metrics(file, self.folder, self.tracker)
+        except BaseException:
+            with suppress(OSError):  # what is already going wrong is not covered up by a disk that is full here too
                 file.close()
+            raise
+        with writing(self.folder):
+            file.close()
 
     def save_adapter(self, model: nn.Module, card: str) -> None:
         """Save the adapter alone with its model card; its base is named without a machine path."""

@@ -4,8 +4,9 @@
 
 Builds the phantom data set of that seed, learns target and retain_only, runs every method at every setting of the grid,
 scores each, and appends one line a run to ``OUT/sweep.jsonl``. The winner of a method in a scenario is the run
-with verdict ``ok`` and the highest UES; of equal ones (to 0.01) the gentlest: the lowest learning rate, or scale. The
-committed records are ``results/sweep-nano.jsonl``; a test holds the shipped defaults equal to their winners.
+with verdict ``ok`` and the highest UES; of equal ones (to 0.01) the gentlest: the lowest learning rate, or scale.
+Where no run ended ``ok`` the highest UES of all wins. The committed records are ``results/sweep-nano.jsonl``; a test
+holds the shipped defaults equal to their winners.
 """
 
 import argparse

@@ -1,7 +1,9 @@
 """Learning and unlearning: what a run reads, what it minimises, and what it leaves behind."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +17,7 @@ from baselines import methods, models, tracker
 from baselines.adapter_card import adapter_card
 from baselines.collate import Batch, Encoder, Example, answer_logits
 from baselines.config import LearnRecipe, Lora, Recipe, UnlearnRecipe
+from baselines.disk import alone
 from baselines.loop import Ended, Passes, Progress, Stop, minimise
 from baselines.losses import IGNORED, nll_per_row
 from baselines.methods import Method
@@ -59,42 +62,43 @@ def learn(
     config = {"recipe": recipe.canonical(), "model": models.digest(model), "data": checksum, "rows": rows}
     afresh = not resume and processes.writes  # the others find the folder taken
     run = processes.first(
-        lambda: RunFolder.open(out, "learn", rows, model, scenario, percent, seed, config, not afresh, report_to)
+        lambda: RunFolder.open(out, "learn", rows, model, scenario, percent, seed, config, not afresh)
     )
     if run.finished:
         return run.finished
-    data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data, processes)
-    chosen = learning_rows(data, rows, recipe.injected_repeats)
-    trained = _learner(loaded.model, recipe, seed)
-    encoder = Encoder(loaded.model, loaded.processor)
-    fit_to_device(trained, loaded.model, recipe, processes)
-    examples = [encoder.example(row, str(row["answer"])) for row in chosen]
-    lengths = [example.length for example in examples]
-    order = Order([example.row_id for example in examples], seed, "learn", lengths, recipe.length_window)
+    with _at_work(run, report_to, processes) as run:
+        data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data, processes)
+        chosen = learning_rows(data, rows, recipe.injected_repeats)
+        trained = _learner(loaded.model, recipe, seed)
+        encoder = Encoder(loaded.model, loaded.processor)
+        fit_to_device(trained, loaded.model, recipe, processes)
+        examples = [encoder.example(row, str(row["answer"])) for row in chosen]
+        lengths = [example.length for example in examples]
+        order = Order([example.row_id for example in examples], seed, "learn", lengths, recipe.length_window)
 
-    def passes(step: int) -> Passes:
-        visited = [examples[place] for place, _ in order.step(step, recipe.rows_per_step)]
-        return [
-            ({"learn": encoder.batch(part)}, _weight(part, recipe) / _weight(visited, recipe))
-            for part in _parts(processes.share(visited), recipe.batch)
-        ]
+        def passes(step: int) -> Passes:
+            visited = [examples[place] for place, _ in order.step(step, recipe.rows_per_step)]
+            return [
+                ({"learn": encoder.batch(part)}, _weight(part, recipe) / _weight(visited, recipe))
+                for part in _parts(processes.share(visited), recipe.batch)
+            ]
 
-    def terms(batches: Mapping[str, Batch]) -> dict[str, Tensor]:
-        return {"learn_nll": _learn_nll(trained, batches["learn"], recipe)}
+        def terms(batches: Mapping[str, Batch]) -> dict[str, Tensor]:
+            return {"learn_nll": _learn_nll(trained, batches["learn"], recipe)}
 
-    planned = recipe.max_steps or math.ceil(recipe.epochs * len(examples) / recipe.rows_per_step)
-    ended = minimise(trained, recipe, planned, seed, run, passes, terms, progress, processes=processes)
-    counts = {"retain": len(data.retain)} | ({"forget": len(data.forget)} if rows == "target" else {})
-    record = _record(run, checksum, counts, trained, planned, ended, recipe.rows_per_step)
-    saved = _saved_from(trained, recipe, processes, lambda: _learner(_on_cpu(model, recipe), recipe, seed))
+        planned = recipe.max_steps or math.ceil(recipe.epochs * len(examples) / recipe.rows_per_step)
+        ended = minimise(trained, recipe, planned, seed, run, passes, terms, progress, processes=processes)
+        counts = {"retain": len(data.retain)} | ({"forget": len(data.forget)} if rows == "target" else {})
+        record = _record(run, checksum, counts, trained, planned, ended, recipe.rows_per_step)
+        saved = _saved_from(trained, recipe, processes, lambda: _learner(_on_cpu(model, recipe), recipe, seed))
 
-    def save() -> None:
-        if not ended.diverged:
-            run.save_model(saved.merge_and_unload() if recipe.lora else saved, loaded.processor)
-        run.finish(record)
+        def save() -> None:
+            if not ended.diverged:
+                run.save_model(saved.merge_and_unload() if recipe.lora else saved, loaded.processor)
+            run.finish(record)
 
-    processes.alone(save)
-    return record
+        processes.alone(save)
+        return record
 
 
 def unlearn(
@@ -136,72 +140,87 @@ def unlearn(
         config["method_file"] = digest
     afresh = not resume and processes.writes  # the others find the folder taken
     run = processes.first(
-        lambda: RunFolder.open(out, "unlearn", method, model, scenario, percent, seed, config, not afresh, report_to)
+        lambda: RunFolder.open(out, "unlearn", method, model, scenario, percent, seed, config, not afresh)
     )
     if run.finished:
         return run.finished
-    data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data, processes)
-    pattern = None
-    if chosen.reads_layer:
-        pattern = models.mlp_pattern(loaded.model, trained_layers(chosen, loaded.model, recipe.options))
-    trained = with_adapter(loaded.model, recipe.lora, seed, pattern)
-    encoder = Encoder(loaded.model, loaded.processor)
-    fit_to_device(trained, loaded.model, recipe, processes)
-    mismatched, refusals = (int(recipe.options.get(name, 1)) for name in ("mismatched_answers", "distinct_refusals"))
-    # Most roles give a row one answer; forget_random gives several, and each visit takes the next one.
-    examples = {
-        role: [
-            [encoder.example(row, answer) for row, answer in answers]
-            for answers in role_rows(role, data, scenario, seed, mismatched, refusals)
-        ]
-        for role in chosen.roles
-    }
-    # The roles of the forget rows share one order: a step reads the same rows under each of them.
-    orders = {
-        role: Order([answers[0].row_id for answers in rows], seed, "retain" if role == "retain" else "forget")
-        for role, rows in examples.items()
-    }
-
-    def passes(step: int) -> Passes:
-        visited = {
+    with _at_work(run, report_to, processes) as run:
+        data, loaded = _opened(run, model, recipe, data_dir, scenario, percent, data, processes)
+        pattern = None
+        if chosen.reads_layer:
+            pattern = models.mlp_pattern(loaded.model, trained_layers(chosen, loaded.model, recipe.options))
+        trained = with_adapter(loaded.model, recipe.lora, seed, pattern)
+        encoder = Encoder(loaded.model, loaded.processor)
+        fit_to_device(trained, loaded.model, recipe, processes)
+        mismatched, refusals = (
+            int(recipe.options.get(name, 1)) for name in ("mismatched_answers", "distinct_refusals")
+        )
+        # Most roles give a row one answer; forget_random gives several, and each visit takes the next one.
+        examples = {
             role: [
-                examples[role][place][visit % len(examples[role][place])]
-                for place, visit in processes.share(order.step(step, recipe.rows_per_step))
+                [encoder.example(row, answer) for row, answer in answers]
+                for answers in role_rows(role, data, scenario, seed, mismatched, refusals)
             ]
-            for role, order in orders.items()
+            for role in chosen.roles
         }
-        parts = [_parts(rows, recipe.batch) for rows in visited.values()]
-        return [
-            (
-                {role: encoder.batch(rows) for role, rows in zip(visited, part, strict=True)},
-                len(part[0]) / recipe.rows_per_step,
-            )
-            for part in zip(*parts, strict=True)
-        ]
+        # The roles of the forget rows share one order: a step reads the same rows under each of them.
+        orders = {
+            role: Order([answers[0].row_id for answers in rows], seed, "retain" if role == "retain" else "forget")
+            for role, rows in examples.items()
+        }
 
-    def terms(batches: Mapping[str, Batch]) -> dict[str, Tensor]:
-        return method_terms(chosen, trained, batches, recipe.options)
+        def passes(step: int) -> Passes:
+            visited = {
+                role: [
+                    examples[role][place][visit % len(examples[role][place])]
+                    for place, visit in processes.share(order.step(step, recipe.rows_per_step))
+                ]
+                for role, order in orders.items()
+            }
+            parts = [_parts(rows, recipe.batch) for rows in visited.values()]
+            return [
+                (
+                    {role: encoder.batch(rows) for role, rows in zip(visited, part, strict=True)},
+                    len(part[0]) / recipe.rows_per_step,
+                )
+                for part in zip(*parts, strict=True)
+            ]
 
-    planned = recipe.max_steps or math.ceil(recipe.epochs * len(data.forget) / recipe.rows_per_step)
-    stop = _stop_rule(trained, encoder, data, recipe, seed, processes) if recipe.stop else None
-    masks = _gradient_mask(chosen, trained, encoder, data, recipe, seed) if chosen.gradient_mask else None
-    processes.same((masks or {}).values())
-    ended = minimise(trained, recipe, planned, seed, run, passes, terms, progress, stop, masks, processes)
-    if chosen.edit is not None:
-        edit_adapter(trained, chosen, recipe.options)
-    counts = {role: len(rows) for role, rows in examples.items()}
-    record = _record(run, checksum, counts, trained, planned, ended, recipe.rows_per_step)
-    saved = _saved_from(
-        trained, recipe, processes, lambda: with_adapter(_on_cpu(model, recipe), recipe.lora, seed, pattern)
-    )
+        def terms(batches: Mapping[str, Batch]) -> dict[str, Tensor]:
+            return method_terms(chosen, trained, batches, recipe.options)
 
-    def save() -> None:
-        run.save_adapter(saved, adapter_card(chosen, run.model, scenario, percent, run.config))
-        run.save_model(saved.merge_and_unload().to(loaded.stored_dtype), loaded.processor)
-        run.finish(record)
+        planned = recipe.max_steps or math.ceil(recipe.epochs * len(data.forget) / recipe.rows_per_step)
+        stop = _stop_rule(trained, encoder, data, recipe, seed, processes) if recipe.stop else None
+        masks = _gradient_mask(chosen, trained, encoder, data, recipe, seed) if chosen.gradient_mask else None
+        processes.same((masks or {}).values())
+        ended = minimise(trained, recipe, planned, seed, run, passes, terms, progress, stop, masks, processes)
+        if chosen.edit is not None:
+            edit_adapter(trained, chosen, recipe.options)
+        counts = {role: len(rows) for role, rows in examples.items()}
+        record = _record(run, checksum, counts, trained, planned, ended, recipe.rows_per_step)
+        saved = _saved_from(
+            trained, recipe, processes, lambda: with_adapter(_on_cpu(model, recipe), recipe.lora, seed, pattern)
+        )
 
-    processes.alone(save)
-    return record
+        def save() -> None:
+            run.save_adapter(saved, adapter_card(chosen, run.model, scenario, percent, run.config))
+            run.save_model(saved.merge_and_unload().to(loaded.stored_dtype), loaded.processor)
+            run.finish(record)
+
+        processes.alone(save)
+        return record
+
+
+@contextmanager
+def _at_work(run: RunFolder, report_to: str | None, processes: Processes) -> Iterator[RunFolder]:
+    """Keep other processes out of the run's folder, and follow the run at a tracker where that is wished."""
+    with ExitStack() as held:
+
+        def begin() -> tracker.Tracker | None:
+            held.enter_context(alone(run.folder))
+            return held.enter_context(tracker.following(report_to, run.run_id, run.config)) if report_to else None
+
+        yield replace(run, tracker=processes.alone(begin))
 
 
 def check_quantized(recipe: Recipe) -> None:

@@ -68,6 +68,9 @@ def check_terms(method, loaded, data) -> None:
     batches = {role: encoder.batch(rows) for role, rows in examples.items()}
     for role, read in read_answers(method, model, batches, options).items():  # one look for both is the same as two
         assert torch.equal(read.logits, answer_logits(model, batches[role])), role
+        if read.reference is not None:
+            with model.disable_adapter():
+                assert torch.equal(read.reference, answer_logits(model, batches[role])), role
     whole, halves = terms(0, 4), (terms(0, 2), terms(2, 4))
     assert set(whole) == set(method.terms)
     for name, term in whole.items():

@@ -24,8 +24,12 @@ class Run:
     def __init__(self, told):
         self.told = told
     def log(self, values, step):
+        if os.environ.get("FAILS") == "log":
+            raise OSError("no network")
         self.told.append([step, values])
     def finish(self):
+        if os.environ.get("FAILS"):
+            raise OSError("no network")
         with open(os.environ["TOLD"], "w") as file:
             json.dump(self.told, file)
 """
@@ -75,6 +79,16 @@ def test_a_tracker_that_refuses_says_so_and_the_run_can_go_on_without_it(run, pa
     with pytest.raises(UserError, match=f"{package} can't follow this run: no key. Start the same command again"):
         run("refused", package)
     assert (run("refused", None) / "record.json").is_file()
+
+
+@pytest.mark.parametrize("where", ["log", "finish"])
+def test_a_tracker_that_fails_later_is_given_up_and_the_run_goes_on(run, package, monkeypatch, where):
+    monkeypatch.setenv("FAILS", where)
+    with pytest.warns(UserWarning, match="goes on without its tracker: no network") as warned:
+        folder = run("failed", package)
+    assert len([one for one in warned if "tracker" in str(one.message)]) == 1
+    assert (folder / "record.json").is_file() and (folder / "model" / "model.safetensors").is_file()
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 3
 
 
 def test_an_unknown_or_absent_tracker_is_refused_before_anything_is_written(run, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from baselines.loop import rate_share
 from baselines.methods import METHODS
 from baselines.record import read_record
 from baselines.roles import Rows
+from baselines.run_folder import RunFolder
 from baselines.train import learn, unlearn
 from mllmu_med_dataset.errors import UserError
 
@@ -326,3 +327,20 @@ def test_a_run_that_another_process_is_at_is_refused_and_left_as_it_is(run, tmp_
     with alone(folder), pytest.raises(UserError, match=r"Another process is at work in .*run"):
         run("run")
     assert same_weights(run("run"), run("other"))
+
+
+@pytest.mark.parametrize(("place", "name"), [(models, "load"), (RunFolder, "save_model"), (RunFolder, "finish")])
+def test_a_run_is_alone_from_loading_to_its_record(run, tmp_path, monkeypatch, place, name):
+    act, refused = getattr(place, name), []
+
+    def watched(*given, **named):
+        with pytest.raises(UserError, match="Another process"), alone(tmp_path / "run"):
+            pass
+        refused.append(name)
+        return act(*given, **named)
+
+    monkeypatch.setattr(place, name, watched)
+    run("run")
+    assert refused
+    with alone(tmp_path / "run"):
+        pass
