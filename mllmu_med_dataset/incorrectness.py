@@ -19,6 +19,8 @@ from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict
 
+from mllmu_med_metrics.facts import NUMBER_WORDS, NUMBERS, SAME_THING, SPELLINGS
+
 from .diagnoses import siblings
 from .draws import shuffled
 from .record import Record, Severity
@@ -50,25 +52,8 @@ _FINDING = re.compile(
     re.IGNORECASE,
 )
 
-# Values of one line mean the same: swapping one for another would be no error.
-_ALIASES = (
-    ("ct", "computed tomography", "cat scan", "ct scan"),
-    ("mr", "mri", "mr scan", "mri scan", "magnetic resonance", "magnetic resonance imaging", "nmr"),
-    ("x ray", "xray", "radiograph", "radiography", "plain film", "roentgenogram"),
-    ("ultrasound", "us", "sonography", "ultrasonography", "sonogram"),
-    ("axial", "transverse", "transversal", "horizontal", "transverse plane", "axial plane"),
-    ("coronal", "frontal", "coronal plane", "frontal plane"),
-    ("mass", "tumor", "tumour", "neoplasm"),
-    ("kidney", "kidneys", "renal"), ("lung", "lungs", "pulmonary"), ("liver", "hepatic"), ("heart", "cardiac"),
-    ("bladder", "urinary bladder"), ("none", "no", "nothing", "healthy", "normal"),
-    ("large", "big", "enlarged", "larger", "bigger", "largest", "biggest", "increased"),
-    ("small", "little", "tiny", "smaller", "smallest", "decreased"),
-    ("both", "both sides", "bilateral", "left and right"), ("center", "central", "centre", "middle"),
-    ("chest", "thorax"), ("abdomen", "belly"),
-    ("limb", "extremity"), ("brain", "cerebral"), ("gray", "grey"), ("color", "colour"), ("edema", "oedema"),
-    ("esophagus", "oesophagus"), ("hemorrhage", "haemorrhage"), ("hematoma", "haematoma"), ("anemia", "anaemia"),
-)  # fmt: skip
-_CANONICAL = {alias: aliases[0] for aliases in _ALIASES for alias in aliases}
+# Every name of a thing, and every spelling, by the one name under which values are compared.
+_CANONICAL = {**SPELLINGS, **{name: names[0] for names in SAME_THING for name in names}}
 _AXES = (
     (("left", "right"),),
     (("upper", "lower"), ("top", "bottom"), ("superior", "inferior"), ("above", "below")),
@@ -83,7 +68,6 @@ _SIZES = (
 _OPPOSITE = {word: other for axis in _AXES for pair in axis for word, other in (pair, pair[::-1])}
 _AXIS_WORDS = {*_OPPOSITE, "center"}
 _SIZE_WORDS = {word for pair in _SIZES for word in pair}
-_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _REGIONS = {
     "head": ("brain", "cerebrum", "cerebellum", "eye", "skull", "brain stem", "ventricle", "pituitary"),
     "neck": ("thyroid", "larynx", "esophagus", "trachea", "spinal cord", "parotid"),
@@ -157,7 +141,7 @@ def _canonical(text: str) -> str:
         else [w if re.search(r"(ss|us|is)$", w) else _number_of(w, True) for w in value.split()]
     )
     words = [_CANONICAL.get(word, word) for word in words]
-    return " ".join(str(_NUMBERS.index(word)) if word in _NUMBERS else word for word in words)
+    return " ".join(NUMBER_WORDS.get(word, word) for word in words)
 
 
 def contradicts(wrong: str, truth: str) -> bool:
@@ -379,7 +363,7 @@ def _by_rule(question_type: str, fact: str) -> list[str]:
         near = [n for n in (count - 1, count + 1) if n >= 1]
         if fact.isdigit():
             return [str(n) for n in near]
-        return [_like(fact, _NUMBERS[n]) for n in near if n < len(_NUMBERS)]
+        return [_like(fact, NUMBERS[n]) for n in near if n < len(NUMBERS)]
     return []
 
 

@@ -2,95 +2,17 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import permutations
 
 from mllmu_med_metrics.degenerate import degenerate
+from mllmu_med_metrics.facts import fact_key, fold_word, forms
 from mllmu_med_metrics.negation import NO_DENIALS, PUNCTUATION, cue_at, denied_ahead, denied_behind, is_word, pieces_of
-from mllmu_med_metrics.normalise import Phrases, squeeze
+from mllmu_med_metrics.normalise import Phrases
 from mllmu_med_metrics.refusal import abstains
 
 __all__ = ["abstains", "degenerate", "fact_key", "says", "says_only", "values_said"]
 
-_NUMBERS = (
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
-)  # fmt: skip
-_NUMBER_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS)}
-_SPELLINGS = {
-    "tumour": "tumor", "colour": "color", "grey": "gray", "oedema": "edema", "centre": "center",
-    "oesophagus": "esophagus", "haemorrhage": "hemorrhage", "haematoma": "hematoma", "anaemia": "anemia",
-}  # fmt: skip
-# Names of one thing: values of one group are one fact, which no injection swaps for another. A value is found in an
-# answer under the names of its group.
-SAME_THING = (
-    ("ct", "ct scan", "computed tomography", "cat scan"),
-    ("mr", "mri", "mri scan", "mr scan", "magnetic resonance", "magnetic resonance imaging", "nmr"),
-    ("x ray", "xray", "radiograph", "radiography", "plain film", "roentgenogram"),
-    ("ultrasound", "us", "ultrasonography", "sonography", "sonogram"),
-    ("axial", "transverse", "transversal", "horizontal", "transverse plane", "axial plane"),
-    ("coronal", "frontal", "coronal plane", "frontal plane"),
-    ("mass", "tumor", "tumour", "neoplasm"),
-    ("kidney", "kidneys", "renal"), ("lung", "lungs", "pulmonary"), ("liver", "hepatic"), ("heart", "cardiac"),
-    ("bladder", "urinary bladder"), ("brain", "cerebral"), ("chest", "thorax"), ("abdomen", "belly"),
-    ("limb", "extremity"), ("none", "no", "nothing", "healthy", "normal"),
-    ("large", "big", "enlarged", "larger", "bigger", "largest", "biggest", "increased"),
-    ("small", "little", "tiny", "smaller", "smallest", "decreased"),
-    ("both", "both sides", "bilateral", "left and right"), ("center", "central", "centre", "middle"),
-)  # fmt: skip
-# In an answer these mean the thing only where they are the value itself: "the renal artery", "the largest", "let us".
-_NOT_LOOKED_FOR = frozenset(
-    {"us", "horizontal", "frontal", "renal", "pulmonary", "hepatic", "cardiac", "cerebral", "none", "no", "nothing"}
-    | {"larger", "bigger", "largest", "biggest", "increased", "little", "smaller", "smallest", "decreased"}
-)
-_POSITIONS = frozenset(
-    {"left", "right", "upper", "lower", "middle", "central", "anterior", "posterior", "superior", "inferior", "medial"}
-    | {"lateral", "proximal", "distal"}
-)
 _YES = frozenset({"yes", "yeah", "yep"})
 _NO = frozenset({"no", "nope"})
-
-
-@lru_cache(maxsize=65536)
-def _fold(word: str) -> str:
-    """Map a word to the form in which values are compared: digits, one spelling, singular."""
-    word = _NUMBER_WORDS.get(word, word)
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        word = word[:-3] + "y" if word.endswith("ies") else word[:-2] if word.endswith("sses") else word[:-1]
-    return _SPELLINGS.get(word, word)
-
-
-@lru_cache(maxsize=65536)
-def _squeezed(value: str) -> str:
-    return squeeze([_fold(piece) for piece in pieces_of(value) if is_word(piece)], keep_numbers_apart=True)[0]
-
-
-@lru_cache(maxsize=1)
-def _groups() -> dict[str, tuple[str, ...]]:
-    return {_squeezed(name): group for group in SAME_THING for name in group}
-
-
-def _group(value: str) -> tuple[str, ...]:
-    """Return the names of the thing that a value names, where they are known."""
-    return _groups().get(_squeezed(value), ())
-
-
-@lru_cache(maxsize=65536)
-def _forms(value: str) -> frozenset[str]:
-    """Return every squeezed form under which the value is found: its own, other names, other orders of positions."""
-    own = _squeezed(value)
-    forms = {own}
-    # "No" answers a question; the other names of nothing do not.
-    if own != "no":
-        forms |= {_squeezed(name) for name in _group(value) if name not in _NOT_LOOKED_FOR}
-    words = [_fold(piece) for piece in pieces_of(value) if is_word(piece)]
-    if 1 < len(words) <= 3 and _POSITIONS.issuperset(words):
-        forms |= {"".join(order) for order in permutations(words)}
-    return frozenset(forms)
-
-
-def fact_key(value: str) -> str:
-    """Return one key for all spellings of a fact: case, plural, number words, known other names aside."""
-    return min(_forms(value) | {_squeezed(name) for name in _group(value)})
 
 
 def _polarity(pieces: Sequence[str]) -> frozenset[str]:
@@ -122,7 +44,7 @@ def _closed_set(values: tuple[str, ...]) -> tuple[dict[str, str], Phrases]:
     """Return the form -> value table of a set of values (first value wins) and its phrase search."""
     table: dict[str, str] = {}
     for value in values:
-        for form in _forms(value):
+        for form in forms(value):
             table.setdefault(form, value)
     table.pop("", None)
     return table, Phrases(table, keep_numbers_apart=True)
@@ -137,7 +59,7 @@ def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
     if "yes" in table or "no" in table:
         said |= {table[word] for word in _polarity(pieces) if word in table}
     places = [index for index, piece in enumerate(pieces) if piece not in PUNCTUATION]
-    found = phrases.find([_fold(pieces[index]) for index in places])
+    found = phrases.find([fold_word(pieces[index]) for index in places])
     if not found:
         return frozenset(said)
     taken: set[int] = set()
