@@ -21,6 +21,7 @@ from mllmu_med_dataset.errors import UserError, nearest, unknown
 if TYPE_CHECKING:
     from .config import Recipe
     from .progress import Progress
+    from .study import Study
 
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
 UsageError = typer.BadParameter.__mro__[1]
@@ -73,6 +74,7 @@ Preset = Annotated[str, typer.Option(help="Recipes: nano, default, or one for a 
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe setting as key=value; may be repeated.")]
 MaxRetain = Annotated[int, typer.Option(min=0, help="Most retain rows to score, a seeded sample; 0 for all.")]
 ReportTo = Annotated[str | None, typer.Option(help="Send the metrics to trackio or wandb too, if installed.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Stages run side by side; as many as cores if absent.")]
 Percent = Annotated[int, typer.Option(help="Share of patients to forget: 5, 10 or 15.")]
 
 
@@ -96,9 +98,7 @@ def bench(
     ] = False,
     max_retain: MaxRetain = 200,
     skip_bad_images: SkipBad = False,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Scenarios run side by side; as many as cores if absent.")
-    ] = None,
+    workers: Workers = None,
     fast: Annotated[
         bool, typer.Option("--fast", help="A tiny smoke of every stage; its numbers mean nothing.")
     ] = False,
@@ -136,27 +136,14 @@ def bench(
     )
     study = study_of.fast(study) if fast else study
     studies = study_of.seeds_of(study, [_whole(seed, "--seeds") for seed in _words(seeds, "--seeds")])
-    if plan:
-        from .plan import commands
-
+    if plan or dry_run:
         for one in studies:
             stages_of.check(one)
-        found = [(one, command) for one in studies for command in commands(one)]
-        told = [{"out": str(one.out), **command.__dict__} for one, command in found]
-        return _print(told, as_json, "\n".join(command.line() for _, command in found))
-    if dry_run:
-        plans = [
-            {**one.settings(), "out": str(one.out), "stages": [s.name for s in stages_of.plan(one)]} for one in studies
-        ]
-        for one in studies:
-            stages_of.check(one)
-        seconds = sum(sum(stages_of.COSTS[s.kind] for s in stages_of.plan(one)) for one in studies)
-        lines = [line for p in plans for line in (f"{p['out']}:", *(f"  {name}" for name in p["stages"]))]
-        lines.append(f"About {seconds / 60:.0f} minutes with the nano model on two CPU cores.")
-        return _print(plans, as_json, "\n".join(lines))
+        return _print_plan(studies, as_json) if plan else _print_dry_run(studies, as_json)
     from . import report as report_of
+    from .progress import quieten
 
-    running.quieten()
+    quieten()
     if build_only:
         for one in studies:
             running.build_only(one)
@@ -575,23 +562,23 @@ def reproduce(
     scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios of it; all if absent.")] = "",
     methods: Annotated[str, typer.Option(help="Comma-separated methods of it; all if absent.")] = "",
     tolerance: Annotated[float, typer.Option(min=0, max=1, help="How far apart two scores may be.")] = 0.02,
-    workers: Annotated[int | None, typer.Option(min=1, help="Scenarios run side by side.")] = None,
+    workers: Workers = None,
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
     """Run a reported study again, whole or in part, and compare the scores; exit 1 where one differs."""
-    from . import bench as running
     from . import reproduce as again
     from . import stages as stages_of
+    from .progress import quieten
 
     document = again.read_report(record)
     chosen = [_words(scenarios, "--scenarios") if scenarios else [], _words(methods, "--methods") if methods else []]
     study = again.study_of(document, out, *chosen)
     if dry_run:
         stages_of.check(study)
-        stages = [stage.name for stage in stages_of.plan(study)]
+        stages = [stage.title for stage in stages_of.plan(study).values()]
         return _print({**study.settings(), "stages": stages}, as_json, "\n".join(stages))
-    running.quieten()
+    quieten()
     differences, notes = again.reproduce(document, study, workers=workers)
     same = all(one.within(tolerance) for one in differences)
     value = {"same": same, "tolerance": tolerance, "scores": [asdict(one) for one in differences], "notes": notes}
@@ -765,6 +752,33 @@ def _data(data: Path | None) -> Path:
     return data_folder(data)
 
 
+def _print_plan(studies: Sequence["Study"], as_json: bool) -> None:
+    """Print every stage of the studies as a command with what it needs."""
+    from .stages import plan
+
+    stages = [(study, stage) for study in studies for stage in plan(study).values()]
+    values = [
+        {"out": str(study.out), "id": stage.id, "needs": stage.needs, "command": stage.command}
+        for study, stage in stages
+    ]
+    _print(values, as_json, "\n".join(stage.line() for _, stage in stages))
+
+
+def _print_dry_run(studies: Sequence["Study"], as_json: bool) -> None:
+    """Print the stages of the studies by name, and how long they take."""
+    from .stages import plan
+
+    plans, lines, seconds = [], [], 0.0
+    for study in studies:
+        stages = list(plan(study).values())
+        titles = [stage.title for stage in stages if stage.id != "report"]
+        plans.append({**study.settings(), "out": str(study.out), "stages": titles})
+        lines += [f"{study.out}:", *(f"  {title}" for title in titles)]
+        seconds += sum(stage.cost for stage in stages)
+    lines.append(f"About {seconds / 2 / 60:.0f} minutes with the nano model on two CPU cores.")
+    _print(plans, as_json, "\n".join(lines))
+
+
 def _dry_run(
     recipe: "Recipe",
     model: str,
@@ -807,7 +821,7 @@ def _started(name: str) -> "Progress":
 
 def _started_with_model(name: str) -> "Progress":
     """Return the same for a stage that runs a model, with libraries' own bars switched off."""
-    from .bench import quieten
+    from .progress import quieten
 
     quieten()
     return _started(name)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from collections.abc import Mapping
 
 # What the stages of building a data set take of each other's time, verified at the end.
@@ -95,3 +96,12 @@ class Phases:
         self._now = name
         if name is not None:
             self._progress.start(name)
+
+
+def quieten() -> None:
+    """Keep libraries' own bars and notes off stderr; errors still show."""
+    import transformers
+
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()

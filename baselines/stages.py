@@ -1,48 +1,34 @@
-"""The stages of a study in order, each the command of the same name run on the study's folder."""
+"""The stages of a study: each runs here, or as the command of the same name, on the study's folder."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.configs import MAIN_PERCENT, PERCENTS
 from mllmu_med_dataset.errors import UserError
 
 from . import config, methods
+from .graph import Graph, Part, Stage
 from .record import read_record
 from .study import CONTROLS, DATA, EVALUATION, Study, run_folder
 
 if TYPE_CHECKING:
     from mllmu_med_dataset.sources import Records
 
-# Expected seconds on two CPU cores with the nano model; only proportions matter, for the estimate of the time left.
-COSTS = {"build": 4.0, "learn": 50.0, "unlearn": 15.0, "evaluate": 5.0, "control": 1.0, "report": 6.0}
+# Expected seconds on one core with the nano model; only proportions matter, for the order and the time left.
+COSTS = {"build": 4.0, "learn": 90.0, "unlearn": 30.0, "evaluate": 6.0, "control": 1.0, "report": 6.0}
 FAST_SETTINGS = {"learn": ["max_steps=4"], "unlearn": ["max_steps=2"]}
-Part = Callable[[int, int], None]  # told how far a stage is: done, of
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One step of the plan: `run` takes a progress callback and returns whether there was anything to do."""
-
-    name: str
-    kind: str
-    run: Callable[[Part], bool]
-
-
-def plan(study: Study) -> list[Stage]:
-    """Return the stages of a study in the order they run; what a later stage needs comes before it."""
-    stages = [Stage("build", "build", lambda part: build(study))]
+def plan(study: Study) -> Graph:
+    """Return the graph of a study, each stage after those it needs."""
+    stages = [build(study)]
     for scenario in study.scenarios:
-        for rows in ("target", "retain_only"):
-            stages.append(Stage(f"{scenario}: learn {rows}", "learn", learn(study, scenario, rows)))
-        for method in study.methods:
-            stages.append(Stage(f"{scenario}: unlearn {method}", "unlearn", unlearn(study, scenario, method)))
-        for model in ("base", "target", "retain_only", *study.methods):
-            stages.append(Stage(f"{scenario}: evaluate {model}", "evaluate", evaluate(study, scenario, model)))
-        for image in CONTROLS:
-            name = f"{scenario}: target shown {'a blank' if image == 'blank' else 'another'} image"
-            stages.append(Stage(name, "control", evaluate(study, scenario, "target", image)))
-    return stages
+        stages += [learn(study, scenario, rows) for rows in ("target", "retain_only")]
+        stages += [unlearn(study, scenario, method) for method in study.methods]
+        stages += [evaluate(study, scenario, model) for model in ("base", "target", "retain_only", *study.methods)]
+        stages += [evaluate(study, scenario, "target", image) for image in CONTROLS]
+    return Graph([*stages, report(study, tuple(stage.id for stage in stages if "-evaluate-" in stage.id))])
 
 
 def check(study: Study) -> None:
@@ -62,21 +48,67 @@ def check(study: Study) -> None:
     _records(study)
 
 
-def _records(study: Study) -> "Records":
-    from mllmu_med_dataset.sources import open_source
+def build(study: Study) -> Stage:
+    """Return what builds the data set."""
+    argv = _argv("bench", *_study_arguments(study), "--build-only")
+    return Stage("build", "build", (), argv, partial(_build, study), COSTS["build"])
 
-    return open_source(
-        study.source,
-        path=study.source_path,
-        seed=study.seed,
-        patients=study.patients,
-        skip_bad_images=study.skip_bad_images,
-        options=study.source_options or {},
+
+def learn(study: Study, scenario: str, rows: str) -> Stage:
+    """Return what learns a model from these rows."""
+    out = run_folder(study.out, scenario, rows)
+    words = ("--model", study.model, "--rows", rows, *_recipe(study, "learn"), "--out", out)
+    return Stage(
+        id=f"{scenario}-{rows}",
+        title=f"{scenario}: learn {rows}",
+        needs=("build",),
+        argv=_argv("learn", *_common(study, scenario), *words),
+        run=partial(_learn, study, scenario, rows),
+        cost=COSTS["learn"],
     )
 
 
-def build(study: Study) -> bool:
-    """Build the data set, and return whether there was anything to do."""
+def unlearn(study: Study, scenario: str, method: str) -> Stage:
+    """Return what makes the target forget by a method."""
+    target, out = (run_folder(study.out, scenario, model) for model in ("target", method))
+    words = ("--model", target, "--method", _files(study).get(method, method), *_recipe(study, "unlearn"), "--out", out)
+    return Stage(
+        id=f"{scenario}-{method}",
+        title=f"{scenario}: unlearn {method}",
+        needs=(f"{scenario}-target",),
+        argv=_argv("unlearn", *_common(study, scenario), *words),
+        run=partial(_unlearn, study, scenario, method),
+        cost=COSTS["unlearn"],
+    )
+
+
+def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Stage:
+    """Return what asks a model the study's questions, about their own image or, as a control, another one."""
+    folder = run_folder(study.out, scenario, model)
+    words: list[object] = ["--max-retain", study.max_retain or 0]
+    words += ["--model", study.model if model == "base" else folder]
+    if image == "own":
+        title = f"{scenario}: evaluate {model}"
+        words += ["--out", folder / EVALUATION, *(["--views"] if study.views else [])]
+    else:
+        title = f"{scenario}: target shown {'a blank' if image == 'blank' else 'another'} image"
+        words += ["--out", folder / image, "--image", image, "--subsets", "forget"]
+    return Stage(
+        id=f"{scenario}-evaluate-{model}" + ("" if image == "own" else f"-{image}"),
+        title=title,
+        needs=("build" if model == "base" else f"{scenario}-{model}",),
+        argv=_argv("evaluate", *_common(study, scenario), *words),
+        run=partial(_evaluate, study, scenario, model, image),
+        cost=COSTS["evaluate" if image == "own" else "control"],
+    )
+
+
+def report(study: Study, needs: tuple[str, ...]) -> Stage:
+    """Return what scores the finished runs and writes the report."""
+    return Stage("report", "report", needs, _argv("report", study.out), partial(_report, study), COSTS["report"])
+
+
+def _build(study: Study, part: Part) -> bool:
     from mllmu_med_dataset import build as data_set
 
     records = _records(study)
@@ -93,76 +125,119 @@ def build(study: Study) -> bool:
     return not summary.already_there
 
 
-def learn(study: Study, scenario: str, rows: str) -> Callable[[Part], bool]:
-    """Return what learns a model from these rows."""
+def _learn(study: Study, scenario: str, rows: str, part: Part) -> bool:
+    from . import train
 
-    def run(part: Part) -> bool:
-        from . import train
-
-        settings = FAST_SETTINGS["learn"] if study.fast else []
-        folder = run_folder(study.out, scenario, rows)
-        before = read_record(folder)
-        record = train.learn(
-            model=study.model,
-            data_dir=study.out / DATA,
-            scenario=scenario,
-            rows=rows,
-            percent=study.percent,
-            out=folder,
-            recipe=config.learn_recipe(study.preset, settings, scenario),
-            seed=study.seed,
-            progress=part,
-        )
-        return record != before
-
-    return run
+    folder = run_folder(study.out, scenario, rows)
+    before = read_record(folder)
+    record = train.learn(
+        model=study.model,
+        data_dir=study.out / DATA,
+        scenario=scenario,
+        rows=rows,
+        percent=study.percent,
+        out=folder,
+        recipe=config.learn_recipe(study.preset, _settings(study, "learn"), scenario),
+        seed=study.seed,
+        progress=part,
+    )
+    return record != before
 
 
-def unlearn(study: Study, scenario: str, method: str) -> Callable[[Part], bool]:
-    """Return what makes the target forget by a method."""
+def _unlearn(study: Study, scenario: str, method: str, part: Part) -> bool:
+    from . import train
 
-    def run(part: Part) -> bool:
-        from . import train
-
-        settings = FAST_SETTINGS["unlearn"] if study.fast else []
-        folder = run_folder(study.out, scenario, method)
-        before = read_record(folder)
-        record = train.unlearn(
-            model=run_folder(study.out, scenario, "target"),
-            data_dir=study.out / DATA,
-            scenario=scenario,
-            method=method,
-            percent=study.percent,
-            out=folder,
-            recipe=config.unlearn_recipe(method, scenario, study.preset, settings),
-            seed=study.seed,
-            progress=part,
-        )
-        return record != before
-
-    return run
+    folder = run_folder(study.out, scenario, method)
+    before = read_record(folder)
+    record = train.unlearn(
+        model=run_folder(study.out, scenario, "target"),
+        data_dir=study.out / DATA,
+        scenario=scenario,
+        method=method,
+        percent=study.percent,
+        out=folder,
+        recipe=config.unlearn_recipe(method, scenario, study.preset, _settings(study, "unlearn")),
+        seed=study.seed,
+        progress=part,
+    )
+    return record != before
 
 
-def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Callable[[Part], bool]:
-    """Return what asks a model the study's questions, about their own image or a control."""
+def _evaluate(study: Study, scenario: str, model: str, image: str, part: Part) -> bool:
+    from . import evaluate as evaluation
 
-    def run(part: Part) -> bool:
-        from . import evaluate as evaluation
+    folder = run_folder(study.out, scenario, model)
+    record = evaluation.evaluate(
+        model=study.model if model == "base" else folder,
+        data_dir=study.out / DATA,
+        scenario=scenario,
+        out=folder / (EVALUATION if image == "own" else image),
+        percent=study.percent,
+        views=study.views and image == "own",
+        max_retain=study.max_retain,
+        image=image,
+        **({} if image == "own" else {"subsets": ("forget",)}),
+        seed=study.seed,
+        progress=part,
+    )
+    return not record["kept"]
 
-        folder = run_folder(study.out, scenario, model)
-        record = evaluation.evaluate(
-            model=study.model if model == "base" else folder,
-            data_dir=study.out / DATA,
-            scenario=scenario,
-            out=folder / (EVALUATION if image == "own" else image),
-            percent=study.percent,
-            views=study.views and image == "own",
-            max_retain=study.max_retain,
-            image=image,
-            **({} if image == "own" else {"subsets": ("forget",)}),
-            seed=study.seed,
-            progress=part,
-        )
-        return not record["kept"]
 
-    return run
+def _report(study: Study, part: Part) -> bool:
+    from . import report as reporting  # brings matplotlib
+
+    reporting.report(study.out)
+    return True
+
+
+def _records(study: Study) -> "Records":
+    from mllmu_med_dataset.sources import open_source
+
+    return open_source(
+        study.source,
+        path=study.source_path,
+        seed=study.seed,
+        patients=study.patients,
+        skip_bad_images=study.skip_bad_images,
+        options=study.source_options or {},
+    )
+
+
+def _argv(*words: object) -> tuple[str, ...]:
+    return ("mllmu-med", *map(str, words))
+
+
+def _common(study: Study, scenario: str) -> tuple[object, ...]:
+    return ("--data", study.out / DATA, "--scenario", scenario, "--percent", study.percent, "--seed", study.seed)
+
+
+def _settings(study: Study, kind: str) -> list[str]:
+    return FAST_SETTINGS[kind] if study.fast else []
+
+
+def _recipe(study: Study, kind: str) -> Iterator[str]:
+    yield from ("--preset", study.preset)
+    for setting in _settings(study, kind):
+        yield from ("--set", setting)
+
+
+def _files(study: Study) -> dict[str, str]:
+    """Return the file of each method that is not the package's, as a command line names it."""
+    return {methods.read(file).name: str(file) for file in study.method_files}
+
+
+def _study_arguments(study: Study) -> list[object]:
+    """Return the arguments of `bench` that make this study."""
+    files = _files(study)
+    arguments: list[object] = [
+        "--out", study.out, "--model", study.model, "--source", study.source, "--patients", study.patients,
+        "--scenarios", ",".join(study.scenarios),
+        "--methods", ",".join(files.get(name, name) for name in study.methods),
+        "--seeds", study.seed, "--preset", study.preset, "--percent", study.percent,
+        "--max-retain", study.max_retain or 0,
+    ]  # fmt: skip
+    arguments += ["--source-path", study.source_path] if study.source_path else []
+    for key, value in (study.source_options or {}).items():
+        arguments += ["--source-option", f"{key}={value}"]
+    flags = {"--views": study.views, "--skip-bad-images": study.skip_bad_images, "--fast": study.fast}
+    return [*arguments, *(flag for flag, wanted in flags.items() if wanted)]

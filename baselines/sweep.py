@@ -2,24 +2,31 @@
 
     python -m baselines.sweep --out runs/sweep --seed 1
 
-Builds the phantom data set of that seed, learns target and retain_only, runs every method at every setting of the grid,
-scores each, and appends one line a run to ``OUT/sweep.jsonl``. The winner of a method in a scenario is the run
-with verdict ``ok`` and the highest UES; of equal ones (to 0.01) the gentlest: the lowest learning rate, or scale.
-Where no run ended ``ok`` the highest UES of all wins. The committed records are ``results/sweep-nano.jsonl``; a test
-holds the shipped defaults equal to their winners.
+A graph of stages, as a bench is: builds the phantom data set of that seed, learns target and retain_only, runs every
+method at every setting of the grid, scores each, and writes one line a run to ``OUT/sweep.jsonl``. The winner of a
+method in a scenario is the run with verdict ``ok`` and the highest UES; of equal ones (to 0.01) the gentlest: the
+lowest learning rate, or scale. Where no run ended ``ok`` the highest UES of all wins. The committed records are
+``results/sweep-nano.jsonl``; a test holds the shipped defaults equal to their winners.
 """
 
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
-from . import config, stages
+from mllmu_med_dataset.atomic import write_atomically
+from mllmu_med_dataset.configs import SCENARIOS
+from mllmu_med_dataset.errors import make_folder
+
+from . import bench, config, runner, stages
+from .graph import Graph, Part, Stage
 from .health import verdict
 from .methods import METHODS
+from .progress import Progress
 from .record import read_record
 from .study import DATA, EVALUATION, Study
 
@@ -33,11 +40,11 @@ REFUSING = ("idk", "dpo")
 SCALES, SCALED_RATE = (1, 2, 4, 8, 16), 4e-4
 LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": (2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3)}
 # Where no run of that grid ended ok it goes on: below where all collapse, with a wider mask where none has an effect.
-BELOW = {("incorrectness", "undial"): (2.5e-5, 5e-5, 1e-4)}
-WIDER = {("privacy", "mmunlearner"): (1e-1, 1e-2, 1e-3)}
-WIDER_RATE = 4e-4
+FURTHER = {
+    ("incorrectness", "undial"): [{"learning_rate": rate} for rate in (2.5e-5, 5e-5, 1e-4)],
+    ("privacy", "mmunlearner"): [{"learning_rate": 4e-4, "threshold": threshold} for threshold in (1e-1, 1e-2, 1e-3)],
+}
 MAX_RETAIN = 120
-SHOWN = ("ues", "ues_strict", "f", "r", "t", "k", "abstention")
 MEASURED = ("ues", "ues_strict", "f", "r", "t", "k", "harm", "abstention", "degenerate")
 
 
@@ -67,94 +74,164 @@ def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
     epochs = EPOCHS[scenario] * (2 if method in REFUSING else 1)
     if method == "task_vector":
         return [{"learning_rate": SCALED_RATE, "epochs": epochs, "scale": scale} for scale in SCALES]
-    rates = BELOW.get((scenario, method), ()) + LEARNING_RATES[scenario]
-    wider = WIDER.get((scenario, method), ())
-    return [
-        *({"learning_rate": rate, "epochs": epochs} for rate in rates),
-        *({"learning_rate": WIDER_RATE, "epochs": epochs, "threshold": threshold} for threshold in wider),
+    tried = [{"learning_rate": rate} for rate in LEARNING_RATES[scenario]] + FURTHER.get((scenario, method), [])
+    # The gentlest first, a wider mask last: what a mask leaves alone is not touched by a higher rate.
+    ordered = sorted(tried, key=lambda one: ("threshold" in one, one["learning_rate"]))
+    return [{"learning_rate": one["learning_rate"], "epochs": epochs, **one} for one in ordered]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is swept: where, on the build of which seed, and which grids."""
+
+    out: Path
+    seed: int = 1
+    scenarios: tuple[str, ...] = SCENARIOS
+    methods: tuple[str, ...] = tuple(METHODS)
+
+    @property
+    def study(self) -> Study:
+        """The study whose data set, target and retain_only every setting starts from."""
+        return Study(out=self.out, seed=self.seed, max_retain=MAX_RETAIN)
+
+    def tries(self) -> list["Try"]:
+        """Return every setting of the grids, in the order of the records."""
+        return [
+            Try(self, scenario, method, settings)
+            for scenario in self.scenarios
+            for method in self.methods
+            for settings in settings_of(scenario, method)
+        ]
+
+
+@dataclass(frozen=True)
+class Try:
+    """One setting of one method in one scenario."""
+
+    sweep: Sweep
+    scenario: str
+    method: str
+    settings: dict[str, float]
+
+    @property
+    def id(self) -> str:
+        """Names its stage, its folder and its record."""
+        return "-".join([self.scenario, self.method, *(f"{value:g}" for value in self.settings.values())])
+
+    @property
+    def record(self) -> Path:
+        """Where its record stands once it has been scored."""
+        return self.sweep.out / "tries" / f"{self.id}.json"
+
+
+def plan(sweep: Sweep) -> Graph:
+    """Return the graph of a sweep: the study's target and gold, every setting from them, and the records of all."""
+    base = [stages.build(sweep.study)]
+    for scenario in sweep.scenarios:
+        for rows in ("target", "retain_only"):
+            base += [stages.learn(sweep.study, scenario, rows), stages.evaluate(sweep.study, scenario, rows)]
+    tries = [
+        Stage(
+            id=one.id,
+            title=one.id.replace("-", ": ", 1).replace("-", " ", 1),
+            needs=tuple(f"{one.scenario}-evaluate-{rows}" for rows in ("target", "retain_only")),
+            argv=_argv(sweep, one.id),
+            run=partial(_try, one),
+            cost=stages.COSTS["unlearn"] + stages.COSTS["evaluate"],
+        )
+        for one in sweep.tries()
     ]
+    needs = tuple(one.id for one in tries)
+    records = Stage("records", "records", needs, _argv(sweep, "records"), partial(_gather, sweep), cost=1)
+    return Graph([*base, *tries, records])
 
 
-def sweep(out: Path, seed: int, scenarios: Iterable[str], methods: Iterable[str]) -> Path:
-    """Run what is left of the grid and return the records file."""
-    from mllmu_med_metrics import ues
-    from mllmu_med_tasks import scores
+def _argv(sweep: Sweep, id: str) -> tuple[str, ...]:
+    words = ("--out", sweep.out, "--seed", sweep.seed, "--scenarios", ",".join(sweep.scenarios))
+    words = (*words, "--methods", ",".join(sweep.methods), "--stage", id)
+    return ("python", "-m", "baselines.sweep", *map(str, words))
 
+
+def _try(one: Try, part: Part) -> bool:
+    """Unlearn with these settings, ask, score, keep the record and drop the model."""
     from . import train
     from .evaluate import evaluate
 
-    study = Study(out=out, seed=seed, max_retain=MAX_RETAIN)
-    stages.build(study)
-    path = out / "sweep.jsonl"
-    done = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-    for scenario in scenarios:
-        ignore = lambda done, total: None  # noqa: E731
-        for rows in ("target", "retain_only"):
-            stages.learn(study, scenario, rows)(ignore)
-            stages.evaluate(study, scenario, rows)(ignore)
-        read = {rows: scores.read(out / scenario / rows / EVALUATION) for rows in ("target", "retain_only")}
-        asked = ues.Study(read["target"].rows)
-        scored = {rows: asked.scored(one.predictions, rows) for rows, one in read.items()}
-        for method in methods:
-            for settings in settings_of(scenario, method):
-                key = {"scenario": scenario, "method": method, "settings": settings}
-                if any(all(run[name] == value for name, value in key.items()) for run in done):
-                    continue
-                shown = " ".join(f"{value:g}" for value in settings.values())
-                folder = out / scenario / f"{method} {shown}"
-                recipe = config.unlearn_recipe(
-                    method, scenario, "nano", [f"{name}={value}" for name, value in settings.items()]
-                )
-                train.unlearn(
-                    model=out / scenario / "target", data_dir=out / DATA, scenario=scenario, method=method,
-                    out=folder, recipe=recipe, seed=seed,
-                )  # fmt: skip
-                evaluate(
-                    model=folder, data_dir=out / DATA, scenario=scenario, out=folder / EVALUATION,
-                    max_retain=MAX_RETAIN, seed=seed,
-                )  # fmt: skip
-                answers = scores.read(folder / EVALUATION)
-                value = ues.score(
-                    unlearned=answers.predictions, target=scored["target"], retain_only=scored["retain_only"],
-                    rows=asked, replicates=0,
-                ).to_dict()  # fmt: skip
-                record = read_record(folder)
-                run = key | {
-                    "seed": seed,
-                    "dataset_checksum": record.dataset_checksum,
-                    **{name: value[name] for name in MEASURED},
-                    "steps": record.steps,
-                    "stop_step": record.stop_step,
-                    "seconds": record.seconds,
-                    "verdict": verdict(value["f"], value["r"], value["degenerate"], record.verdict == "diverged"),
-                    "recipe": recipe.canonical(),
-                }
-                with path.open("a") as file:
-                    file.write(json.dumps(run) + "\n")
-                print(
-                    f"{scenario} {method} {shown}: "
-                    + " ".join(f"{name} {_shown(run[name])}" for name in SHOWN)
-                    + f" {run['verdict']} ({record.steps} steps, {record.seconds:.0f} s)",
-                    file=sys.stderr, flush=True,
-                )  # fmt: skip
-                shutil.rmtree(folder)
-    return path
+    if one.record.is_file():
+        return False
+    out, data = one.sweep.out, one.sweep.out / DATA
+    folder = out / one.scenario / one.id
+    settings = [f"{name}={value}" for name, value in one.settings.items()]
+    recipe = config.unlearn_recipe(one.method, one.scenario, "nano", settings)
+    train.unlearn(
+        model=out / one.scenario / "target", data_dir=data, scenario=one.scenario, method=one.method, out=folder,
+        recipe=recipe, seed=one.sweep.seed, progress=part,
+    )  # fmt: skip
+    evaluate(
+        model=folder, data_dir=data, scenario=one.scenario, out=folder / EVALUATION, max_retain=MAX_RETAIN,
+        seed=one.sweep.seed,
+    )  # fmt: skip
+    make_folder(one.record.parent)
+    write_atomically(one.record, json.dumps(_record(one, folder, recipe)) + "\n")
+    shutil.rmtree(folder)
+    return True
 
 
-def _shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def _record(one: Try, folder: Path, recipe: config.UnlearnRecipe) -> dict[str, object]:
+    """Return the record of a setting from what its run and its evaluation left."""
+    from mllmu_med_metrics import ues
+    from mllmu_med_tasks import scores
+
+    references = {
+        rows: scores.read(one.sweep.out / one.scenario / rows / EVALUATION) for rows in ("target", "retain_only")
+    }
+    value = ues.score(
+        unlearned=scores.read(folder / EVALUATION).predictions, rows=references["target"].rows, replicates=0,
+        **{rows: answers.predictions for rows, answers in references.items()},
+    ).to_dict()  # fmt: skip
+    run = read_record(folder)
+    return {
+        "scenario": one.scenario,
+        "method": one.method,
+        "settings": one.settings,
+        "seed": one.sweep.seed,
+        "dataset_checksum": run.dataset_checksum,
+        **{name: value[name] for name in MEASURED},
+        "steps": run.steps,
+        "stop_step": run.stop_step,
+        "seconds": run.seconds,
+        "verdict": verdict(value["f"], value["r"], value["degenerate"], run.verdict == "diverged"),
+        "recipe": recipe.canonical(),
+    }
+
+
+def _gather(sweep: Sweep, part: Part) -> bool:
+    """Write the records of all settings as one file, in the order of the grid, whatever order they ran in."""
+    lines = [one.record.read_text(encoding="utf-8") for one in sweep.tries()]
+    write_atomically(sweep.out / "sweep.jsonl", "".join(lines))
+    return True
 
 
 def main() -> None:
-    """Run the sweep from the command line."""
+    """Run the sweep, or one stage of it, from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--scenarios", default="privacy,incorrectness")
+    parser.add_argument("--scenarios", default=",".join(SCENARIOS))
     parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument("--workers", type=int, help="stages run side by side; as many as cores if absent")
+    parser.add_argument("--stage", help="run this one alone, what it needs being done")
+    parser.add_argument("--plan", action="store_true", help="print every stage as a command with what it needs")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    sweep(options.out, options.seed, options.scenarios.split(","), options.methods.split(","))
+    sweep = Sweep(options.out, options.seed, tuple(options.scenarios.split(",")), tuple(options.methods.split(",")))
+    graph = plan(sweep)
+    if options.plan:
+        print("\n".join(stage.line() for stage in graph.values()))
+    elif options.stage:
+        runner.run_stage(graph[options.stage], Progress({graph[options.stage].title: 1}))
+    else:
+        make_folder(sweep.out)
+        bench.run(partial(plan, sweep), sweep.out, options.workers)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,20 @@ def test_every_point_of_the_grid_was_run():
             assert tried == sweep.settings_of(scenario, method)
 
 
+def test_the_sweep_is_a_graph_whose_records_keep_the_order_of_the_grid(tmp_path):
+    chosen = sweep.Sweep(tmp_path, methods=("gd", "mmunlearner"))
+    graph = sweep.plan(chosen)
+    tries = [one.id for one in chosen.tries()]
+    assert set(tries) <= graph.keys() and graph["records"].needs == tuple(tries)
+    assert graph[tries[0]].needs == ("privacy-evaluate-target", "privacy-evaluate-retain_only")
+    for one in reversed(chosen.tries()):
+        one.record.parent.mkdir(exist_ok=True)
+        one.record.write_text(json.dumps({"id": one.id}) + "\n")
+    assert graph["records"].run(lambda done, total: None)
+    assert [json.loads(line)["id"] for line in (tmp_path / "sweep.jsonl").read_text().splitlines()] == tries
+    assert not graph[tries[0]].run(lambda done, total: None)  # what has a record is not run again
+
+
 def _run(rate: float, ues: float | None, verdict: str = "ok") -> dict[str, object]:
     return {"scenario": "privacy", "method": "ga", "settings": {"learning_rate": rate}, "ues": ues, "verdict": verdict}
 

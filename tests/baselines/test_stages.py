@@ -1,4 +1,4 @@
-"""A study as commands: each after what it needs, the same stages as the bench, and the same report in the end."""
+"""A study as a graph: each stage after what it needs, and as commands it leaves the same report in the end."""
 
 import json
 import shlex
@@ -8,36 +8,44 @@ from pathlib import Path
 
 import pytest
 
-from baselines import plan, stages
+from baselines import stages
 from baselines.study import Study
 
 APART = ("seconds", "rows_per_second", "peak_memory_mb", "resumed_at")
 
 
-def test_every_stage_of_the_bench_is_a_command_after_what_it_needs():
-    study = Study(out=Path("runs/study"), methods=("gd", "idk"), views=True, max_retain=None)
-    found = plan.commands(study)
-    assert len(found) == len(stages.plan(study)) + 1  # and the report
+def test_every_stage_stands_after_what_it_needs():
+    graph = stages.plan(Study(out=Path("runs/study"), methods=("gd", "idk"), views=True, max_retain=None))
     seen: set[str] = set()
-    for command in found:
-        assert set(command.needs) <= seen, command.id
-        assert command.id not in seen
-        seen.add(command.id)
-    assert set(found[-1].needs) == {command.id for command in found if "-evaluate-" in command.id}
-    by_id = {command.id: command for command in found}
-    assert by_id["privacy-gd"].needs == ("privacy-target",)
-    assert by_id["privacy-evaluate-base"].needs == ("build",)
-    assert "--views" in by_id["privacy-evaluate-gd"].command
-    assert "--views" not in by_id["privacy-evaluate-target-blank"].command
+    for stage in graph.values():
+        assert set(stage.needs) <= seen, stage.id
+        seen.add(stage.id)
+    assert list(graph) == [
+        "build",
+        *(
+            f"{scenario}-{step}"
+            for scenario in ("privacy", "incorrectness")
+            for step in (
+                "target", "retain_only", "gd", "idk", "evaluate-base", "evaluate-target", "evaluate-retain_only",
+                "evaluate-gd", "evaluate-idk", "evaluate-target-blank", "evaluate-target-other",
+            )
+        ),
+        "report",
+    ]  # fmt: skip
+    assert set(graph["report"].needs) == {id for id in graph if "-evaluate-" in id}
+    assert graph["privacy-gd"].needs == ("privacy-target",)
+    assert graph["privacy-evaluate-base"].needs == ("build",)
+    assert "--views" in graph["privacy-evaluate-gd"].argv
+    assert "--views" not in graph["privacy-evaluate-target-blank"].argv
 
 
 def test_a_path_with_a_space_survives_the_shell():
-    command = plan.commands(Study(out=Path("my runs/a study"), methods=("gd",)))[0]
-    assert "my runs/a study" in shlex.split(command.command)
+    graph = stages.plan(Study(out=Path("my runs/a study"), methods=("gd",)))
+    assert "my runs/a study" in shlex.split(graph["build"].command)
 
 
 def test_a_line_is_an_id_what_it_needs_and_a_command():
-    lines = [command.line().split("\t") for command in plan.commands(Study(out=Path("out"), methods=("gd",)))]
+    lines = [stage.line().split("\t") for stage in stages.plan(Study(out=Path("out"), methods=("gd",))).values()]
     assert {len(line) for line in lines} == {3}
     assert lines[0][:2] == ["build", "-"] and lines[1][:2] == ["privacy-target", "build"]
 
