@@ -20,6 +20,10 @@ from mllmu_med_dataset.errors import UserError
 from .graph import Graph, Stage
 
 
+# Seconds in which a worker without a stage ends by itself.
+PATIENCE = 10
+
+
 class Follower(Protocol):
     """Who follows how stages go: a :class:`~baselines.progress.Progress`, or the other end of a worker's pipe."""
 
@@ -147,12 +151,15 @@ class Workers:
                 getattr(self._follower, event)(**details)
 
     def cancel(self) -> None:
-        """End every worker."""
-        for process in self._pipes.values():
-            process.terminate()
+        """End every worker: those at work at once, the others by themselves."""
         for pipe, process in self._pipes.items():
-            process.join()
+            if pipe not in self._idle:
+                process.terminate()
             pipe.close()
+        for process in self._pipes.values():
+            process.join(PATIENCE)
+            process.kill()
+            process.join()
 
 
 class _Sender:
