@@ -19,7 +19,6 @@ from mllmu_med_dataset.errors import UserError
 
 from .graph import Graph, Stage
 
-
 # Seconds in which a worker without a stage ends by itself.
 PATIENCE = 10
 
