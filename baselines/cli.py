@@ -357,12 +357,12 @@ def learn(
     recipe = config.learn_recipe(preset, setting or (), scenario)
     if dry_run:
         return _dry_run(recipe, model, data, scenario, percent, as_json, which=rows.value)
-    from . import train
+    from .learn import learn as learn_rows
 
     _leave_speaking_to_one()
     progress = _started_with_model(f"learn {rows}")
     with _stderr_only():  # trackers print
-        record = train.learn(
+        record = learn_rows(
             model=model, data_dir=_data(data), scenario=scenario, rows=rows.value, percent=percent, out=out,
             recipe=recipe, seed=seed, resume=resume, progress=partial(progress.part, f"learn {rows}"),
             report_to=report_to,
@@ -397,12 +397,12 @@ def unlearn(
     recipe = config.unlearn_recipe(method, scenario, preset, setting or ())
     if dry_run:
         return _dry_run(recipe, str(model), data, scenario, percent, as_json, method=method)
-    from . import train
+    from .unlearn import unlearn as forget
 
     _leave_speaking_to_one()
     progress = _started_with_model(f"unlearn {method}")
     with _stderr_only():  # trackers print
-        record = train.unlearn(
+        record = forget(
             model=model, data_dir=_data(data), scenario=scenario, method=method, percent=percent, out=out,
             recipe=recipe, seed=seed, resume=resume, progress=partial(progress.part, f"unlearn {method}"),
             report_to=report_to,

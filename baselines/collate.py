@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from PIL import Image
@@ -11,9 +12,11 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from baselines.losses import IGNORED
 from baselines.models import family
-from baselines.roles import Row
+from baselines.roles import Order, Row
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_tasks import prompts
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -163,3 +166,15 @@ def _padded(tensor: Tensor, sizes: Iterable[int]) -> Tensor:
 
 
 __all__ = ["Batch", "Encoder", "Example", "answer_logits", "encode_prompt", "picture_of"]
+
+
+def sample(encoder: Encoder, rows: Sequence[Mapping[str, object]], count: int, seed: int) -> list[Example]:
+    """Return at most so many rows with their own answers, by the seeded order of their ids."""
+    order = Order([str(row["id"]) for row in rows], seed, "sample")
+    places = sorted(place for place, _ in order.step(0, min(count, len(rows))))
+    return [encoder.example(rows[place], str(rows[place]["answer"])) for place in places]
+
+
+def in_parts(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """Return the items in parts of so many, the last one perhaps smaller."""
+    return [items[first : first + size] for first in range(0, len(items), size)]

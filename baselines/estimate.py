@@ -145,8 +145,8 @@ def _skeleton(
     import torch
     from transformers import AutoModelForImageTextToText
 
+    from baselines.adapter import with_adapter
     from baselines.reference import trained_layers
-    from baselines.train import with_adapter
 
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(config, dtype=getattr(torch, recipe.dtype))

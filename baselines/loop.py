@@ -17,23 +17,14 @@ from baselines import checkpoint
 from baselines.collate import Batch
 from baselines.config import Recipe
 from baselines.processes import Processes, whole
-from baselines.run_folder import RunFolder
+from baselines.run_folder import Metrics, RunFolder
+from baselines.stop_rule import Stop
 
 # Called after each step with the steps done and the steps planned.
 Progress = Callable[[int, int], None]
 # This process's forward passes of a step: the batches of each by role, and its share of the step's mean.
 Passes = Sequence[tuple[Mapping[str, Batch], float]]
 Terms = Callable[[Mapping[str, Batch]], dict[str, Tensor]]
-
-
-@dataclass(frozen=True)
-class Stop:
-    """When to stop: forget nll, looked at every few steps, reaches a level."""
-
-    holdout_nll: float
-    level: float
-    every: int
-    forget_nll: Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -66,75 +57,121 @@ def minimise(
 
     `masks` (1 or 0 for each weight of each parameter) hold weights where they are.
     """
-    parameters = {name: part for name, part in model.named_parameters() if part.requires_grad}
-    optimizer = torch.optim.AdamW(
-        list(parameters.values()),
-        lr=recipe.learning_rate,
-        betas=(0.9, recipe.beta2),
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
-    position = checkpoint.restore(run.folder, parameters, optimizer)
-    began, saved_at = time.perf_counter(), time.perf_counter()
-    first, before, resumed_at = 0, 0.0, ()
-    if position:
-        first, before = position.step, position.seconds
-        resumed_at = (*position.resumed_at, first)
-    processes.check_agreed(first, run.folder)
-    # Of an adapter, the weights of the last finite loss are kept; a copy of a whole model would cost too much.
-    keep = list(parameters.values()) if run.kind == "unlearn" else []
-    good: list[Tensor] = []
-    done, diverged, stop_step, forget_nll = first, False, None, None
+    loop = _Loop(model, recipe, planned, seed, run, terms, stop, masks or {}, processes)
     model.eval()  # no dropout but the adapter's own, and the same attention masks as in generation
     _set_dropout_mode(model)
-    with run.metrics(first, writes=processes.writes) as metrics:
-        for step in range(first, planned):
-            rate = recipe.learning_rate * rate_share(step, planned, recipe)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            summed, finite = _accumulate(passes(step), terms, seed, step, processes)
-            processes.sum_gradients(parameters.values())
-            for name, mask in (masks or {}).items():
-                if parameters[name].grad is not None:
-                    parameters[name].grad *= mask
-            norm = whole(torch.nn.utils.clip_grad_norm_(parameters.values(), recipe.max_norm or math.inf)).item()
-            if not (finite and math.isfinite(norm)):
-                diverged = True
-                for part, value in zip(keep, good, strict=False):
-                    part.data.copy_(value)
-                done -= bool(good)  # the last step led here and is taken back
+    with run.metrics(loop.first, writes=processes.writes) as metrics:
+        for step in range(loop.first, planned):
+            line = loop.step(step, passes(step), metrics)
+            if loop.diverged:
                 metrics.write({"step": step + 1, "diverged": True})
                 break
-            # Saved before the step: weights whose loss is known to be finite, so no resumed run begins with bad ones.
-            due = time.perf_counter() - saved_at >= recipe.checkpoint_seconds
-            if step > first and not processes.all(not due):  # clocks differ, and all must save or none
-                metrics.flush()
-                position = checkpoint.Position(step, before + time.perf_counter() - began, resumed_at)
-                checkpoint.save(run.folder, parameters, optimizer, position, writes=processes.writes)
-                saved_at = time.perf_counter()
-            good = [part.detach().clone() for part in keep]
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            done = step + 1
-            line = {"step": done, "learning_rate": rate, "loss": sum(summed.values()), **summed, "gradient_norm": norm}
-            if stop and (done % stop.every == 0 or done == planned):
-                forget_nll = line["forget_nll"] = stop.forget_nll()
-                if not math.isfinite(forget_nll):  # the step just taken broke the model
-                    diverged = True
-                    for part, value in zip(keep, good, strict=False):
-                        part.data.copy_(value)
-                    done, forget_nll = done - 1, None
-                    metrics.write({"step": step + 1, "diverged": True})
-                    break
             metrics.write(line)
             if progress:
-                progress(done, planned)
-            if stop and "forget_nll" in line and forget_nll >= stop.level:
-                stop_step = done
+                progress(loop.done, planned)
+            if stop and "forget_nll" in line and line["forget_nll"] >= stop.level:
+                loop.stop_step = loop.done
                 break
-    seconds = before + time.perf_counter() - began
-    holdout = stop.holdout_nll if stop else None
-    return Ended(done, diverged, stop_step, holdout, forget_nll, seconds, resumed_at)
+    return loop.ended()
+
+
+class _Loop:
+    """The state of a loop: weights and optimizer, how far it is, and the last weights known to be good."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        recipe: Recipe,
+        planned: int,
+        seed: int,
+        run: RunFolder,
+        terms: Terms,
+        stop: Stop | None,
+        masks: Mapping[str, Tensor],
+        processes: Processes,
+    ) -> None:
+        """Begin, or go on from the last checkpoint."""
+        self._recipe, self._planned, self._seed, self._run = recipe, planned, seed, run
+        self._terms, self._stop, self._masks, self._processes = terms, stop, masks, processes
+        self._parameters = {name: part for name, part in model.named_parameters() if part.requires_grad}
+        self._optimizer = torch.optim.AdamW(
+            list(self._parameters.values()),
+            lr=recipe.learning_rate,
+            betas=(0.9, recipe.beta2),
+            weight_decay=recipe.weight_decay,
+            fused=True,
+        )
+        position = checkpoint.restore(run.folder, self._parameters, self._optimizer)
+        self._began = self._saved_at = time.perf_counter()
+        self.first, self._before, self._resumed_at = 0, 0.0, ()
+        if position:
+            self.first, self._before = position.step, position.seconds
+            self._resumed_at = (*position.resumed_at, self.first)
+        processes.check_agreed(self.first, run.folder)
+        # Of an adapter, the weights of the last finite loss are kept; a copy of a whole model would cost too much.
+        self._kept = list(self._parameters.values()) if run.kind == "unlearn" else []
+        self._good: list[Tensor] = []
+        self.done, self.diverged = self.first, False
+        self.stop_step: int | None = None
+        self._forget_nll: float | None = None
+
+    def step(self, step: int, passes: Passes, metrics: Metrics) -> dict[str, float]:
+        """Take one step and return its line of metrics; a number that is not finite takes the last step back."""
+        rate = self._recipe.learning_rate * rate_share(step, self._planned, self._recipe)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        summed, finite = _accumulate(passes, self._terms, self._seed, step, self._processes)
+        norm = self._gradient_norm()
+        if not (finite and math.isfinite(norm)):
+            self._take_back(bool(self._good))  # the last step led here
+            return {}
+        self._save_if_due(step, metrics)
+        self._good = [part.detach().clone() for part in self._kept]
+        self._optimizer.step()
+        self._optimizer.zero_grad(set_to_none=True)
+        self.done = step + 1
+        line = {"step": self.done, "learning_rate": rate, "loss": sum(summed.values()), **summed, "gradient_norm": norm}
+        if self._stop and self._stop.is_due(self.done, self._planned):
+            self._forget_nll = line["forget_nll"] = self._stop.forget_nll()
+            if not math.isfinite(self._forget_nll):  # the step just taken broke the model
+                self._forget_nll = None
+                self._take_back(True)
+        return line
+
+    def ended(self) -> Ended:
+        """Return how the loop ended."""
+        holdout = self._stop.holdout_nll if self._stop else None
+        place = (self.done, self.diverged, self.stop_step, holdout, self._forget_nll)
+        return Ended(*place, self._seconds(), self._resumed_at)
+
+    def _gradient_norm(self) -> float:
+        """Sum the gradients over processes, mask and clip them; return their norm before."""
+        self._processes.sum_gradients(self._parameters.values())
+        for name, mask in self._masks.items():
+            if self._parameters[name].grad is not None:
+                self._parameters[name].grad *= mask
+        limit = self._recipe.max_norm or math.inf
+        return whole(torch.nn.utils.clip_grad_norm_(self._parameters.values(), limit)).item()
+
+    def _take_back(self, counted: bool) -> None:
+        """Put the last good weights back; the step that broke them is no longer done."""
+        self.diverged = True
+        for part, value in zip(self._kept, self._good, strict=False):
+            part.data.copy_(value)
+        self.done -= counted
+
+    def _save_if_due(self, step: int, metrics: Metrics) -> None:
+        """Save a checkpoint before a step: weights whose loss is finite, so no resumed run begins with bad ones."""
+        due = time.perf_counter() - self._saved_at >= self._recipe.checkpoint_seconds
+        if step > self.first and not self._processes.all(not due):  # clocks differ, and all must save or none
+            metrics.flush()
+            position = checkpoint.Position(step, self._seconds(), self._resumed_at)
+            writes = self._processes.writes
+            checkpoint.save(self._run.folder, self._parameters, self._optimizer, position, writes=writes)
+            self._saved_at = time.perf_counter()
+
+    def _seconds(self) -> float:
+        return self._before + time.perf_counter() - self._began
 
 
 def _accumulate(

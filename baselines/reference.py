@@ -37,6 +37,13 @@ def read_answers(
     return answers
 
 
+def method_terms(
+    method: Method, model: torch.nn.Module, batches: Mapping[str, Batch], options: Mapping[str, float]
+) -> dict[str, Tensor]:
+    """Return a method's terms on one batch of each of its roles, with the reference logits that it declares."""
+    return method.loss(read_answers(method, model, batches, options), options)
+
+
 def read_layer(method: Method, model: torch.nn.Module, options: Mapping[str, float]) -> int | None:
     """Return the place of the decoder layer whose output a method reads; none for a method that reads no layer."""
     if not method.reads_layer:

@@ -126,11 +126,11 @@ def _build(study: Study, part: Part) -> bool:
 
 
 def _learn(study: Study, scenario: str, rows: str, part: Part) -> bool:
-    from . import train
+    from .learn import learn
 
     folder = run_folder(study.out, scenario, rows)
     before = read_record(folder)
-    record = train.learn(
+    record = learn(
         model=study.model,
         data_dir=study.out / DATA,
         scenario=scenario,
@@ -145,11 +145,11 @@ def _learn(study: Study, scenario: str, rows: str, part: Part) -> bool:
 
 
 def _unlearn(study: Study, scenario: str, method: str, part: Part) -> bool:
-    from . import train
+    from .unlearn import unlearn
 
     folder = run_folder(study.out, scenario, method)
     before = read_record(folder)
-    record = train.unlearn(
+    record = unlearn(
         model=run_folder(study.out, scenario, "target"),
         data_dir=study.out / DATA,
         scenario=scenario,

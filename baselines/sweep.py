@@ -154,8 +154,8 @@ def _argv(sweep: Sweep, id: str) -> tuple[str, ...]:
 
 def _try(one: Try, part: Part) -> bool:
     """Unlearn with these settings, ask, score, keep the record and drop the model."""
-    from . import train
     from .evaluate import evaluate
+    from .unlearn import unlearn
 
     if one.record.is_file():
         return False
@@ -163,7 +163,7 @@ def _try(one: Try, part: Part) -> bool:
     folder = out / one.scenario / one.id
     settings = [f"{name}={value}" for name, value in one.settings.items()]
     recipe = config.unlearn_recipe(one.method, one.scenario, "nano", settings)
-    train.unlearn(
+    unlearn(
         model=out / one.scenario / "target", data_dir=data, scenario=one.scenario, method=one.method, out=folder,
         recipe=recipe, seed=one.sweep.seed, progress=part,
     )  # fmt: skip

@@ -39,11 +39,11 @@ def check_terms(method, loaded, data) -> None:
     import torch
 
     from baselines import models
+    from baselines.adapter import with_adapter
     from baselines.collate import Encoder, answer_logits
     from baselines.config import Lora, UnlearnRecipe
-    from baselines.reference import read_answers, trained_layers
+    from baselines.reference import method_terms, read_answers, trained_layers
     from baselines.roles import role_rows
-    from baselines.train import method_terms, with_adapter
 
     options = UnlearnRecipe().for_method(method).options
     pattern = None
@@ -89,7 +89,8 @@ def run_family(family: str, names: list[str], folder: Path, data_dir: Path, data
     from baselines import methods, models
     from baselines.config import LearnRecipe, Lora, UnlearnRecipe
     from baselines.evaluate import evaluate
-    from baselines.train import learn, unlearn
+    from baselines.learn import learn
+    from baselines.unlearn import unlearn
     from tests.families import make_family
 
     common = {"data_dir": data_dir, "scenario": "privacy", "seed": 0, "data": data}

@@ -9,10 +9,11 @@ from PIL import Image
 from baselines import models
 from baselines.collate import Encoder, answer_logits, picture_of
 from baselines.config import LearnRecipe, Lora, UnlearnRecipe
+from baselines.learn import learn
 from baselines.losses import nll_per_row
 from baselines.methods import METHODS
 from baselines.roles import Rows
-from baselines.train import learn, unlearn
+from baselines.unlearn import unlearn
 from mllmu_med_tasks.backends import wrap
 from mllmu_med_tasks.prompts import prompt
 from tests.families import FAMILIES, make_family

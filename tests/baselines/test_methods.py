@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from baselines import methods, models
+from baselines.adapter import with_adapter
 from baselines.collate import Encoder, answer_logits
 from baselines.config import Lora
+from baselines.fisher import fisher
 from baselines.losses import IGNORED, kl, nll
 from baselines.methods import METHODS, Answers
-from baselines.reference import read_answers
+from baselines.reference import method_terms, read_answers
 from baselines.roles import role_rows
-from baselines.train import fisher, method_terms, with_adapter
 from mllmu_med_dataset.errors import UserError
 
 ALL = pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))

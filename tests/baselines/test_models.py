@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from baselines import models
+from baselines.adapter import with_adapter
 from baselines.config import Lora
-from baselines.train import with_adapter
 from mllmu_med_dataset.errors import UserError
 
 # Paths in the current layout of transformers; small layers, no weights.

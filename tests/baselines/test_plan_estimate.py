@@ -8,8 +8,9 @@ from safetensors.torch import load_file
 
 from baselines import config, methods
 from baselines.estimate import estimate
+from baselines.learn import learn
 from baselines.record import read_record
-from baselines.train import learn, unlearn
+from baselines.unlearn import unlearn
 from mllmu_med_dataset.load import PACKAGED
 
 SETTINGS = ("batch=4", "accumulation=2")

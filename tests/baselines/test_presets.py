@@ -9,7 +9,8 @@ import yaml
 
 from baselines import cli
 from baselines.config import learn_recipe, presets, unlearn_recipe
-from baselines.train import learn, unlearn
+from baselines.learn import learn
+from baselines.unlearn import unlearn
 from mllmu_med_dataset.errors import UserError
 from tests.families import make_family
 

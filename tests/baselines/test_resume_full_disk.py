@@ -7,8 +7,9 @@ import pytest
 
 from baselines.config import LearnRecipe, UnlearnRecipe
 from baselines.disk import writing
+from baselines.learn import learn
 from baselines.record import read_record
-from baselines.train import learn, unlearn
+from baselines.unlearn import unlearn
 from mllmu_med_dataset.errors import UserError
 
 LEARN = LearnRecipe(batch=4, max_steps=6, learning_rate=1e-3, checkpoint_seconds=1e-9)

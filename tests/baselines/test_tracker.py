@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from baselines.config import UnlearnRecipe
-from baselines.train import unlearn
+from baselines.unlearn import unlearn
 from mllmu_med_dataset.errors import UserError
 
 RECIPE = UnlearnRecipe(batch=4, max_steps=3, learning_rate=1e-3)

@@ -10,12 +10,13 @@ from safetensors.torch import load_file
 from baselines import models
 from baselines.config import LearnRecipe, UnlearnRecipe
 from baselines.disk import alone
+from baselines.learn import learn
 from baselines.loop import rate_share
 from baselines.methods import METHODS
 from baselines.record import read_record
 from baselines.roles import Rows
 from baselines.run_folder import RunFolder
-from baselines.train import learn, unlearn
+from baselines.unlearn import unlearn
 from mllmu_med_dataset.errors import UserError
 
 LEARN = LearnRecipe(batch=4, epochs=1.5, learning_rate=1e-3, length_window=2)
@@ -240,13 +241,14 @@ def test_a_run_resumed_anywhere_before_it_diverges_ends_with_the_same_last_good_
 
 def test_a_first_step_after_a_resume_that_is_not_finite_keeps_the_checkpoint(run, tmp_path, monkeypatch):
     """As on a device whose sums differ a little each time: what was finite before the kill is not after it."""
-    from baselines import train
+    from baselines import unlearn as module
 
     often = UNLEARN.model_copy(update={"checkpoint_seconds": 1e-9})
     with pytest.raises(KeyboardInterrupt):
         run("gd", often, progress=interrupt_after(3))
     saved = load_file(tmp_path / "gd" / "checkpoint.safetensors")
-    monkeypatch.setattr(train, "method_terms", lambda *_: {"forget_ascent": torch.tensor(math.nan, requires_grad=True)})
+    broken = {"forget_ascent": torch.tensor(math.nan, requires_grad=True)}
+    monkeypatch.setattr(module, "method_terms", lambda *_: broken)
     folder = run("gd", UNLEARN)
     record = read_record(folder)
     assert (record.steps, record.resumed_at, record.verdict) == (2, [2], "diverged")
@@ -259,11 +261,12 @@ def test_a_first_step_after_a_resume_that_is_not_finite_keeps_the_checkpoint(run
 def test_layers_computed_again_give_the_same_run(run, monkeypatch, method):
     from torch.utils import checkpoint as of_torch
 
-    from baselines import train
+    from baselines import large_models
 
     calls = []
     kept = of_torch.checkpoint
-    monkeypatch.setattr(train, "checkpoint", lambda *given, **options: calls.append(1) or kept(*given, **options))
+    counted = lambda *given, **options: calls.append(1) or kept(*given, **options)  # noqa: E731
+    monkeypatch.setattr(large_models, "checkpoint", counted)
     plain = run("plain", method=method)
     assert not calls
     spared = run("spared", UNLEARN.model_copy(update={"gradient_checkpointing": True}), method=method)

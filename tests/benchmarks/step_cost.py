@@ -98,11 +98,13 @@ def ours(
     import torch
 
     from baselines import methods
+    from baselines.adapter import with_adapter
     from baselines.config import Lora, UnlearnRecipe
+    from baselines.large_models import fit_to_device
     from baselines.loop import minimise
     from baselines.processes import Processes
+    from baselines.reference import method_terms
     from baselines.run_folder import RunFolder
-    from baselines.train import fit_to_device, method_terms, with_adapter
 
     chosen = methods.get(method)
     recipe = UnlearnRecipe(
@@ -132,8 +134,8 @@ def obvious(shape: Shape, method: str, turns: Callable[[], None], told: Callable
     import torch
     from torch.nn.functional import kl_div, log_softmax
 
+    from baselines.adapter import with_adapter
     from baselines.config import Lora
-    from baselines.train import with_adapter
 
     base = model_of(shape)
     reference = copy.deepcopy(base) if method == "kl_min" else None
@@ -175,8 +177,8 @@ def floor(shape: Shape, method: str, turns: Callable[[], None], told: Callable[[
     import torch
     from torch.nn.functional import cross_entropy, log_softmax
 
+    from baselines.adapter import with_adapter
     from baselines.config import Lora
-    from baselines.train import with_adapter
 
     model = with_adapter(model_of(shape), Lora(), 0)
     trained = [part for part in model.parameters() if part.requires_grad]

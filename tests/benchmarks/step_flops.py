@@ -42,8 +42,8 @@ def parts(name: str) -> dict[str, int]:
         num_key_value_heads=key_heads, vocab_size=vocabulary,
     )  # fmt: skip
     from baselines import models
+    from baselines.adapter import with_adapter
     from baselines.config import Lora
-    from baselines.train import with_adapter
 
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(LlavaConfig(vision_config=vision, text_config=text))

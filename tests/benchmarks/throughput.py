@@ -23,7 +23,7 @@ BATCH = 16
 def learned_by_us(rows, count: int) -> None:
     """Learn so many rows with the package's own run."""
     from baselines.config import LearnRecipe
-    from baselines.train import learn
+    from baselines.learn import learn
     from mllmu_med_dataset.load import PACKAGED
 
     recipe = LearnRecipe(batch=BATCH, max_steps=count // BATCH, learning_rate=1e-4)
