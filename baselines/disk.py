@@ -1,12 +1,11 @@
 """What can go wrong in a run's folder: a full or read-only disk, or a second process. What was saved is never lost."""
 
-import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.locks import alone as only_one
 
 
 @contextmanager
@@ -25,29 +24,8 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def alone(folder: Path, named: Path | None = None) -> Iterator[None]:
-    """Keep every other process of this machine that asks out of the folder; the system lets go however this one ends.
-
-    The folder itself is locked, so that no file is left. Where a file system can't lock a folder, nobody is kept out.
-    A refusal speaks of the folder that the user named.
-    """
-    busy = UserError(
-        f"Another process is at work in '{named or folder}'. Wait until it ends, or name another --out folder."
+def alone(folder: Path, named: Path | None = None) -> AbstractContextManager[None]:
+    """Keep every other process of this machine out of the folder; a refusal speaks of the folder the user named."""
+    return only_one(
+        folder, f"Another process is at work in '{named or folder}'. Wait until it ends, or name another --out folder."
     )
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except FileNotFoundError:  # it ended just now, and took the folder along
-        raise busy from None
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise busy from None
-        except OSError:
-            pass
-        if not (folder.exists() and os.path.samestat(os.fstat(handle), os.stat(folder))):
-            raise busy
-        yield
-    finally:
-        os.close(handle)

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import json
 import platform
-import resource
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -97,5 +96,7 @@ def peak_memory_mb() -> float:
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
         return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024 / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e6
+    import psutil  # comes with accelerate
+
+    memory = psutil.Process().memory_info()
+    return getattr(memory, "peak_wset", memory.rss) / 1e6  # the peak on Windows, what is held now elsewhere

@@ -6,10 +6,11 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from .errors import UserError, make_folder
+from .errors import make_folder
+from .locks import alone
 from .pool import StoppedError
 
 
@@ -17,7 +18,7 @@ class WorkingFolder:
     """``.<name of out>.building`` beside ``out``, locked as long as this is open.
 
     ``folder`` in it is what becomes ``out``, complete and verified, by a rename; ``parts`` is where processes write
-    before the build takes a part over. The lock is one that the system gives back when a process dies.
+    before the build takes a part over.
     """
 
     def __init__(self, out: Path) -> None:
@@ -31,49 +32,38 @@ class WorkingFolder:
         # Nearest first.
         self._made = [folder for folder in self.out.parents if not folder.exists()]
         make_folder(self.out.parent)
-        lock = self.path / "lock"
-        while True:
+        busy = (
+            f"Another build into {self.out} is running (it holds {self.path}). Wait for it to end, or name another "
+            "folder."
+        )
+        with ExitStack() as held:
+            held.enter_context(alone(self.path, busy))
             with storing(self.path):
                 self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = sqlite3.connect(lock, timeout=0, isolation_level=None)
-            try:
-                self._lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
-                self._lock.close()
-                if "locked" in str(error):
-                    raise UserError(
-                        f"Another build into {self.out} is running (it holds {self.path}). Wait for it to end, or name "
-                        "another folder."
-                    ) from error
-                if not self.path.exists():
-                    continue
-                raise _stopped(self.path, error) from error
-            # The build that held it may have removed the folder in between: then the lock is on nothing.
-            if lock.exists():
-                break
-            self._lock.close()
+            self._restore()
+            self._held = held.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def _restore(self) -> None:
+        """Remove what an earlier build was removing, and put back an older build that it had set aside."""
         for path in self.path.parent.iterdir():
             if path.name.startswith(f"{self.path.name}-"):
                 shutil.rmtree(path, ignore_errors=True)
         if self._replaced.exists() and not self.out.exists():
             self._replaced.rename(self.out)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.close()
 
     @property
     def is_fresh(self) -> bool:
         """Whether there is nothing of an earlier build in it."""
-        return not any(path for path in self.path.iterdir() if not path.name.startswith("lock"))
+        return not any(self.path.iterdir())
 
     def discard(self) -> None:
-        """Remove everything but the lock."""
+        """Remove everything in it."""
         for path in self.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif not path.name.startswith("lock"):
-                path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def clear_parts(self) -> None:
         """Remove what processes of a killed build left behind."""

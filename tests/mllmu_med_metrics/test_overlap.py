@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu import sentence_bleu
 
-from mllmu_med_metrics.overlap import bleu, bleu_tokens, exact_match, rouge_l
+from mllmu_med_metrics.overlap import bleu, exact_match, rouge_l
 
 SCORER = RougeScorer(["rougeL"], use_stemmer=False)
 WORDS = [
@@ -51,21 +50,6 @@ def test_bleu_by_hand():
     # No pair is shared: it counts as half of one match of 1.
     assert bleu("b a", "a b") == pytest.approx((1 * 1 / 2) ** (1 / 2))
     assert bleu("The liver.", "The liver.") == 1.0
-
-
-def test_bleu_equals_sacrebleu_on_random_pairs():
-    for left, right in pairs(2000, seed=1, longest=14):
-        assert bleu(left, right) == pytest.approx(sentence_bleu(left, [right]).score / 100, abs=1e-12), (left, right)
-
-
-@given(st.text(max_size=30), st.text(max_size=30))
-def test_bleu_equals_sacrebleu_on_any_text(left, right):
-    assert bleu(left, right) == pytest.approx(sentence_bleu(left, [right]).score / 100, abs=1e-12)
-
-
-def test_stops_between_digits_stay():
-    split = "A 2.5 - cm cyst , i . e . big ."
-    assert " ".join(bleu_tokens("A 2.5-cm cyst, i.e. big.")) == split
 
 
 def test_exact_match_ignores_case_and_spaces_only():
