@@ -16,8 +16,8 @@ from .errors import UserError
 def alone(folder: Path, busy: str) -> Iterator[None]:
     """Keep every other process that asks out of the folder; raise ``UserError(busy)`` where one is in it.
 
-    The folder need not exist. The lock lies among the system's temporary files, so that nothing is left in or beside the folder. Other machines
-    that share the folder are not kept out.
+    The folder need not exist. The lock lies among the system's temporary files, so that nothing is left in or beside
+    the folder; other machines that share the folder are not kept out.
     """
     lock = FileLock(_place(folder))
     try:
