@@ -11,12 +11,14 @@ import hashlib
 import json
 import os
 import sqlite3
+import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -34,9 +36,14 @@ BUSY_SECONDS = 600
 # Other patients that distractors and wrong answers are drawn from.
 OTHERS = 16
 
-_TABLES = (
-    splits.TABLES
-    + """
+_TABLES = """
+CREATE TABLE IF NOT EXISTS patients (
+    number INTEGER PRIMARY KEY, patient_id TEXT, key TEXT NOT NULL, stratum TEXT NOT NULL, role TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS able (scenario TEXT, number INTEGER, PRIMARY KEY (scenario, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS forgotten (
+    scenario TEXT, number INTEGER, percent INTEGER NOT NULL, PRIMARY KEY (scenario, number)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS states (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS images (
     digest BLOB PRIMARY KEY, key TEXT NOT NULL, place INTEGER NOT NULL, length INTEGER NOT NULL, content TEXT NOT NULL
@@ -52,7 +59,6 @@ CREATE TABLE IF NOT EXISTS injections (
     scenario TEXT, number INTEGER, injected TEXT NOT NULL, PRIMARY KEY (scenario, number)
 );
 """
-)
 
 
 class Taken(NamedTuple):
@@ -232,19 +238,25 @@ class Spool:
             self._db.executemany("INSERT INTO able VALUES (?, ?)", fitting)
 
     def assign(self, scenarios: Sequence[str], percents: Sequence[int], *, seed: int) -> dict[str, object]:
-        """Decide every patient's role; return the counts. Raises ``UserError`` where there are too few patients."""
+        """Keep every patient's role and who is forgotten; return the counts. ``UserError`` for too few patients."""
         self._begin()
-        roles = splits.share_out(self._db, seed=seed)
-        forget = {
-            scenario: {
-                str(percent): count
-                for percent, count in splits.choose_forgotten(
-                    self._db, roles, percents=percents, seed=seed, scenario=scenario
-                ).items()
-            }
-            for scenario in scenarios
-        }
-        return {**roles.model_dump(), "forget": forget}
+        numbers: dict[str, int] = {}
+        strata: dict[str, str] = {}
+        for count, key, stratum in self._db.execute("SELECT number, key, stratum FROM patients"):
+            numbers[key], strata[key] = count, sys.intern(stratum)
+        roles = splits.share_out(strata, seed=seed)
+        update = "UPDATE patients SET role = ? WHERE number = ?"
+        self._db.executemany(update, ((role, numbers[key]) for key, role in roles.items()))
+        counts = Counter(roles.values())
+        forget: dict[str, dict[str, int]] = {}
+        for scenario in scenarios:
+            query = "SELECT key FROM patients JOIN able USING (number) WHERE scenario = ?"
+            able = [key for (key,) in self._db.execute(query, (scenario,))]
+            chosen = splits.choose_forgotten(strata, roles, able, percents=percents, seed=seed, scenario=scenario)
+            rows = ((scenario, numbers[key], percent) for key, percent in chosen.items())
+            self._db.executemany("INSERT INTO forgotten VALUES (?, ?, ?)", rows)
+            forget[scenario] = {str(p): sum(smallest <= p for smallest in chosen.values()) for p in sorted(percents)}
+        return {**{role: counts[role] for role in get_args(splits.Role)}, "forget": forget}
 
     def identify(self, *, seed: int) -> None:
         """Give every patient that privacy injects an identity, in key order, so that collisions are resolved alike.
