@@ -10,28 +10,21 @@ model, prompt version and request, so that a rebuild asks nothing and gives the 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
-import os
 import re
 import sqlite3
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPException
 from math import ceil
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict
 
 from . import incorrectness, privacy
+from .endpoint import CALLS, Endpoint, InTroubleError
 from .errors import UserError, make_folder
 from .pool import StoppedError
 from .record import canonical_json
@@ -40,13 +33,8 @@ from .splits import HOLDOUT_SHARE, TEST_SHARE
 
 # Moves whenever the prompt or the check does: answers to another one are asked for again.
 PROMPT_VERSION = 1
-DEFAULT_URL = "https://api.openai.com/v1"
-KEY_VARIABLE = "OPENAI_API_KEY"
 # Answers to one request before the template stands.
 TRIES = 3
-# Calls before an endpoint that fails is given up, and how long they wait for each other and for an answer.
-CALLS, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, TIMEOUT_SECONDS = 5, 1.0, 60.0, 60.0
-LARGEST_REPLY_BYTES = 2**20
 REPLY_TOKENS = 400
 # A usual ratio for English; only for the estimate.
 CHARACTERS_A_TOKEN = 4
@@ -117,18 +105,10 @@ class Rewriter:
             raise UserError("The rewriter needs the name of a model: --rewriter openai:MODEL.")
         if concurrency < 1:
             raise UserError(f"The rewriter's concurrency is {concurrency}; it is 1 or more.")
-        self.model, self.url, self.concurrency = model, _checked_url(url or DEFAULT_URL), concurrency
-        self._key = os.environ.get(KEY_VARIABLE) or None
-        if self._key and not self.is_local and not self.url.startswith("https:"):
-            raise UserError(
-                f"{KEY_VARIABLE} is set and would be sent in the clear to {self.url}. Use https, or unset it if that "
-                "endpoint needs no key."
-            )
+        self.model, self.concurrency, self._endpoint = model, concurrency, Endpoint(model, url)
         self._cache = Cache(Path(cache) if cache is not None else default_cache())
         self._lock = threading.Lock()
         self._tally: Counter[str] = Counter()
-        # Endpoints that do not know a reply format are asked without one.
-        self._formatted = True
 
     @property
     def name(self) -> str:
@@ -138,7 +118,7 @@ class Rewriter:
     @property
     def is_local(self) -> bool:
         """Whether the endpoint is on this machine, so that nothing leaves it."""
-        return is_loopback(self.url)
+        return self._endpoint.is_local
 
     @property
     def tally(self) -> Tally:
@@ -157,8 +137,8 @@ class Rewriter:
                 if not request.redistributable:
                     raise UserError(
                         f"Records under the licence '{request.license}' may not be passed on, so they are not sent to "
-                        f"{self.url}. Name an endpoint on this machine (--rewriter-url http://127.0.0.1:8000/v1), or "
-                        "build without --rewriter."
+                        f"{self._endpoint.url}. Name an endpoint on this machine (--rewriter-url "
+                        "http://127.0.0.1:8000/v1), or build without --rewriter."
                     )
         with ThreadPoolExecutor(max_workers=self.concurrency) as threads:
             waiting = [threads.submit(self._one, request) for request in requests]
@@ -197,74 +177,15 @@ class Rewriter:
         return None
 
     def _call(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """Return the model's reply; waits and calls again where the endpoint is busy or fails."""
-        said = ""
-        for attempt in range(CALLS):
-            body: dict[str, Any] = {
-                "model": self.model, "messages": messages, "temperature": 0, "max_tokens": REPLY_TOKENS,
-            }  # fmt: skip
-            formatted = self._formatted
-            if formatted:
-                body["response_format"] = {
-                    "type": "json_schema",
-                    "json_schema": {"name": "answer", "strict": True, "schema": REPLY_SCHEMA},
-                }
-            wait = min(FIRST_WAIT_SECONDS * 2**attempt, LONGEST_WAIT_SECONDS)
-            try:
-                self._count(calls=1)
-                document = self._post(body)
-            except urllib.error.HTTPError as error:
-                said = f"it answered {error.code} {_text(error)}".rstrip()
-                if error.code == 400 and formatted and "response_format" in said:
-                    self._formatted = False
-                    continue
-                if error.code not in (408, 409, 429) and error.code < 500:
-                    raise UserError(self._refused(error.code, said)) from None
-                wait = _retry_after(error) if error.headers.get("Retry-After") else wait
-            except (OSError, HTTPException) as error:
-                said = str(getattr(error, "reason", None) or error) or type(error).__name__
-            else:
-                usage = document.get("usage") if isinstance(document, dict) else None
-                if isinstance(usage, dict):
-                    counted = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens")}
-                    self._count(**{name: number for name, number in counted.items() if isinstance(number, int)})
-                return _content(document)
-            if attempt < CALLS - 1:
-                time.sleep(wait)
-        raise StoppedError(
-            f"The rewriter's endpoint {self.url} failed {CALLS} times ({said}). What it has answered is kept in "
-            f"{self._cache.path}; run the same command again to go on from there, or build without --rewriter."
-        )
-
-    def _post(self, body: Mapping[str, Any]) -> Any:
-        """Return the endpoint's reply as a document; an oversized or unreadable one is no document."""
-        headers = {"Content-Type": "application/json"}
-        if self._key:
-            headers["Authorization"] = f"Bearer {self._key}"
-        request = urllib.request.Request(
-            f"{self.url}/chat/completions", data=json.dumps(body).encode(), headers=headers, method="POST"
-        )
-        # No proxy between this machine and itself; and a redirect would carry the key to who knows whom.
-        handlers: list[Any] = [_NoRedirect(), *([urllib.request.ProxyHandler({})] if self.is_local else [])]
-        with urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT_SECONDS) as reply:
-            data = reply.read(LARGEST_REPLY_BYTES + 1)
+        """Return the model's reply."""
         try:
-            return json.loads(data) if len(data) <= LARGEST_REPLY_BYTES else None
-        except ValueError:
-            return None
-
-    def _refused(self, code: int, said: str) -> str:
-        if code in (401, 403):
-            return (
-                f"The rewriter's endpoint {self.url} does not let us in ({said}). Set {KEY_VARIABLE} to a key that it "
-                "accepts."
-            )
-        if 300 <= code < 400:
-            return f"The rewriter's endpoint {self.url} is elsewhere ({said}). Give its address to --rewriter-url."
-        return (
-            f"The rewriter's endpoint {self.url} refuses the request ({said}). Look at the model's name "
-            f"('{self.model}') and at --rewriter-url, which ends before /chat/completions, usually with /v1."
-        )
+            return self._endpoint.ask(messages, REPLY_SCHEMA, REPLY_TOKENS, self._count)
+        except InTroubleError as trouble:
+            raise StoppedError(
+                f"The rewriter's endpoint {self._endpoint.url} failed {CALLS} times ({trouble}). What it has answered "
+                f"is kept in {self._cache.path}; run the same command again to go on from there, or build without "
+                "--rewriter."
+            ) from None
 
     def _count(self, **more: int) -> None:
         with self._lock:
@@ -413,56 +334,3 @@ def estimate(patients: int, percent: int, characters: float) -> Estimate:
         prompt_tokens=round(requests * asked / CHARACTERS_A_TOKEN),
         completion_tokens=round(requests * (characters + 100) / CHARACTERS_A_TOKEN),
     )
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether an address names this machine by itself; a name that has to be looked up does not."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    except ValueError:
-        sound = False
-    if not sound or parts.query or parts.fragment or parts.username:
-        raise UserError(f"'{url}' is no address of an endpoint. Write for example http://127.0.0.1:8000/v1.")
-    return url.rstrip("/").removesuffix("/chat/completions")
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Makes a redirect the error that it is."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def _text(error: urllib.error.HTTPError) -> str:
-    """Return what an error's body says, briefly."""
-    try:
-        data = error.read(2000)
-        said = json.loads(data)["error"]
-        return str(said["message"] if isinstance(said, dict) else said)[:300]
-    except (OSError, HTTPException, ValueError, KeyError, TypeError):
-        return str(error.reason or "")
-
-
-def _retry_after(error: urllib.error.HTTPError) -> float:
-    try:
-        return max(0.0, min(float(error.headers["Retry-After"]), LONGEST_WAIT_SECONDS))
-    except ValueError:
-        return LONGEST_WAIT_SECONDS
-
-
-def _content(document: Any) -> str:
-    """Return the text of the first choice; an empty one where there is none."""
-    try:
-        content = document["choices"][0]["message"]["content"]
-    except (KeyError, IndexError, TypeError):
-        return ""
-    return content if isinstance(content, str) else ""

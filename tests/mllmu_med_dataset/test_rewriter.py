@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mllmu_med_dataset import endpoint
 from mllmu_med_dataset import rewriter as rewriting
 from mllmu_med_dataset.build import build
 from mllmu_med_dataset.errors import UserError
@@ -82,7 +83,7 @@ def server(tmp_path_factory):
 def rewriter(server, tmp_path, monkeypatch):
     """Make a rewriter by the behaviour of its model; waits are short."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    monkeypatch.setattr(rewriting, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(endpoint, "FIRST_WAIT_SECONDS", 0.01)
     server.log.unlink(missing_ok=True)
 
     def make(model, **options):
@@ -138,14 +139,14 @@ def test_an_endpoint_in_trouble_is_called_again(rewriter, trouble):
 
 def test_the_wait_that_the_endpoint_asks_for_is_kept(rewriter, monkeypatch):
     waits = []
-    monkeypatch.setattr(rewriting.time, "sleep", waits.append)
+    monkeypatch.setattr(endpoint.time, "sleep", waits.append)
     rewriter("429,500,good").rewrite([request()])
     # Retry-After: 0 at first; without it, twice the first wait at the second.
     assert waits == [0.0, pytest.approx(0.02)]
 
 
 def test_a_timeout_is_trouble_too(rewriter, monkeypatch):
-    monkeypatch.setattr(rewriting, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(endpoint, "TIMEOUT_SECONDS", 0.3)
     assert rewriter("hangs,good").rewrite([request()]) == [GOOD]
 
 
