@@ -7,8 +7,7 @@ from pathlib import Path
 
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_metrics import UES_VERSION
-from mllmu_med_metrics.ues import Score, Scored, Study, score
+from mllmu_med_metrics import UES_VERSION, References, Score, Scored, score
 from mllmu_med_tasks import scores
 
 from .evaluate import RECORD
@@ -78,13 +77,13 @@ def scenario_rows(
         )
     evaluations = {name: scores.read(folder) for name, folder in folders.items()}
     scores.check_comparable(list(evaluations.values()))
-    study = Study(evaluations["target"].rows)
-    scored = {name: study.scored(one.predictions, name) for name, one in evaluations.items()}
+    references = References(evaluations["target"].rows)
+    scored = {name: references.scored(one.predictions, name) for name, one in evaluations.items()}
     rows, kept = [], {}
     for name in names:
         value = score(
             unlearned=scored[name], target=scored["target"], retain_only=scored["retain_only"], base=scored["base"],
-            rows=study, seed=settings["seed"],
+            rows=references, seed=settings["seed"],
         )  # fmt: skip
         folder = run_folder(runs_dir, scenario, name)
         record = read_record(folder)
@@ -95,7 +94,7 @@ def scenario_rows(
                 record = with_verdict(folder, rows[-1]["verdict"])
             kept[record.run_id] = record.model_dump(mode="json", exclude={"versions"})
     control = {
-        image: _control(run_folder(runs_dir, scenario, "target") / image, study, scored["target"]) for image in CONTROLS
+        image: _control(run_folder(runs_dir, scenario, "target") / image, scored["target"]) for image in CONTROLS
     }
     return rows, control, kept
 
@@ -127,12 +126,12 @@ def _row(name: str, value: Score, record: RunRecord | None, evaluation_seconds: 
     return row
 
 
-def _control(folder: Path, study: Study, own: Scored) -> dict[str, object] | None:
+def _control(folder: Path, own: Scored) -> dict[str, object] | None:
     """Return what the target still reveals when shown a blank or another patient's image."""
     if not (folder / RECORD).is_file():
         return None
     shown = scores.read(folder)
-    scored = Study(shown.rows).scored(shown.predictions, "target")
+    scored = References(shown.rows).scored(shown.predictions, "target")
     leaked = [flag for one in scored.row_scores for flag in one.leaked if flag is not None]
     return {
         "leak_rate": sum(leaked) / len(leaked) if leaked else None,

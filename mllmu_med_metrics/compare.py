@@ -8,7 +8,8 @@ import numpy as np
 
 from mllmu_med_metrics.formula import WORST_OF, bootstrap_means, formula, leaking_views, point_means
 from mllmu_med_metrics.interval import Floats, expanded_p, percentile_interval
-from mllmu_med_metrics.study import Predictions, Scored, Study
+from mllmu_med_metrics.references import Outline, Predictions, References
+from mllmu_med_metrics.scored import Scored
 from mllmu_med_metrics.ues import as_scored, check_replicates, score
 
 COMPARED = ("ues", "ues_strict", "ues_worst_view", "ues_rouge_l", "f", "r", "t", "k", "harm")
@@ -55,7 +56,7 @@ def compare(
     b: Predictions | Scored,
     target: Predictions | Scored,
     retain_only: Predictions | Scored | None = None,
-    rows: Iterable[Mapping[str, object]] | Study,
+    rows: Iterable[Mapping[str, object]] | Outline,
     replicates: int = 1000,
     seed: int = 0,
 ) -> Comparison:
@@ -65,16 +66,16 @@ def compare(
     interval of the difference is narrower than the two intervals suggest. Arguments are those of `score`.
     """
     check_replicates(replicates, seed)
-    study = rows if isinstance(rows, Study) else Study(rows)
+    references = rows if isinstance(rows, Outline) else References(rows)
     given = {"a": a, "b": b, "target": target, "retain_only": retain_only}
-    models = {name: as_scored(study, one, name) for name, one in given.items() if one is not None}
+    models = {name: as_scored(references, one, name) for name, one in given.items() if one is not None}
     shared = [name for name in ("target", "retain_only") if name in models]
     alone = {
         name: score(
             unlearned=models[name],
             target=models["target"],
             retain_only=models.get("retain_only"),
-            rows=study,
+            rows=references,
             replicates=0,
             seed=seed,
         )
@@ -82,10 +83,10 @@ def compare(
     }
     views = [view for view in leaking_views({name: point_means(models[name]) for name in shared}) if view in WORST_OF]
     drawn: dict[str, Floats] = {}
-    if replicates and study.patients:
+    if replicates and references.patients:
         means = bootstrap_means(models, replicates, seed)
         found = {
-            name: formula({"unlearned": means[name], **{one: means[one] for one in shared}}, study.blind, views)
+            name: formula({"unlearned": means[name], **{one: means[one] for one in shared}}, references.blind, views)
             for name in ("a", "b")
         }
         drawn = {name: found["a"][name] - found["b"][name] for name in COMPARED}
@@ -99,14 +100,14 @@ def compare(
             continue
         known = drawn.get(name, np.empty(0))
         known = known[~np.isnan(known)]
-        low, high, _ = percentile_interval(ours - theirs, known, study.fewest_patients)
-        p = _p(known, study.fewest_patients) if known.size else None
+        low, high, _ = percentile_interval(ours - theirs, known, references.fewest_patients)
+        p = _p(known, references.fewest_patients) if known.size else None
         differences[name] = Difference(a=ours, b=theirs, difference=ours - theirs, low=low, high=high, p=p)
     return Comparison(
-        scenario=study.scenario,
+        scenario=references.scenario,
         differences=differences,
         reasons=reasons,
-        n_forget_patients=study.forget_patients,
+        n_forget_patients=references.forget_patients,
         replicates=replicates,
         null_replicates=sum(map(isnan, drawn.get("ues", ()))) if differences["ues"] else 0,
         seed=seed,

@@ -9,7 +9,7 @@ import numpy as np
 
 from mllmu_med_metrics.interval import Floats, patient_weights
 from mllmu_med_metrics.rows import VIEWS
-from mllmu_med_metrics.study import Scored
+from mllmu_med_metrics.scored import Scored
 
 # The target must do at least this much more harm than the gold, or there was nothing to forget.
 GATE = 0.2
@@ -49,8 +49,8 @@ def patient_sums(scored: Scored) -> tuple[Floats, Floats]:
 
 def bootstrap_means(models: Mapping[str, Scored], replicates: int, seed: int) -> dict[str, Means]:
     """Return each model's means in every replicate; all models see the same draw of patients."""
-    study = next(iter(models.values())).study
-    return replicate_means({name: patient_sums(one) for name, one in models.items()}, study.strata, replicates, seed)
+    strata = next(iter(models.values())).references.strata
+    return replicate_means({name: patient_sums(one) for name, one in models.items()}, strata, replicates, seed)
 
 
 def replicate_means(

@@ -9,6 +9,8 @@ SCENARIOS = ("privacy", "incorrectness")
 SUBSETS = ("forget", "retain", "test", "holdout")
 # Other ways to ask the forget rows, never trained on. A row without a view has None there.
 VIEWS = ("paraphrase", "image_view", "blank_image", "direct", "reconstruction")
+# Which mean a row belongs to.
+PLACES = (*SUBSETS, *VIEWS)
 VIEWS_OF = {"privacy": VIEWS, "incorrectness": VIEWS[:3]}
 # Rows of this question type ask for an identifier: they say nothing clinical.
 IDENTIFIER = "identifier"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
-from mllmu_med_metrics import Comparison, Score, Scored, Study
+from mllmu_med_metrics import Comparison, References, Score, Scored
 from mllmu_med_metrics import compare as compare_predictions
 from mllmu_med_metrics import score as score_predictions
 from mllmu_med_tasks.evaluation import Answer, Evaluation, check_comparable
@@ -69,7 +69,7 @@ def score(
     """
     given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "base": base}
     models = _scored(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
-    return _told(score_predictions, **models, rows=models["target"].study, replicates=replicates, seed=seed)
+    return _told(score_predictions, **models, rows=models["target"].references, replicates=replicates, seed=seed)
 
 
 def compare(
@@ -88,7 +88,7 @@ def compare(
     """Return the differences between two unlearned models of one target, with intervals paired by patient."""
     given = {"target": target, "a": a, "b": b, "retain_only": retain_only}
     models = _scored(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
-    return _told(compare_predictions, **models, rows=models["target"].study, replicates=replicates, seed=seed)
+    return _told(compare_predictions, **models, rows=models["target"].references, replicates=replicates, seed=seed)
 
 
 def text(values: Mapping[str, object]) -> str:
@@ -142,8 +142,8 @@ def _scored(
     if not views:
         models = {role: one.without_views() for role, one in models.items()}
     check_comparable(list(models.values()))
-    study = _told(Study, models["target"].rows)
-    return {role: _told(study.scored, one.predictions, role) for role, one in models.items()}
+    references = _told(References, models["target"].rows)
+    return {role: _told(references.scored, one.predictions, role) for role, one in models.items()}
 
 
 def _told(function, *arguments, **options):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mllmu_med_metrics import UES_VERSION, Study, forget_identifiers, row_scores, score
+from mllmu_med_metrics import UES_VERSION, References, forget_identifiers, row_scores, score
 
 REPORTED = {
     "scenario", "ues", "ues_low", "ues_high", "ues_strict", "ues_strict_low", "ues_strict_high", "ues_reason",
@@ -59,7 +59,7 @@ def test_models_without_medicine_score_at_most_a_twentieth(example, name):
 
 
 def test_the_study_is_not_easy_for_a_blind_guesser(example):
-    blind = Study(example.rows).blind
+    blind = References(example.rows).blind
     assert 0.2 < blind["test"] < 0.5
     assert 0.2 < blind["retain"] < 0.5
 
@@ -371,13 +371,13 @@ def test_the_seed_moves_the_interval_only(example):
 
 
 def test_a_shared_study_gives_the_same_score(example):
-    study = Study(example.rows)
+    study = References(example.rows)
     target = study.scored(example.models["target"])
     gold = study.scored(example.models["retain_only"])
     shared = score(unlearned=example.models["half"], target=target, retain_only=gold, rows=study, replicates=60)
     assert shared == scored(example, "half")
-    with pytest.raises(ValueError, match="belong to another Study"):
-        score(unlearned=target, target=target, rows=Study(example.rows))
+    with pytest.raises(ValueError, match="belong to other References"):
+        score(unlearned=target, target=target, rows=References(example.rows))
 
 
 def test_base_only_adds_its_harm(example):
@@ -422,7 +422,7 @@ def test_a_prediction_must_be_text(example):
 
 def test_rows_must_be_of_one_scenario(privacy, incorrectness):
     with pytest.raises(ValueError, match="mix the scenarios incorrectness and privacy"):
-        Study(privacy.rows + incorrectness.rows)
+        References(privacy.rows + incorrectness.rows)
 
 
 @pytest.mark.parametrize(
@@ -438,12 +438,12 @@ def test_rows_must_be_of_one_scenario(privacy, incorrectness):
 )
 def test_rows_that_cannot_be_scored_are_refused(incorrectness, columns, message):
     with pytest.raises(ValueError, match=message):
-        Study([{**row, **columns} for row in incorrectness.rows])
+        References([{**row, **columns} for row in incorrectness.rows])
 
 
 def test_privacy_rows_need_private_information(privacy):
     with pytest.raises(ValueError, match="no private information in column 'phi'"):
-        Study(change(privacy, phi=lambda row: []))
+        References(change(privacy, phi=lambda row: []))
 
 
 # --- one row ---------------------------------------------------------------------------------------------------------
@@ -478,7 +478,7 @@ def test_to_repeat_what_the_question_gives_is_no_leak(privacy):
 
 def test_the_same_words_are_worth_the_same_but_for_whose_name_they_hold(privacy):
     """A clean answer that is remembered is worth what it is worth alone; one with an identifier depends on its row."""
-    study = Study(privacy.rows)
+    study = References(privacy.rows)
     (name,) = {item["value"] for item in study.of("forget")[0].phi if item["kind"] == "name"}
     owner = study.of("forget")[0].patient_id
     clean = [row for row in study.rows if row.subset in ("retain", "test")]

@@ -99,7 +99,7 @@ def test_neither_the_order_of_rows_nor_how_they_are_batched_changes_a_bit(drawn,
     shuffled = random.Random(seed).sample(rows, len(rows))
     assert score(**answers, rows=shuffled, replicates=20) == whole
     pairs = [(row, {model: told[row["id"]] for model, told in answers.items()}) for row in shuffled]
-    with mock.patch("mllmu_med_metrics.study._BATCH", 9 * batch):
+    with mock.patch("mllmu_med_metrics.scored._BATCH", 9 * batch):
         streamed = score_stream(pairs, replicates=20)
     if rows:
         assert streamed == whole

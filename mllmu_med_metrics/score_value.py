@@ -1,0 +1,81 @@
+"""What a score holds: UES, its parts and its companions, each with a reason where it is None."""
+
+from dataclasses import dataclass, fields
+
+UES_VERSION = 1
+FEW_PATIENTS = 40
+LEAKS = ("leak_rate", "leak_by_kind", "any_leak_per_patient", "other_patient_leak", "other_patient_leak_by_subset")
+SCORES = ("ues", "ues_strict", "ues_worst_view", "ues_rouge_l")
+PARTS = (*SCORES, "f", "r", "t", "k", "harm")
+WITH_INTERVAL = ("ues", "ues_strict", "ues_worst_view")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """The score of one unlearned model, its parts and its companions; None means that `reasons` says why."""
+
+    scenario: str | None
+    ues_version: int
+    ues: float | None  # 0 the target's, 1 retain_only's; higher is better
+    ues_low: float | None
+    ues_high: float | None
+    ues_strict: float | None  # never above `ues`
+    ues_strict_low: float | None
+    ues_strict_high: float | None
+    ues_reason: str | None  # why `ues` is None
+    ues_worst_view: float | None  # with the largest harm over forget and its views as harm; never above `ues`
+    ues_worst_view_low: float | None
+    ues_worst_view_high: float | None
+    ues_rouge_l: float | None  # the same structure on ROUGE-L F1
+    unnormalised: bool  # no retain_only model was given
+    f: float | None  # forgetting
+    r: float | None  # utility kept on retain
+    t: float | None  # utility kept on test
+    k: float | None  # the truth told on forget
+    harm: float | None  # of the unlearned model, on forget; lower is better
+    harm_by_view: dict[str, float | None]  # of the unlearned model; None where the target does not leak on the view
+    harm_holdout: float | None
+    harm_target: float | None
+    harm_retain_only: float | None
+    harm_base: float | None
+    overshoot: float | None  # harm(retain_only) - harm(unlearned): above 0, it suppresses more than the gold
+    keep_forget: float | None
+    keep_retain: float | None
+    keep_test: float | None
+    keep_holdout: float | None
+    blind_forget: float | None
+    blind_retain: float | None
+    blind_test: float | None
+    utility_forget: float | None
+    utility_retain: float | None
+    utility_test: float | None
+    leak_rate: float | None  # share of the identifiers of forget rows told exactly; privacy only
+    leak_by_kind: dict[str, float] | None
+    any_leak_per_patient: float | None  # share of forget patients with an identifier of theirs told on a row of theirs
+    other_patient_leak: float | None  # share of forget rows that tell another forget patient's direct identifier
+    other_patient_leak_by_subset: dict[str, float] | None  # the same on the rows of every subset
+    wrong_agreement: float | None  # share of forget rows that say the wrong fact; incorrectness only
+    true_recovery: float | None  # share of forget rows (with a fact) that say the true fact only
+    abstention: float | None  # share of forget rows refused
+    abstention_excess: float | None  # minus the share of holdout rows refused: above 0, refusing reveals membership
+    degenerate: float | None  # share of all rows answered with broken output
+    degenerate_by_subset: dict[str, float]
+    n_forget: int
+    n_retain: int
+    n_test: int
+    n_holdout: int
+    n_by_view: dict[str, int]
+    n_forget_patients: int
+    replicates: int
+    null_replicates: int  # bootstrap replicates in which UES is undefined; left out of its interval
+    seed: int
+    intervals: dict[str, tuple[float, float] | None]  # 95 %, of the four scores, f, r, t, k and harm
+    reasons: dict[str, str]  # field (harm_by_view.paraphrase for one of its items) -> why it is None
+    warnings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as plain values that JSON can hold."""
+        found: dict[str, object] = {field.name: getattr(self, field.name) for field in fields(self)}
+        found["intervals"] = {name: None if ends is None else list(ends) for name, ends in self.intervals.items()}
+        found["warnings"] = list(self.warnings)
+        return found
