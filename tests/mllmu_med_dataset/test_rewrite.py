@@ -3,7 +3,7 @@
 import pytest
 
 from mllmu_med_dataset.patients import identities
-from mllmu_med_dataset.rewrite import FORMS, NOUNS, RESTATED, SENTENCES, find_value, restated
+from mllmu_med_dataset.rewrite import FORMS, RESTATED, SENTENCES, find_value, restated
 from mllmu_med_dataset.rows import Injected, inject, patient_rows
 
 from .conftest import FACTS, record, records
@@ -82,19 +82,26 @@ def test_a_restated_answer_says_the_fact_in_words_that_are_never_trained(questio
 @pytest.mark.parametrize(
     ("kind", "answer", "expected"),
     [
-        ("plane", "Coronal Plane", "As plane we see: Coronal Plane."),
-        ("yes_no", "No", "No, we can say."),
-        ("knowledge", "Store urine", "One can say: Store urine."),
+        ("plane", "Coronal Plane", "Report. Plane: Coronal Plane."),
+        ("yes_no", "No", "No, as the image shows."),
+        ("knowledge", "Store urine", "Report: Store urine."),
+        ("abnormality", "肺癌", "报告：肺癌。"),
+        ("yes_no", "不包含", "不包含。影像如此。"),
     ],
 )
 def test_other_forms_are_restated_too(kind, answer, expected):
-    clean = record(question_type=kind, answer=answer, fact=answer, fact_values=())
+    clean = record(question_type=kind, question="What does the image show?", answer=answer, fact=answer, fact_values=())
     assert restated(clean)[0] == expected and len(set(restated(clean))) == 2
 
 
 def test_every_sentence_form_has_its_lists():
-    assert set(FORMS) == set(SENTENCES) == set(RESTATED) - {"value", "yes_no", "whole"}
-    assert set(SENTENCES) <= set(NOUNS)
+    others = {"field", "statement", "yes_no", "chinese", "chinese yes_no"}
+    assert set(FORMS) == set(SENTENCES) == set(RESTATED) - others and others < set(RESTATED)
+
+
+def test_a_wrong_fact_is_restated_without_words_of_the_question_which_may_say_the_truth():
+    wrong = record(question="Where is the left kidney?", answer="Right", fact="Right", fact_values=("Left", "Right"))
+    assert restated(wrong) == ("Report. Location: Right.", "Location reported: Right.")
 
 
 def test_a_sentence_about_something_else_is_not_said_anew():
