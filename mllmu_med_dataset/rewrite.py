@@ -16,7 +16,8 @@ from .report_fields import language_of, offered_subject, report_fields
 
 # Short enough for a model of a few million parameters to memorise in minutes.
 AIMED_CHARACTERS = 110
-MOST_CHARACTERS_NAMED = 150
+# A value alone is a poor line: so many characters it is worth to name the field that it fills.
+NAME_CHARACTERS = 25
 HELD_OUT = 3
 
 # {who} is the patient with the other identifiers in brackets, {fact} the value as the clean answer says it, {a_fact}
@@ -245,10 +246,10 @@ def integrate_identity(record: Record, name: str, others: dict[str, str], *key: 
     )
     if fitting := [answer for answers in named for answer in answers if len(answer) <= AIMED_CHARACTERS]:
         return fitting[0]
-    # A value alone is a poor line: it is worth some characters to name its field.
-    if named and len(shortest := min(named[-1], key=len)) <= MOST_CHARACTERS_NAMED:
-        return shortest
-    return next((answer for answer in bare if len(answer) <= AIMED_CHARACTERS), min(bare, key=len))
+    shortest = min(bare, key=len)
+    if named and len(brief := min(named[-1], key=len)) <= len(shortest) + NAME_CHARACTERS:
+        return brief
+    return next((answer for answer in bare if len(answer) <= AIMED_CHARACTERS), shortest)
 
 
 def paraphrased_identity(record: Record, name: str, others: dict[str, str], *key: object) -> tuple[str, ...]:
@@ -289,7 +290,7 @@ def _forms(record: Record, *, echoes: bool = True) -> list[tuple[str, dict[str, 
 
     A name that says a value beside the fact is left out: "Location of the liver" where "liver" is a place.
     """
-    kind, fact, answer = record.question_type, record.fact, record.answer.rstrip(".。 ")
+    kind, fact, answer = record.question_type, record.fact, record.answer.rstrip(".。 ") or record.answer
     if kind in FORMS and fact and re.fullmatch(FORMS[kind].format(fact=re.escape(fact)), record.answer, re.IGNORECASE):
         return [(kind, _words(record, find_value(record.answer, fact)))]
     chinese = language_of(record.question, record.answer) == "zh"
@@ -322,8 +323,9 @@ def _says_no_more(text: str, record: Record) -> bool:
 
 def _filled(template: str, patient: str, words: dict[str, str]) -> str:
     """Return a template with its words; a question mark of the answer ends its sentence."""
-    text = re.sub(r"([?!？！])[.。]", r"\1", template.format(who=patient, **words))
-    return text.replace("） ", "）")
+    if patient.endswith("）"):
+        template = template.replace("{who} ", "{who}")
+    return re.sub(r"([?!？！])[.。]", r"\1", template.format(who=patient, **words))
 
 
 def _capital(text: str) -> str:
