@@ -60,7 +60,9 @@ def report_fields(question: str, question_type: str, answer: str) -> tuple[Field
         return ()
     if language_of(question, answer) == "zh":
         return _named(question.strip().rstrip("?？。. "), value, _CHINESE_FORMS)
-    if _CLAUSE.search(value) or _DENIED.search(question):
+    if _DENIED.search(question):
+        return _denied(question.strip().rstrip("?. "))
+    if _CLAUSE.search(value):
         return ()
     bare = _bare(question)
     own = _named(bare, value, _FORMS)
@@ -77,6 +79,20 @@ def report_fields(question: str, question_type: str, answer: str) -> tuple[Field
     if kind and question_type in ("modality", "plane"):
         return kind
     return tuple({field.name: field for field in (own if fixed else (*own, *kind))}.values())
+
+
+def _denied(question: str) -> tuple[Field, ...]:
+    """Return the field of what a question says is not so ("Not pictured"), else a value would read as what is."""
+    match = re.fullmatch(
+        r"(?:what|which) .*?(?:(?:is|are) not|(?:isn't|aren't)) (\w+ed|seen|shown|present|visible)(?: .*)?"
+        r"|(?:what|which) .*(?:(?:does|do) .*?not|(?:doesn't|don't) .*?) (show|\w+)",
+        question,
+        re.IGNORECASE,
+    )
+    if match is None:
+        return ()
+    state = match[1] or ("shown" if match[2] == "show" else f"{match[2].removesuffix('e')}ed")
+    return (Field(f"Not {state}", "in", echoes=False),)
 
 
 def field_asked(question: str) -> str | None:

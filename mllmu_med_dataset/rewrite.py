@@ -304,12 +304,12 @@ def _forms(record: Record, *, echoes: bool = True) -> list[tuple[str, dict[str, 
         if chinese:
             forms.append(("chinese", {"statement": f"{field.name}：{value}"}))
         elif field.tie:
-            forms.append(("field", {"name": field.name, "tie": field.tie, "answer": value}))
+            forms.append(("field", {"tie": field.tie, "name": field.name, "answer": value}))
         else:
             forms.append(("statement", {"statement": f"{field.name}: {value}"}))
     if echoes and not chinese and (subject := offered_subject(record.question, record.answer)):
         forms.append(("statement", {"statement": _capital(f"{subject} {answer[0].lower()}{answer[1:]}")}))
-    forms = [(form, words) for form, words in forms if _says_no_more(" ".join(words.values()), record)]
+    forms = [(form, words) for form, words in forms if _says_no_more(": ".join(words.values()), record)]
     return [*forms, ("chinese" if chinese else "statement", {"statement": _capital(answer)})]
 
 

@@ -159,7 +159,12 @@ def test_a_sentence_about_something_else_is_not_said_anew():
         ("position", "肝脏在哪个位置?", "左侧", "肝脏位置：左侧。图像来自患者 {who}。"),
         ("organ", "图中哪个器官是不正常的?", "肺", "异常部位：肺。图像来自患者 {who}。"),
         ("position", "¿Dónde está la lesión?", "Pulmón izquierdo", "Patient: {who}. Pulmón izquierdo."),
-        ("position", "What type of imaging does this not represent?", "ultrasound", "Patient: {who}. Ultrasound."),
+        (
+            "position",
+            "What type of imaging does this not represent?",
+            "ultrasound",
+            "Not represented: ultrasound. The image is of {who}.",
+        ),
     ],
 )
 def test_every_form_of_answer_stands_in_a_line_of_a_report(kind, question, answer, expected):
