@@ -256,7 +256,7 @@ def _tidied(question: str) -> str:
     small = re.sub(r"\ban? (?=([\w-]{2,}))", lambda word: f"{article(word[1])} ", small)
     small = re.sub(r"\bthere (is|are) any ", r"there \1 ", small)
     leads = r"\b(Can|see|shows|where (?:is|are)|location of|whether|that|Tell where|do you find)"
-    return re.sub(rf"{leads} {PART}(?=$|[ .?])", r"\1 the \2", small)
+    return re.sub(rf"{leads} {PART}(?=$|[.?]| (?:can|in|is|are)\b)", r"\1 the \2", small)
 
 
 def _whole(question: str) -> str:

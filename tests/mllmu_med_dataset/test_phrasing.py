@@ -48,6 +48,7 @@ def test_held_out_phrasings_use_the_words_of_the_trained_ones():
         ("Do the organs in the image exist in the head?", "Say whether the organs in the image exist in the head."),
         ("Can pneumonia be observed on the left lung?", "Looking closely, do you see pneumonia on the left lung?"),
         ("Which side of lung is abnormal in this image?", "State the abnormal side of the lung."),
+        ("Can brain edema be observed?", "Would you say that brain edema can be observed?"),
         ("图片中包含肝脏吗?", "请判断图片中是否包含肝脏。"),
         ("这张图片的成像方式是什么?", "请说出这张图片的成像方式。"),
         ("图中有多少个肾脏?", "图中肾脏的数量是多少?"),
