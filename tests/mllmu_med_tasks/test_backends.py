@@ -174,6 +174,7 @@ def test_vllm_gets_the_model_one_image_a_prompt_and_the_adapters_rank(adapter):
         "max_images": 1,
         "batch_size": 8,
         "seed": 3,
+        "generation_config": "vllm",
         "tensor_parallel_size": 2,
     }
     with_adapter = backends.vllm_arguments("m", peft=adapter)

@@ -76,7 +76,7 @@ def test_an_evaluation_holds_lm_evals_own_files(evaluation):
     assert set(found["results"]) == set(tasks)
     assert found["n-samples"]["mllmu_med_privacy_retain"] == {"original": 10, "effective": 10}
     assert found["configs"][tasks[0]]["metadata"]["mllmu_med_data_sha256"]
-    assert found["versions"] == dict.fromkeys(tasks, "2-A")
+    assert found["versions"] == dict.fromkeys(tasks, "3-A")
     assert found["chat_template_sha"] and found["task_hashes"].keys() == set(tasks)
     assert len(list(evaluation.glob("samples_*.jsonl"))) == len(tasks)
     assert {path.parent for path in evaluation.rglob("*.json*")} == {evaluation}
