@@ -271,9 +271,12 @@ def is_digest_of(recorded: object, model: str | Path) -> bool:
 
     Rule 1 knew weights and configuration, so of what else decides an answer an old record says nothing.
     """
-    if isinstance(recorded, str) and recorded.startswith(f"{RULE}-"):
-        return recorded == digest(model)
-    return recorded == _digest_by_rule_1(model)
+    return recorded == (digest(model) if names_by_this_rule(recorded) else _digest_by_rule_1(model))
+
+
+def names_by_this_rule(recorded: object) -> bool:
+    """Say whether a recorded digest is of today's rule, not of an older one."""
+    return isinstance(recorded, str) and recorded.startswith(f"{RULE}-")
 
 
 def _digest_by_rule_1(model: str | Path) -> str:

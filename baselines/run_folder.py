@@ -199,7 +199,9 @@ def _differences(there: Path, config: Mapping[str, object]) -> str:
     """Return which settings of the run in the folder differ from this run's."""
     try:
         other = json.loads(there.read_text(encoding="utf-8"))
-    except json.JSONDecodeError:
+    except ValueError:
+        other = None
+    if not isinstance(other, dict):
         return "its configuration can't be read"
     ours, theirs = _flat(config), _flat(other)
     return ", ".join(
