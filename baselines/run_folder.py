@@ -20,6 +20,7 @@ from baselines.tracker import Tracker
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError, make_folder
 from mllmu_med_dataset.record import canonical_json
+from mllmu_med_tasks.decoding import greedy
 
 CONFIG, METRICS = "config.canonical.json", "metrics.jsonl"
 MODEL_CHANGED = ": the weights, configuration, tokenizer, processor, chat template or generation settings are others"
@@ -122,7 +123,11 @@ class RunFolder:
     def save_model(self, model: nn.Module, processor: ProcessorMixin) -> None:
         """Save an ordinary model folder: weights, configuration, processor."""
         with writing(self.folder), _replacing(self.folder / "model") as folder:
-            model.save_pretrained(folder)
+            try:
+                model.save_pretrained(folder)
+            except ValueError:  # generation settings that contradict each other load, but are not saved again
+                with greedy(model):
+                    model.save_pretrained(folder)
             processor.save_pretrained(folder)
 
     def finish(self, record: RunRecord) -> RunRecord:

@@ -214,6 +214,14 @@ def test_a_run_of_before_is_resumed_as_the_run_it_was(folder, tmp_path):
             opened(run.folder, folder)
 
 
+def test_a_learned_model_is_saved_though_its_generation_settings_contradict_each_other(folder, tmp_path):
+    loaded = models.load(folder)
+    loaded.model.generation_config.num_return_sequences = 2  # with greedy decoding; transformers refuses to save it
+    opened(tmp_path / "run", folder).save_model(loaded.model, loaded.processor)
+    saved = json.loads((tmp_path / "run" / "model" / "generation_config.json").read_text())
+    assert saved["eos_token_id"] == 2 and "num_return_sequences" not in saved
+
+
 @pytest.fixture
 def asked(monkeypatch):
     """What the harness is called with; it answers by an empty folder."""

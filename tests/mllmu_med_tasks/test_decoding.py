@@ -162,6 +162,31 @@ def test_an_evaluation_is_greedy_and_records_what_it_put_aside(shipping, answere
     }
 
 
+def test_the_command_says_in_a_line_what_it_put_aside(shipping, tiny_model, data_dir, tmp_path, capsys):
+    lines = []
+    for number, folder in enumerate((shipping(SHIPPED["beams"]), tiny_model)):
+        with pytest.raises(SystemExit) as ended:
+            arguments = ("--model", folder, "--data", data_dir, "--out", tmp_path / str(number))
+            cli.main(
+                [
+                    "evaluate",
+                    *map(str, arguments),
+                    "--scenario",
+                    "privacy",
+                    "--subsets",
+                    "test",
+                    "--limit",
+                    "1",
+                    "--json",
+                ]
+            )
+        out, said = capsys.readouterr()
+        lines.append([line for line in said.splitlines() if line.startswith("note:")])
+        assert not ended.value.code and json.loads(out)["decoding"]["rule"] == decoding.GREEDY
+    expected = "put aside of what the model ships in its generation settings: early_stopping true, length_penalty 2.0, "
+    assert lines == [[f"note: answers are greedy; {expected}num_beams 3"], []]
+
+
 def test_the_stock_model_of_lm_eval_answers_greedily_by_the_task_file(shipping, answered, data_dir):
     from lm_eval import simple_evaluate
     from lm_eval.models.hf_vlms import HFMultimodalLM
