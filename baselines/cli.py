@@ -479,6 +479,7 @@ def evaluate(
         names = task_names(scenario, views=views)
         return _print({"tasks": names, "model": model}, as_json, f"{model} would be asked: {', '.join(names)}")
     from .evaluate import evaluate as ask
+    from .evaluate import notes
 
     asked = {"subsets": tuple(_words(subsets, "--subsets"))} if subsets else {}
     progress = _started_with_model(f"evaluate {scenario}")
@@ -489,6 +490,8 @@ def evaluate(
         resume=resume, progress=partial(progress.part, f"evaluate {scenario}"),
     )  # fmt: skip
     progress.finish(f"evaluate {scenario}", kept=bool(record["kept"]))
+    for line in notes(record):
+        typer.echo(line, err=True)
     first = f", the first {limit} rows of each task only: no score can be made of them" if limit else ""
     _print(record, as_json, f"{out}: lm-eval results and samples of {scenario}{first}")
 

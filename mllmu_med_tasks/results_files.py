@@ -32,7 +32,18 @@ class Run:
     def model(self) -> str:
         """What the run says about its model."""
         config = self.results.get("config", {})
-        return json.dumps([config.get("model"), config.get("model_args")], sort_keys=True)
+        digest = config.get("mllmu_med_model_digest")
+        named = [config.get("model"), config.get("model_args"), *([digest] if digest else [])]
+        return json.dumps(named, sort_keys=True)
+
+    @property
+    def decoded(self) -> str | None:
+        """How the answers were made beside the task's own settings, where the run says it."""
+        recorded = self.results.get("config", {}).get("mllmu_med_decoding") or {}
+        rule = recorded.get("rule") if isinstance(recorded, dict) else recorded
+        if not isinstance(rule, str | None):
+            raise UserError(f"{self.path} holds a decoding that no run could have had ({rule!r}). Evaluate again.")
+        return rule
 
 
 def read_results(folder: Path, scenario: str | None = None) -> Evaluation:
@@ -89,6 +100,7 @@ def read_results(folder: Path, scenario: str | None = None) -> Evaluation:
     return Evaluation(
         folder=folder,
         written_by=next(iter(runs.values())).written_by,
+        decoded=next(iter(runs.values())).decoded,
         scenario=scenario,
         answers=answers,
         versions=versions,

@@ -174,6 +174,7 @@ def test_vllm_gets_the_model_one_image_a_prompt_and_the_adapters_rank(adapter):
         "max_images": 1,
         "batch_size": 8,
         "seed": 3,
+        "generation_config": "vllm",
         "tensor_parallel_size": 2,
     }
     with_adapter = backends.vllm_arguments("m", peft=adapter)
@@ -207,8 +208,14 @@ def fake_vllm(monkeypatch):
     """Modules that stand where vLLM and ray would, as far as lm-eval reaches into them."""
 
     class SamplingParams:
-        def __init__(self, **arguments):
-            self.arguments = arguments
+        """Refuses, as vLLM's own, what it does not know: transformers' settings are none of its."""
+
+        def __init__(
+            self, *, max_tokens, stop, temperature, repetition_penalty, min_tokens, skip_special_tokens,
+            spaces_between_special_tokens,
+        ):  # fmt: skip
+            assert (repetition_penalty, min_tokens) == (1.0, 0)
+            self.arguments = {"temperature": temperature, "max_tokens": max_tokens}
 
     def load_tokenizer(folder, **_):
         from transformers import AutoTokenizer

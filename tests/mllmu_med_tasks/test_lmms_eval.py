@@ -88,6 +88,7 @@ def test_both_harnesses_have_the_same_metrics_version_and_decoding():
     decoding = dict(theirs["generation_kwargs"])
     # The one setting that goes by another name there.
     decoding["max_gen_toks"] = decoding.pop("max_new_tokens")
+    decoding["max_new_tokens"] = None  # in lm-eval the setting of generate itself, which would win over max_gen_toks
     assert decoding == ours["generation_kwargs"]
 
 

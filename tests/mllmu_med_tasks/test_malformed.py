@@ -157,7 +157,7 @@ LM_EVAL = {
         "different forget shares",
     ),
     "no version of a task": (edit(lambda d: d["versions"].pop(FORGET)), "which version"),
-    "another version of a task": (edit(lambda d: d["versions"].update({FORGET: "1-A"})), "version 2-A in one and 1-A"),
+    "another version of a task": (edit(lambda d: d["versions"].update({FORGET: "1-A"})), "version 3-A in one and 1-A"),
     "no counts of rows": (edit(lambda d: d.pop("n-samples")), "how many rows"),
     "a count that is NaN": (edit(lambda d: d["n-samples"][FORGET].update(effective=float("nan"))), "how many rows"),
     "a limit": (edit(lambda d: d["config"].update(limit=4)), "--limit 4"),
