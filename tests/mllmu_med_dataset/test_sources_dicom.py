@@ -15,7 +15,8 @@ from mllmu_med_dataset.incorrectness import contradicts, corrupt
 from mllmu_med_dataset.record import QUESTION_TYPES
 from mllmu_med_dataset.sources import images as source_images
 from mllmu_med_dataset.sources import open_source
-from mllmu_med_dataset.sources.dicom import BODY_PARTS, MODALITIES, dicom_picture, facts, records
+from mllmu_med_dataset.sources.dicom import BODY_PARTS, MODALITIES, facts, records
+from mllmu_med_dataset.sources.dicom_pixels import dicom_picture
 from mllmu_med_dataset.sources.images import BadImageError
 from tests.source_fixtures import pack
 from tests.source_fixtures.dicom import COLOURED, KINDS, NAMES, make_dicom, write_dicom
@@ -243,7 +244,14 @@ def test_objects_that_are_no_pictures_are_passed_over_and_told(tmp_path, caplog)
         (tmp_path / name).write_bytes(real(name))
     with caplog.at_level(logging.WARNING):
         assert len({one.image_key for one in records(path=tmp_path, **SAID)}) == 1
-    assert "4 DICOM files" in caplog.text and "hold no image, or no fact to ask" in caplog.text
+    assert "4 files of" in caplog.text
+    for name, reason in {
+        "test-SR.dcm": "no image but Comprehensive SR Storage",
+        "rtplan.dcm": "no image but RT Plan Storage",
+        "liver_1frame.dcm": "no image but Segmentation Storage",
+        "SC_rgb.dcm": "no known modality, body part, side, view or plane",
+    }.items():
+        assert f"{reason} (1: {name})" in caplog.text
 
 
 @pytest.mark.parametrize("form", ["zip", "tar.gz"])
