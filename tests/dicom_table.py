@@ -99,13 +99,16 @@ def our_choices(ds: FileDataset) -> dict[str, np.ndarray]:
     padding = raw == ds.get("PixelPaddingValue", np.iinfo(np.int32).min)
     measured = values[~padding]
     low, high = np.percentile(measured, (1, 99))
-    window = [ds.get("WindowCenter"), ds.get("WindowWidth")]
-    if None not in window and np.ptp(apply_voi_lut(values, ds)) == 0:
-        choices["a window that shows nothing: CT from -160 to 240 HU"] = np.clip(values, *CT_WINDOW)
     if ds.get("WindowCenter") is None and not ds.get("VOILUTSequence"):
-        choices["no window: from the 1st to the 99th percentile"] = np.clip(values, low, high)
+        without = "no window"
+    elif np.ptp(apply_voi_lut(values, ds)) == 0:
+        without = "a window that shows nothing"
+    else:
+        without = ""
+    if without:
+        choices[f"{without}: from the 1st to the 99th percentile"] = np.clip(values, low, high)
         if ds.get("Modality") == "CT" and ds.get("RescaleSlope") is not None:
-            choices["CT without a window: from -160 to 240 HU"] = np.clip(values, *CT_WINDOW)
+            choices[f"{without}: CT from -160 to 240 HU"] = np.clip(values, *CT_WINDOW)
     if padding.any():
         shown = sign * apply_voi_lut(values, ds).astype(float)
         choices["padding is black"] = np.where(padding, shown[~padding].min(), shown)

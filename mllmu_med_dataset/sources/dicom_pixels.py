@@ -126,9 +126,9 @@ def _decoded(header: Elements, frame: int) -> np.ndarray:
     except NotImplementedError:
         raise BadImageError(f"packed as {syntax.name}, which is not read") from None
     try:
-        high, stored, allocated = (header.whole(name) for name in ("HighBit", "BitsStored", "BitsAllocated"))
-        shift = 0 if high is None or stored is None else high + 1 - stored
-        whole_words = bool(shift and allocated and stored and decoder.is_native and "PixelData" in data)
+        high, stored, allocated = (header.whole(name) or 0 for name in ("HighBit", "BitsStored", "BitsAllocated"))
+        shift = high + 1 - stored if high else 0
+        whole_words = shift != 0 and decoder.is_native and "PixelData" in data and 1 <= stored <= allocated
         options = as_pixel_options(data, **({"bits_stored": allocated} if whole_words else {}))
         raw, properties = decoder.as_array(data, index=frame, **options)
     except (NotImplementedError, RuntimeError) as error:
@@ -141,7 +141,7 @@ def _decoded(header: Elements, frame: int) -> np.ndarray:
         raise BadImageError(
             f"its pixels are said to be {colours}, with {raw[0, 0].size} values each, which can't be shown"
         )
-    return _bits_in_place(raw, header, shift, int(stored or 0)) if whole_words else raw
+    return _bits_in_place(raw, header, shift, stored) if whole_words else raw
 
 
 def _bits_in_place(words: np.ndarray, header: Elements, shift: int, bits: int) -> np.ndarray:
@@ -200,6 +200,11 @@ def _table(descriptor: list[float | None], data: object, least: float, most: flo
     return _Table(entries, first, max(bits if 8 <= bits <= 16 else 16, int(entries.max()).bit_length()))
 
 
+def _stands(item: Elements) -> bool:
+    """Return whether an item of a sequence of tables has anything of one."""
+    return item.value("LUTDescriptor") is not None or item.value("LUTData") is not None
+
+
 def _entries(data: object, count: int, bits: int, header: Elements) -> np.ndarray | None:
     """Return the entries of a table, one or two in a word; ``None`` where there are fewer than it says."""
     if isinstance(data, bytes):
@@ -245,7 +250,8 @@ def _rescaled(raw: np.ndarray, header: Elements, frame: int) -> _Values:
         if table is not None:
             values = table.of(raw).astype(np.float64)
             return _Values(values, 0.0, 2.0**table.bits - 1, rescaled=True)
-        header.note("ModalityLUTSequence holds no readable table, and was passed over")
+        if _stands(item):
+            header.note("ModalityLUTSequence holds no readable table, and was passed over")
     group = functional_group(header, frame, "PixelValueTransformationSequence") or header
     slope, intercept = group.needed_number("RescaleSlope"), group.needed_number("RescaleIntercept")
     if slope == 0:
@@ -265,7 +271,7 @@ def _of_voi_table(measured: _Values, header: Elements) -> np.ndarray | None:
         table = _table(item.numbers("LUTDescriptor"), item.value("LUTData"), measured.least, measured.most, header)
         if table is not None and _varied(shown := _eight_bits(table.of(measured.values), table.bits)):
             return shown
-    if any(item.value("LUTData") is not None or item.value("LUTDescriptor") is not None for item in items):
+    if any(map(_stands, items)):
         header.note("VOILUTSequence holds no table that shows anything, and was passed over")
     return None
 
