@@ -24,7 +24,7 @@ import numpy as np
 from ..errors import UserError, unknown
 from ..record import QuestionType, Record
 from ..rewrite import article
-from .dicom_files import Elements, dataset, functional_group, has_prefix, middle_frame, opened
+from .dicom_files import Elements, dataset, functional_group, has_prefix, middle_frame, opened, reason_of
 from .dicom_pixels import ShownPicture, dicom_picture
 from .files import MAX_FILE_BYTES, shown
 from .images import BadImageError, BadImages, SourceFiles, pictures
@@ -225,7 +225,7 @@ def _headers(files: SourceFiles, bad: BadImages, left_out: _ByReason) -> dict[st
         except BadImageError as error:
             bad.add(name, str(error))
         except Exception as error:  # a stranger's bytes
-            bad.add(name, f"its header can't be read: {' '.join(str(error).split())[:200] or type(error).__name__}")
+            bad.add(name, f"its header can't be read: {reason_of(error)}")
     if burned := [name for name, header in headers.items() if header.burned_in]:
         _log.warning(
             f"{len(burned):,} of {len(headers):,} DICOM files of '{files.path}' don't say that no text is burned into "

@@ -89,6 +89,13 @@ def dataset(stream: BinaryIO, names: Iterable[str], *, pixels: bool = False) -> 
     return data
 
 
+def reason_of(error: Exception) -> str:
+    """Return what a library says of a damaged file, on one printable line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    text = text.partition("raised by all available plugins: ")[2] or text
+    return "".join(one if one.isprintable() else "?" for one in text[:200])
+
+
 class Elements:
     """The elements of a data set: an empty one is absent, and one that can't be read is absent and noted.
 

@@ -18,7 +18,8 @@ from itertools import zip_longest
 import numpy as np
 from PIL import Image
 
-from .dicom_files import Elements, dataset, functional_group, middle_frame, opened
+from .dicom_files import Elements, dataset, functional_group, middle_frame, opened, reason_of
+from .files import shown as printable
 from .images import BadImageError, Picture, check_size, drawn, stretched
 
 # A soft-tissue window, in Hounsfield units, for CT whose header brings none.
@@ -90,8 +91,7 @@ def dicom_picture(data: bytes) -> ShownPicture:
     except BadImageError:
         raise
     except Exception as error:  # damaged files fail in any way
-        text = " ".join(str(error).split()).partition("raised by all available plugins: ")
-        raise BadImageError(f"it can't be read: {(text[2] or text[0] or type(error).__name__)[:200]}") from error
+        raise BadImageError(f"it can't be read: {reason_of(error)}") from error
 
 
 def _shown(header: Elements) -> np.ndarray:
@@ -112,7 +112,9 @@ def _shown(header: Elements) -> np.ndarray:
 
 def _decoded(header: Elements, frame: int) -> np.ndarray:
     """Return the stored values of one frame ``[rows, columns]``, or its colours ``[rows, columns, 3]`` as RGB."""
+    from pydicom.encaps import get_frame
     from pydicom.pixels import as_pixel_options, get_decoder
+    from pydicom.uid import JPEG2000TransferSyntaxes
 
     data = header.data
     if not any(name in data for name in _PIXELS):
@@ -124,24 +126,40 @@ def _decoded(header: Elements, frame: int) -> np.ndarray:
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
-        raise BadImageError(f"packed as {syntax.name}, which is not read") from None
+        raise BadImageError(f"packed as {printable(syntax.name)}, which is not read") from None
     try:
         high, stored, allocated = (header.whole(name) or 0 for name in ("HighBit", "BitsStored", "BitsAllocated"))
         shift = high + 1 - stored if high else 0
         whole_words = shift != 0 and decoder.is_native and "PixelData" in data and 1 <= stored <= allocated
+        if syntax in JPEG2000TransferSyntaxes:
+            _check_boxes(get_frame(data.PixelData, frame, number_of_frames=data.NumberOfFrames))
         options = as_pixel_options(data, **({"bits_stored": allocated} if whole_words else {}))
         raw, properties = decoder.as_array(data, index=frame, **options)
     except (NotImplementedError, RuntimeError) as error:
         text = " ".join(str(error).split())
         if "missing dependencies" not in text and "does not support" not in text:
             raise
-        raise BadImageError(f"packed as {syntax.name}, which takes a decoder: pip install 'pylibjpeg[all]'") from error
+        raise BadImageError(
+            f"packed as {printable(syntax.name)}, which takes a decoder: pip install 'pylibjpeg[all]'"
+        ) from error
     colours = str(properties["photometric_interpretation"])
     if colours not in (_RGB if raw.ndim == 3 else _ONE_VALUE):
         raise BadImageError(
             f"its pixels are said to be {colours}, with {raw[0, 0].size} values each, which can't be shown"
         )
     return _bits_in_place(raw, header, shift, stored) if whole_words else raw
+
+
+def _check_boxes(frame: bytes) -> None:
+    """Raise :class:`BadImageError` where the boxes of a JPEG 2000 file lead nowhere: pydicom follows them for ever."""
+    if not frame.startswith(b"\0\0\0\x0cjP  "):
+        return
+    place = 12
+    while place < len(frame) and frame[place + 4 : place + 8] != b"jp2c":
+        length = int.from_bytes(frame[place : place + 4])
+        if length < 8:
+            raise BadImageError("its JPEG 2000 stream is damaged")
+        place += length
 
 
 def _bits_in_place(words: np.ndarray, header: Elements, shift: int, bits: int) -> np.ndarray:
