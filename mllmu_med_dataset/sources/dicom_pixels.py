@@ -41,6 +41,9 @@ _ELEMENTS = (
     *(f"Segmented{colour}PaletteColorLookupTableData" for colour in _COLOURS),
     "ExtendedOffsetTable", "ExtendedOffsetTableLengths", "PixelData", "FloatPixelData", "DoubleFloatPixelData",
 )  # fmt: skip
+_WHOLE_NUMBERS = (
+    "Rows", "Columns", "SamplesPerPixel", "PlanarConfiguration", "BitsAllocated", "BitsStored", "PixelRepresentation",
+)  # fmt: skip
 _RGB, _ONE_VALUE = ("RGB",), ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
@@ -119,9 +122,19 @@ def _decoded(header: Elements, frame: int) -> np.ndarray:
     data = header.data
     if not any(name in data for name in _PIXELS):
         raise BadImageError("it has a header, but no pixels")
-    data.NumberOfFrames = max(header.whole("NumberOfFrames") or 1, 1)
-    if "PhotometricInterpretation" in data:
-        data.PhotometricInterpretation = header.term("PhotometricInterpretation")
+    frames = header.whole("NumberOfFrames")
+    if frames is not None and frames < 1:
+        header.note("NumberOfFrames is below 1, and was taken as 1")
+    data.NumberOfFrames = max(frames or 1, 1)
+    # Numbers of another type than the standard's are numbers all the same.
+    for name in _WHOLE_NUMBERS:
+        if (number := header.whole(name)) is not None:
+            data.add_new(name, "US", number)
+    terms = header.terms("PhotometricInterpretation")
+    if len(set(terms)) > 1:
+        raise BadImageError("its PhotometricInterpretation has several values")
+    if terms:
+        data.PhotometricInterpretation = terms[0]
     syntax = data.file_meta.TransferSyntaxUID
     try:
         decoder = get_decoder(syntax)
@@ -230,7 +243,10 @@ def _entries(data: object, count: int, bits: int, header: Elements) -> np.ndarra
         words = np.frombuffer(data + b"\0" * (len(data) % 2), f"{order}u2")
         packed = len(data) < 2 * count
     else:
-        words = np.atleast_1d(np.asarray(data)).astype(np.int64) & 0xFFFF
+        try:
+            words = np.atleast_1d(np.asarray(data)).astype(np.int64) & 0xFFFF
+        except (TypeError, ValueError):
+            return None
         packed = bits <= 8 and len(words) < count
     entries = np.stack([words & 0xFF, words >> 8], axis=-1).ravel() if packed else words
     return entries[:count] if len(entries) >= count else None
@@ -240,13 +256,13 @@ def _grey(raw: np.ndarray, header: Elements, frame: int) -> np.ndarray:
     """Return one frame of grey values as 8 bits, dark where a viewer shows it dark."""
     padding = _padding(raw, header)
     measured = _rescaled(raw, header, frame)
-    shown = _of_voi_table(measured, header)
+    shown = _of_voi_table(measured, header, frame)
     if shown is None:
         shown = _windowed(measured, header, frame)
     if shown is None:
         shown = stretched(measured.values, measured.values[~padding])
     shape = header.term("PresentationLUTShape")
-    if shape not in ("", "IDENTITY", "INVERSE"):
+    if header.terms("PresentationLUTShape") and shape not in ("IDENTITY", "INVERSE"):
         header.note("PresentationLUTShape is unknown, and was passed over")
     if header.term("PhotometricInterpretation") == "MONOCHROME1" or shape == "INVERSE":
         shown = 255 - shown
@@ -282,9 +298,10 @@ def _rescaled(raw: np.ndarray, header: Elements, frame: int) -> _Values:
     return _Values(raw.astype(np.float64) * slope + intercept, ends[0], ends[1], rescaled=known)
 
 
-def _of_voi_table(measured: _Values, header: Elements) -> np.ndarray | None:
+def _of_voi_table(measured: _Values, header: Elements, frame: int) -> np.ndarray | None:
     """Return 8 bits by the first table of the header that shows anything; ``None``: there is none."""
-    items = header.items("VOILUTSequence")
+    group = functional_group(header, frame, "FrameVOILUTSequence")
+    items = [*(group.items("VOILUTSequence") if group is not None else ()), *header.items("VOILUTSequence")]
     for item in items:
         table = _table(item.numbers("LUTDescriptor"), item.value("LUTData"), measured.least, measured.most, header)
         if table is not None and _varied(shown := _eight_bits(table.of(measured.values), table.bits)):
@@ -299,8 +316,8 @@ def _windowed(measured: _Values, header: Elements, frame: int) -> np.ndarray | N
     group = functional_group(header, frame, "FrameVOILUTSequence")
     for place in (group, header) if group is not None else (header,):
         centres, widths = place.numbers("WindowCenter"), place.numbers("WindowWidth")
-        function = place.term("VOILUTFunction") or "LINEAR"
-        if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+        function = place.term("VOILUTFunction")
+        if place.terms("VOILUTFunction") and function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
             header.note("VOILUTFunction is unknown, and was taken as LINEAR")
         for number, (centre, width) in enumerate(zip_longest(centres, widths)):
             if centre is None or width is None or width <= 0:
@@ -335,6 +352,8 @@ def _padding(raw: np.ndarray, header: Elements) -> np.ndarray:
     nowhere = np.zeros(raw.shape, dtype=bool)
     low, high = (_stored(name, raw, header) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
     if low is None:
+        if high is not None:
+            header.note("PixelPaddingRangeLimit stands without a PixelPaddingValue, and was passed over")
         return nowhere
     high = low if high is None else high
     padding = (raw >= min(low, high)) & (raw <= max(low, high))

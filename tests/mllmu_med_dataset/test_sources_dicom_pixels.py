@@ -207,6 +207,23 @@ def test_a_range_of_padding_has_two_ends_in_either_order(tmp_path):
         assert (shown[:16] == 0).all() and shown[40] == pytest.approx(255 * 24 / 47, abs=3)
 
 
+def test_the_numbers_of_an_image_may_be_of_any_type(tmp_path):
+    plain = made(tmp_path)
+    for elements, notes in (
+        ({"Rows": Stored("DS", b"32"), "Columns": Stored("IS", b"64 ")}, 0),
+        ({"Rows": Stored("UL", b"\x20\0\0\0"), "BitsStored": Stored("SS", b"\x10\0")}, 0),
+        ({"NumberOfFrames": Stored("IS", b"1.0")}, 0),
+        ({"NumberOfFrames": Stored("IS", b"0")}, 1),
+        ({"NumberOfFrames": Stored("IS", b"-3")}, 1),
+        ({"NumberOfFrames": Stored("IS", b"1A")}, 1),
+        ({"RescaleSlope": Stored("FD", np.float64(1).tobytes()), "RescaleIntercept": Stored("LO", b"-1024,0")}, 1),
+        ({"RescaleSlope": Stored("DS", b"1\\2")}, 1),
+        ({"PixelPaddingRangeLimit": Stored("US", b"\0\0")}, 1),
+    ):
+        picture = made(tmp_path, **elements)
+        assert picture.key == plain.key and len(picture.notes) == notes
+
+
 @pytest.mark.parametrize("padding", [Stored("US", b"\xff\xff"), Stored("LO", b"none")])
 def test_padding_that_no_pixel_can_be_is_told(tmp_path, padding):
     picture = made(tmp_path, CR, PixelPaddingValue=padding)
@@ -284,6 +301,17 @@ def test_the_first_value_of_a_table_is_signed_where_the_pixels_are(tmp_path, fir
 def test_a_table_of_hounsfield_units_begins_below_zero(tmp_path):
     sequence = table([min(255, n) for n in range(512)], 65536 - 200, 8)
     assert (row(tmp_path, VOILUTSequence=sequence) == np.clip(HOUNSFIELD + 200, 0, 255)).all()
+
+
+def test_an_enhanced_image_may_bring_its_table_in_its_groups(tmp_path):
+    group = item(FrameVOILUTSequence=[item(VOILUTSequence=table([min(255, n) for n in range(512)], -200, 8))])
+    shown = row(tmp_path, PerFrameFunctionalGroupsSequence=[group], WindowCenter=1, WindowWidth=2)
+    assert (shown == np.clip(HOUNSFIELD + 200, 0, 255)).all()
+
+
+def test_ct_that_is_not_rescaled_is_not_in_hounsfield_units(tmp_path):
+    shown = row(tmp_path, RescaleSlope=None, RescaleIntercept=None)
+    assert shown[0] == 0 and shown[-1] == 255 and np.ptp(np.diff(shown)) <= 5
 
 
 @pytest.mark.parametrize(
@@ -424,6 +452,8 @@ def test_a_picture_does_not_depend_on_how_it_is_stored(one, other):
         ({"PhotometricInterpretation": None}, "'Photometric Interpretation'"),
         ({"PhotometricInterpretation": "RGB"}, "said to be RGB"),
         ({"PhotometricInterpretation": "CMYK"}, "said to be CMYK"),
+        ({"PhotometricInterpretation": Stored("CS", b"RGB\\MONOCHROME2")}, "PhotometricInterpretation has several"),
+        ({"NumberOfFrames": Stored("IS", b"2147483647")}, "less than expected"),
         ({"PixelData": np.full((32, 64), 900, np.uint16).tobytes()}, "all its pixels are of one grey"),
     ],
     ids=str,
