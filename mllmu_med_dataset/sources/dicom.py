@@ -284,12 +284,12 @@ def _header(data: "Dataset") -> _Header:
     header = Elements(data)
     if other := no_picture(header):
         raise _NotAskedError(other)
-    asked = tuple(facts(data))
-    if not asked:
+    questions = tuple(facts(data))
+    if not questions:
         raise _NotAskedError("no known modality, body part, side, view or plane")
     _, region = BODY_PARTS.get(header.term("BodyPartExamined"), ("", ""))
     return _Header(
-        facts=asked,
+        facts=questions,
         modality=MODALITIES.get(header.term("Modality"), ""),
         region=region,
         series=header.term("SeriesInstanceUID"),

@@ -122,19 +122,7 @@ def _decoded(header: Elements, frame: int) -> np.ndarray:
     data = header.data
     if not any(name in data for name in _PIXELS):
         raise BadImageError("it has a header, but no pixels")
-    frames = header.whole("NumberOfFrames")
-    if frames is not None and frames < 1:
-        header.note("NumberOfFrames is below 1, and was taken as 1")
-    data.NumberOfFrames = max(frames or 1, 1)
-    # Numbers of another type than the standard's are numbers all the same.
-    for name in _WHOLE_NUMBERS:
-        if (number := header.whole(name)) is not None:
-            data.add_new(name, "US", number)
-    terms = header.terms("PhotometricInterpretation")
-    if len(set(terms)) > 1:
-        raise BadImageError("its PhotometricInterpretation has several values")
-    if terms:
-        data.PhotometricInterpretation = terms[0]
+    _conform(header)
     syntax = data.file_meta.TransferSyntaxUID
     try:
         decoder = get_decoder(syntax)
@@ -161,6 +149,24 @@ def _decoded(header: Elements, frame: int) -> np.ndarray:
             f"its pixels are said to be {colours}, with {raw[0, 0].size} values each, which can't be shown"
         )
     return _bits_in_place(raw, header, shift, stored) if whole_words else raw
+
+
+def _conform(header: Elements) -> None:
+    """Set the elements that pydicom decodes by as the standard writes them, where it can be seen what they are."""
+    data = header.data
+    frames = header.whole("NumberOfFrames")
+    if frames is not None and frames < 1:
+        header.note("NumberOfFrames is below 1, and was taken as 1")
+    data.NumberOfFrames = max(frames or 1, 1)
+    # Numbers of another type than the standard's are numbers all the same.
+    for name in _WHOLE_NUMBERS:
+        if (number := header.whole(name)) is not None:
+            data.add_new(name, "US", number)
+    terms = header.terms("PhotometricInterpretation")
+    if len(set(terms)) > 1:
+        raise BadImageError("its PhotometricInterpretation has several values")
+    if terms:
+        data.PhotometricInterpretation = terms[0]
 
 
 def _check_boxes(frame: bytes) -> None:

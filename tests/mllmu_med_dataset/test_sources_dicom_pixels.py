@@ -9,6 +9,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import ExplicitVRLittleEndian
 
 from mllmu_med_dataset.sources.dicom_pixels import dicom_picture
@@ -479,6 +480,14 @@ def test_a_packing_that_is_not_decoded_is_named(tmp_path, syntax, reason):
     changed = data[:start] + len(padded).to_bytes(2, "little") + padded + data[start + 2 + len(known) :]
     with pytest.raises(BadImageError, match=reason):
         dicom_picture(changed)
+
+
+def test_a_stream_whose_boxes_lead_nowhere_is_not_followed_for_ever(tmp_path):
+    data, changed = dcmread(get_testdata_file("MR_small_jp2klossless.dcm", download=False)), io.BytesIO()
+    data.PixelData = encapsulate([b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(40)])
+    data.save_as(changed)
+    with pytest.raises(BadImageError, match="its JPEG 2000 stream is damaged"):
+        dicom_picture(changed.getvalue())
 
 
 def test_floating_values_may_be_no_numbers(tmp_path):
