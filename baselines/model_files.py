@@ -32,8 +32,11 @@ IDLE = (
     "optimizer*", "scheduler*", "rng_state*", "random_states*", "train*config.json", "ds_config.json", "deepspeed*",
     "accelerate*", "wandb*", "zero_to_fp32.py", "*.log", "*.bak",
 )  # fmt: skip
-# Of an adapter: where its base was when it was trained. The base itself is part of what names the model.
-_PLACES = ("base_model_name_or_path", "revision")
+# What a configuration says of the place it was saved at, and how: the same model saved elsewhere, or offline, says
+# otherwise. An adapter's base is itself part of what names the model.
+_PLACES = frozenset(
+    {"base_model_name_or_path", "revision", "_name_or_path", "name_or_path", "local_files_only", "is_local"}
+)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -60,7 +63,7 @@ def _deciding(folder: Path) -> Iterator[Path]:
 
 
 def _content(file: Path) -> str:
-    return _adapter_sha256(file) if file.name == ADAPTER else sha256(file)
+    return _settings_sha256(file) if file.name.endswith("config.json") else sha256(file)
 
 
 def sha256(file: Path) -> str:
@@ -76,13 +79,13 @@ def _hashed(file: str, *_: int) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _adapter_sha256(file: Path) -> str:
-    """Return the sha256 of an adapter's settings without the place of its base, which a copy may have elsewhere."""
+def _settings_sha256(file: Path) -> str:
+    """Return the sha256 of a configuration without what it says of its place."""
     content = file.read_bytes()
     try:
         settings = json.loads(content)
         content = canonical_json({key: settings[key] for key in settings if key not in _PLACES}).encode()
-    except (ValueError, TypeError, KeyError):  # what opens the adapter tells what is wrong with it
+    except (ValueError, TypeError, KeyError):  # what opens the model tells what is wrong with it
         pass
     return hashlib.sha256(content).hexdigest()
 

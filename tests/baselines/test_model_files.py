@@ -39,6 +39,12 @@ def folder(tiny_model, tmp_path):
     return shutil.copytree(tiny_model, tmp_path / "model")
 
 
+def change(path):
+    """Change a file in a way that may change an answer."""
+    text = path.read_text()
+    path.write_text(json.dumps(json.loads(text) | {"changed": 1}) if path.name.endswith("config.json") else text + " ")
+
+
 def put(folder, name, content):
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +62,16 @@ def test_what_decides_an_answer_names_the_model(tmp_path, name):
     assert name in added and before != added != changed != before
 
 
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "config.json", "adapter_config.json"])
+def test_what_a_configuration_says_of_its_place_does_not(tmp_path, name):
+    """transformers writes into a tokenizer's configuration whether it was offline when it saved."""
+    found = []
+    for place in ('"local_files_only": true, "_name_or_path": "/here"', '"local_files_only": false'):
+        put(tmp_path, name, f'{{"a": 1, {place}}}'.encode())
+        found.append(model_files.contents(tmp_path))
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize("name", DOES_NOT)
 def test_what_only_tells_of_a_model_or_trained_it_does_not(tmp_path, name):
     put(tmp_path, "config.json", b"{}")
@@ -67,7 +83,7 @@ def test_what_only_tells_of_a_model_or_trained_it_does_not(tmp_path, name):
 @pytest.mark.parametrize("name", ["chat_template.jinja", "tokenizer.json", "processor_config.json"])
 def test_another_template_tokenizer_or_processor_is_another_model(folder, tiny_model, name):
     assert models.digest(folder) == models.digest(tiny_model)  # a copy is the same model
-    (folder / name).write_text((folder / name).read_text() + " ")
+    change(folder / name)
     assert models.digest(folder) != models.digest(tiny_model)
 
 
@@ -237,7 +253,7 @@ def test_an_evaluation_of_a_changed_model_is_neither_done_nor_replayed(asked, fo
     options = {"model": folder, "data_dir": data_dir, "scenario": "privacy", "cache": tmp_path / "cache"}
     evaluate(**options, out=tmp_path / "e")
     assert evaluate(**options, out=tmp_path / "e")["kept"]
-    (folder / name).write_text((folder / name).read_text() + "\n")
+    change(folder / name)
     with pytest.raises(UserError, match=rf"other settings \(model_digest\): since then {name} changed"):
         evaluate(**options, out=tmp_path / "e")
     evaluate(**options, out=tmp_path / "other")
