@@ -75,7 +75,8 @@ def split_thought(answer: str) -> Answer:
     spoken = _SPOKEN.fullmatch(text)
     if spoken:
         return Answer((spoken["thought"] or spoken["told"] or "").strip(), spoken["shown"].strip())
-    if not _MARKS.search(text):
+    # Every mark begins with one of these; most answers hold none, and are many.
+    if not any(sign in text for sign in "<[◁") or not _MARKS.search(text):
         return Answer("", answer)
     thoughts: list[str] = []
     shown: list[str] = []
