@@ -336,7 +336,9 @@ def install(
     """Make load_dataset("mllmu-med"), evaluate.load("mllmu_med_ues") and lm_eval find the benchmark from anywhere."""
     import mllmu_med_metrics
     from mllmu_med_dataset import install as installer
+    from mllmu_med_dataset.shadows import shadows
     from mllmu_med_tasks import harness
+    from mllmu_med_tasks.names import TASKS
 
     with _stderr_only():
         if undo:
@@ -344,6 +346,8 @@ def install(
         else:
             metric = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
             done = installer.install(folder, tasks=harness.tasks_path(), metric=metric)
+            for sentence in shadows(Path.cwd(), TASKS):
+                print(f"Warning: {sentence}", file=sys.stderr)
     _print(done, as_json, "\n".join(f"{key}: {value}" for key, value in done.items()))
 
 

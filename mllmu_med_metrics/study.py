@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mllmu_med_metrics.blind import BlindGuesser
+from mllmu_med_metrics.holders import rows_in
 from mllmu_med_metrics.interval import Floats
 from mllmu_med_metrics.leakage import DirectIdentifiers
 from mllmu_med_metrics.row_score import RowScore, score_row
@@ -33,8 +34,11 @@ class Study:
     """The scored rows of one scenario, prepared once and shared by every model's predictions."""
 
     def __init__(self, rows: Iterable[Mapping[str, object]]) -> None:
-        """Check the rows and order them by id, so that the order in which they come never matters."""
-        self.rows = sorted(map(parse_row, rows), key=lambda row: row.id)
+        """Check the rows and order them by id, so that the order in which they come never matters.
+
+        `rows` may be a list, a generator, a `datasets.Dataset` or a table (`holders.rows_in`).
+        """
+        self.rows = sorted(map(parse_row, rows_in(rows)), key=lambda row: row.id)
         self.ids = [row.id for row in self.rows]
         for before, after in zip(self.ids, self.ids[1:], strict=False):
             if before == after:
@@ -147,7 +151,8 @@ class Study:
         """Score every answer of one model; raise ValueError unless the predictions cover exactly the rows."""
         if not isinstance(predictions, Mapping):
             raise ValueError(
-                f"The predictions of {model} are {type(predictions).__name__}, not a mapping of row id to answer."
+                f"The predictions of {model} are {type(predictions).__name__}, not a mapping of row id to answer. "
+                "Answers in the order of the rows become one by dict(zip(ids, answers)), with the ids of the rows."
             )
         missing = [row_id for row_id in self.ids if row_id not in predictions]
         if missing:
@@ -219,6 +224,7 @@ class Scored:
         self._told: dict[str, list[int]] = {}
         self._leaking: dict[int, bool] = {}
         self._recovered = [0, 0]
+        self._thoughts = [0, 0]
 
     def add(self, row: Row, score: RowScore) -> None:
         """Add the score of one row."""
@@ -235,6 +241,9 @@ class Scored:
         if len(self._batch) >= _BATCH:
             self._flush()
         if place == 0:
+            if score.thought_leaks is not None:
+                self._thoughts[0] += score.thought_leaks
+                self._thoughts[1] += 1
             if score.leaked:
                 for item, flag in zip(row.phi, score.leaked, strict=True):
                     if flag is None:
@@ -293,6 +302,12 @@ class Scored:
     def leaking_patients(self) -> float | None:
         """The share of forget patients with an identifier of theirs told on a row of theirs."""
         return sum(self._leaking.values()) / len(self._leaking) if self._leaking else None
+
+    @property
+    def thought_leak_rate(self) -> float | None:
+        """The share of forget rows whose thought gives the secret away; None where no forget row has a thought."""
+        leaking, with_thought = self._thoughts
+        return leaking / int(self.counts[0].sum()) if with_thought else None
 
     @property
     def true_recovery(self) -> float | None:

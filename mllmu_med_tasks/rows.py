@@ -17,6 +17,7 @@ from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_dataset.load import checksums
 from mllmu_med_dataset.load import load as load_config
 from mllmu_med_metrics import DirectIdentifiers, forget_identifiers
+from mllmu_med_tasks.answer_texts import first_line
 from mllmu_med_tasks.names import IMAGES, MAIN_PERCENT, PERCENTS, SCENARIOS, SUBSETS, VIEWS, Task
 from mllmu_med_tasks.prompts import PLACEHOLDER, prompt
 from mllmu_med_tasks.row_metrics import row_metrics
@@ -144,7 +145,7 @@ def doc_to_target(doc: Mapping[str, object]) -> str:
 
 def process_results(doc: Document, results: list[str]) -> dict[str, float | None]:
     """Return the row values of one answer: lm-eval's hook of the same name."""
-    return row_metrics(results[0], doc, doc.forget_direct, doc.kinds)
+    return row_metrics(first_line(results[0]), doc, doc.forget_direct, doc.kinds)
 
 
 def sample(rows: Iterable[Mapping[str, object]], count: int, seed: int) -> list[int]:

@@ -11,6 +11,8 @@ from lm_eval.models.api_models import JsonChatStr
 from lm_eval.models.openai_completions import LocalChatCompletion
 
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_metrics.thoughts import with_thought
+from mllmu_med_tasks.answer_texts import first_line
 from mllmu_med_tasks.decoding import COMMON, PENALTIES, STANDARD
 from mllmu_med_tasks.prompts import PLACEHOLDER
 
@@ -56,7 +58,7 @@ class ServedModel(LocalChatCompletion):
         return payload | STANDARD | (PENALTIES if self.takes_penalties else {})
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
-        """Answer some hundred requests at a time, each cut where its task says, whatever the server did."""
+        """Answer some hundred requests at a time; each answer is up to the first line break of what is shown."""
         import aiohttp
         import requests as http
 
@@ -72,8 +74,7 @@ class ServedModel(LocalChatCompletion):
                     "image_url), and evaluate again."
                 ) from error
             for request, answer in zip(asked, answered, strict=True):
-                for stop in request.args[1].get("until", ()):
-                    answer = answer.split(stop)[0]
+                answer = first_line(answer)
                 answers.append(answer)
                 self.cache_hook.add_partial("generate_until", request.args, answer)
         return answers
@@ -84,15 +85,18 @@ class ServedModel(LocalChatCompletion):
         for reply in outputs if isinstance(outputs, list) else [outputs]:
             try:
                 (choice,) = reply["choices"]
-                content = choice["message"]["content"]
-                if not isinstance(content, str | None):
-                    raise TypeError("the content is not text")
-            except (KeyError, TypeError, ValueError) as error:
+                message = choice["message"]
+                # What a server's reasoning parser took off the answer, under the names that servers give it.
+                thought = message.get("reasoning_content") or message.get("reasoning")
+                content = message["content"]
+                if not isinstance(content, str | None) or not isinstance(thought, str | None):
+                    raise TypeError("content and reasoning_content must be text")
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise UserError(
                     f"The server at {self.base_url} gave a reply that is no chat completion ({error!r}): "
                     f"{json.dumps(reply)[:200]}. Name the address of an OpenAI-compatible /v1/chat/completions."
                 ) from error
-            answers.append(content or "")
+            answers.append(with_thought(thought or "", content or ""))
         return answers
 
 
