@@ -24,9 +24,10 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from ..errors import UserError, unknown
+from ..losses import Losses
 from ..record import QuestionType, Record
 from ..rewrite import article
-from .images import BadImageError, BadImages, Picture, SourceFiles, check_size, drawn, pictures, stretched
+from .images import BadImageError, Picture, SourceFiles, check_size, drawn, pictures, stretched
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -120,13 +121,13 @@ def records(
     license: str | None = None,
     redistributable: bool | None = None,
     workers: int = 1,
-    skip_bad_images: bool = False,
+    losses: Losses | None = None,
 ) -> Iterator[Record]:
     """Yield the records of a folder or archive of DICOM files, file by file; the seed changes nothing here.
 
     ``license`` and ``redistributable`` must be said: the build writes pixels only where they may be passed on. Raises
-    :class:`UserError` without pydicom, without any image, and for files that can't be read or decoded (named and
-    counted), unless they are to be skipped.
+    :class:`UserError` without pydicom, without any image, and where more is lost than may be; files that can't be read
+    or decoded are counted in ``losses``.
     """
     if slices not in get_args(Slices):
         raise unknown("choice of slices", str(slices), get_args(Slices))
@@ -140,22 +141,24 @@ def records(
         )
     _require_pydicom()
     with SourceFiles(path) as files:
-        bad = BadImages(path, skip=skip_bad_images)
-        headers = _headers(files, bad)
+        losses = Losses() if losses is None else losses
+        # A file's name may be the patient's: no card tells it.
+        losses.source, losses.names_told = str(path), False
+        headers = _headers(files, losses)
         if slices == "middle":
             headers = _middle_of_series(headers)
-        if not headers and not bad.reasons:
+        if not headers and not losses.found():
             raise UserError(
                 f"'{path}' holds no DICOM file of an image whose header tells its modality, body part, side, view or "
                 "plane. Give the folder of the images; for others write the questions yourself (--source generic)."
             )
         for name, made in pictures(files, list(headers), workers=workers, make=dicom_picture):
             if isinstance(made, str):
-                bad.add(name, made)
-                continue
-            if bad.stopped:
+                losses.image(name, made)
+                losses.total += 1
                 continue
             header = headers[name]
+            losses.total += len(header.facts)
             for fact in header.facts:
                 yield Record(
                     source="dicom",
@@ -174,8 +177,7 @@ def records(
                     license=license,
                     redistributable=redistributable,
                 )
-        if note := bad.finish(len(headers.keys() | bad.reasons.keys())):
-            _log.warning(note)
+        losses.finish()
 
 
 def dicom_picture(data: bytes) -> Picture:
@@ -223,7 +225,7 @@ def _require_pydicom() -> None:
         raise UserError("The source dicom needs pydicom: pip install 'mllmu-med[dicom]'.") from error
 
 
-def _headers(files: SourceFiles, bad: BadImages) -> dict[str, _Header]:
+def _headers(files: SourceFiles, losses: Losses) -> dict[str, _Header]:
     """Return what is asked of each file, by name; those without are told, other kinds passed over."""
     from pydicom import dcmread
 
@@ -237,17 +239,20 @@ def _headers(files: SourceFiles, bad: BadImages) -> dict[str, _Header]:
             with files.stream(name) as stream:
                 if stream.read(132)[128:] != b"DICM":
                     if last.suffix.lower() in (".dcm", ".dicom", ".ima"):
-                        bad.add(name, "not a DICOM file")
+                        losses.image(name, "not a DICOM file")
+                        losses.total += 1
                     continue
                 stream.seek(0)
                 header = _header(dcmread(stream, stop_before_pixels=True, specific_tags=list(_HEADER)))
         except UserError:
             raise
         except BadImageError as error:
-            bad.add(name, str(error))
+            losses.image(name, str(error))
+            losses.total += 1
             continue
         except Exception as error:  # a stranger's bytes
-            bad.add(name, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+            losses.total += 1
+            losses.image(name, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
             continue
         if header is None or not header.facts:
             silent.append(name)

@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.incorrectness import contradicts, corrupt
+from mllmu_med_dataset.losses import Losses
 from mllmu_med_dataset.record import QUESTION_TYPES
 from mllmu_med_dataset.sources import images as source_images
 from mllmu_med_dataset.sources import open_source
@@ -272,9 +273,9 @@ def test_an_archive_more_workers_and_the_registry_yield_the_same(folder, found, 
 def test_files_that_cannot_be_shown_are_named_or_skipped(tmp_path, data, part):
     written(tmp_path).rename(tmp_path / "good.dcm")
     (tmp_path / "x.dcm").write_bytes(real(data) if isinstance(data, str) else data)
-    with pytest.raises(UserError, match=f"1 of 2 images .*{part}.*--skip-bad-images"):
+    with pytest.raises(UserError, match=f"1 of 4 rows .*{part}.*--skip-bad-images"):
         list(records(path=tmp_path, **SAID))
-    assert len({one.image_key for one in records(path=tmp_path, skip_bad_images=True, **SAID)}) == 1
+    assert len({one.image_key for one in records(path=tmp_path, losses=Losses(skip_bad_images=True), **SAID)}) == 1
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
