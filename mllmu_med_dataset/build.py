@@ -161,7 +161,7 @@ class _Build:
             spool = Spool(self.work.path)
         self.tell("collect", 0, 0)
         with Pool(workers) as pool, spool:
-            source, read = collect(records, losses, spool, self.work, pool, lambda done: self.tell("collect", done, 0))
+            source, read = collect(records, spool, self.work, pool, lambda done: self.tell("collect", done, 0), losses)
             own = {
                 **self.asked,
                 **({"local": True} if self.local and source.any_withheld else {}),

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from PIL import UnidentifiedImageError
+
 from .content import image_content, open_image
 from .errors import UserError
 from .losses import EMPTY_ANSWER, EMPTY_QUESTION, REPEATED, UNSTORABLE, Losses
@@ -39,11 +41,11 @@ class Undecodable(NamedTuple):
 
 def collect(
     records: Iterable[Record],
-    losses: Losses,
     spool: Spool,
     work: WorkingFolder,
     pool: Pool,
     told: Callable[[int], None],
+    losses: Losses | None = None,
 ) -> tuple[Source, int]:
     """Return what was read into the spool, and how many rows that was; ``told`` hears the number as it grows.
 
@@ -51,6 +53,7 @@ def collect(
     whose image can't be decoded are left out and added to ``losses``, which a source may have filled. Raises
     ``UserError`` for an empty source, and where more is lost than may be.
     """
+    losses = Losses() if losses is None else losses
     counted = losses is getattr(records, "losses", None)
     read = 0
     with storing(work.path):
@@ -90,8 +93,11 @@ def decode(images: list[Encoded]) -> list[Decoded | Undecodable]:
         try:
             image = open_image(data)
             found, content = image_key(image), image_content(image)
+        except UnidentifiedImageError:
+            decoded.append(Undecodable(digest, "not an image in a known format"))
+            continue
         except Exception as error:  # Pillow raises nearly anything on a damaged file
-            decoded.append(Undecodable(digest, " ".join(str(error).split())[:200]))
+            decoded.append(Undecodable(digest, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
             continue
         if found != key:
             raise _other_key(row)

@@ -124,3 +124,12 @@ def test_the_file_is_found_or_has_to_be_named(changed):
     (changed / ROWS).write_text("[]")
     with pytest.raises(UserError, match="no rows"):
         list(records(path=changed))
+
+
+def test_the_misspelt_key_is_read_as_its_own_scripts_do(changed):
+    found = list(records(path=changed))
+    rows = json.loads((changed / ROWS).read_text())
+    for row in rows[::2]:
+        row["conversatons"] = row.pop("conversations")
+    (changed / ROWS).write_text(json.dumps(rows))
+    assert list(records(path=changed)) == found

@@ -178,7 +178,7 @@ def test_a_source_without_its_json_is_refused(changed):
 def test_rows_that_cannot_be_used_are_named_with_file_and_place(changed):
     rewrite(changed, lambda rows: [rows[0], {k: v for k, v in rows[1].items() if k != "answer"}, *rows[2:]])
     with pytest.raises(UserError, match=r"train\.json, row 2 lacks answer"):
-        list(records(path=changed))
+        list(records(path=changed, losses=Losses(limit=0)))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_rows_that_cannot_be_used_are_named_with_file_and_place(changed):
 def test_malformed_json_is_refused_by_name(changed, change, part):
     rewrite(changed, change)
     with pytest.raises(UserError, match=part):
-        list(records(path=changed))
+        list(records(path=changed, losses=Losses(limit=0)))
 
 
 def test_a_file_that_is_not_json_is_named(changed):
