@@ -3,6 +3,7 @@
 Every case goes through the command line as a user would type it.
 """
 
+import gzip
 import io
 import json
 import re
@@ -482,5 +483,77 @@ def test_all_images_bad_is_refused_even_then(sound, tmp_path, capfd):
     assert "None of the 24 rows" in capfd.readouterr().err and not (tmp_path / "build").exists()
 
 
-def test_there_are_at_least_sixty_of_these():
-    assert len(GENERIC) + len(OTHERS) + 14 >= 60
+# --- the ways to name rows, columns and images that generic takes ----------------------------------------------------
+
+
+def lines(*rows: object) -> Change:
+    """Write rows.jsonl anew."""
+    return file("rows.jsonl", "".join(json.dumps(one) + "\n" for one in rows).encode())
+
+
+def instead(name: str, data: bytes) -> Change:
+    """Put another file in the place of rows.jsonl."""
+
+    def change(folder: Path) -> None:
+        (folder / "rows.jsonl").unlink()
+        (folder / name).write_bytes(data)
+
+    return change
+
+
+GOOD = {"image": "images/0.png", "question": "Which organ?", "answer": "Liver"}
+LISTED = json.dumps([GOOD, GOOD]).encode()
+MORE: dict[str, tuple[Change, tuple[str, ...], str]] = {
+    "an address of the web": (row(image="https://example.org/1.png"), (), r"an address \(https:\), no file"),
+    "an address of a bucket": (row(image="s3://bucket/1.png"), (), r"an address \(s3:\)"),
+    "an image written as text": (row(image="data:image/png;base64,iVBORw0KGgo="), (), "a data: address"),
+    "a long image written as text": (row(image="data:image/png;base64," + "A" * 200_000), (), "a data: address"),
+    "a Windows path": (row(image="C:\\scans\\1.png"), (), "a path on a Windows drive"),
+    "a home path": (row(image="~/scans/1.png"), (), "an absolute path"),
+    "a path that leads out in the middle": (row(image="images/../../x.png"), (), "leads out"),
+    "a name of two images": (row(image="images/0"), (), "the name of several files: images/0.gif, images/0.png"),
+    "an image in another folder": (row(image="0.png"), (), r"one of that name is in 'images'"),
+    "a number past the end of a list": (lines({**GOOD, "image": ["images/0.png"]}), ("image=image.3",), r"'image\.3'"),
+    "a step into a text": (lines(GOOD), ("image=image.path",), r"no column 'image\.path' for the field 'image'"),
+    "two images in a row": (lines({**GOOD, "image": ["images/0.png"] * 2}), (), r"holds 2 images.*image=image\.0"),
+    "an empty list of images": (lines({**GOOD, "image": []}), (), "holds null, neither the path"),
+    "a question that is a placeholder": (row(question="<image>"), (), "the column 'question' is empty"),
+    "an answer that is a placeholder": (row(answer="<|image_1|> [IMG]"), (), "the column 'answer' is empty"),
+    "one question and a column of it": (lines(GOOD), ("question_text=What?", "question=question"), "given twice"),
+    "an empty question for all": (lines(GOOD), ("question_text= <image> ",), "question_text is empty"),
+    "no question at all": (lines({"image": "images/0.png", "answer": "x"}), (), r"question_text=\.\.\."),
+    "ids of another kind": (lines(GOOD), ("ids=row",), "Known: ignore, unique"),
+    "a JSON object for the list": (instead("rows.json", json.dumps({"rows": [GOOD]}, indent=1).encode()), (),
+                                   r"rows\.json is not a list of rows"),
+    "half a JSON list": (instead("rows.json", LISTED[:-20]), (), r"rows\.json is no whole JSON file"),
+    "a list in a JSON list": (instead("rows.json", json.dumps([GOOD, [1]]).encode()), (), "row 2 is not an object"),
+    "no gzip": (instead("rows.csv.gz", b"image,question,answer\n"), (), r"rows\.csv\.gz' can't be read"),
+    "half a gzip": (instead("rows.csv.gz", gzip.compress(b"image,question,answer\n" * 99)[:-15]), (), "can't be read"),
+    "a bomb of gzip": (instead("rows.jsonl.gz", gzip.compress(b" " * 2**22)), (), "more than 250 times"),
+    "a split that is not there": (instead("train.csv", HEADER.encode() + b"images/0.png,Q?,A\n"), ("split=tset",),
+                                  "Unknown split"),
+    "a split and a file": (lines(GOOD), ("split=all", "rows=rows.jsonl"), "not as both"),
+    "a column of lists as id": (lines({**GOOD, "id": [1]}), (), r"the column 'id' holds \[1\]"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MORE)
+def test_what_is_named_wrongly(case, sound, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(source_files, "RATIO_FREE_BYTES", 2**20)
+    folder = shutil.copytree(sound("generic"), tmp_path / "data")
+    (folder / "images" / "0.gif").write_bytes(png(99))
+    change, options, names = MORE[case]
+    change(folder)
+    refused(capfd, "generic", folder, tmp_path / "out" / "build", *SAID, *options, names=names)
+
+
+@pytest.mark.parametrize("share", ["2", "-1%", "101%", "few", "", "1e999", "nan", "2 percent"])
+def test_a_share_that_is_none(share, sound, tmp_path, capfd):
+    out = tmp_path / "out" / "build"
+    out.parent.mkdir()
+    assert run("generic", sound("generic"), out, *SAID, extra=("--max-unusable", share)) == 2
+    assert "--max-unusable 2%" in capfd.readouterr().err and not list(out.parent.iterdir())
+
+
+def test_there_are_at_least_eighty_five_of_these():
+    assert len(GENERIC) + len(OTHERS) + len(MORE) + 14 >= 85
