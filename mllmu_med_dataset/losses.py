@@ -71,11 +71,15 @@ class Loss(BaseModel):
 
     def line(self) -> str:
         """Return it as a sentence without its full stop, for people."""
+        return self.what(": left out")
+
+    def what(self, then: str = "") -> str:
+        """Return how many rows do what, ``then`` what became of them, and the first of them."""
         verb, _, rest = self.reason.partition(" ")
         does = f"{_SINGULAR.get(verb, f'{verb}s')} {rest}" if self.rows == 1 else self.reason
         more = ", ..." if self.examples and self.rows > len(self.examples) else ""
         named = f" ({', '.join(self.examples)}{more})" if self.examples else ""
-        return f"{self.rows:,} row{'' if self.rows == 1 else 's'} {does}: left out{named}"
+        return f"{self.rows:,} row{'' if self.rows == 1 else 's'} {does}{then}{named}"
 
 
 class Losses:
@@ -191,7 +195,7 @@ class Losses:
         lines = []
         for loss in [one for one in self._named() if one.lost][:_NAMED]:
             _, place, text = self._first[loss.reason, True][0]
-            lines.append(f"{loss.line()}.")
+            lines.append(f"{loss.what()}.")
             if len(text) > 1:
                 whole = f"{self.source}/{place}{text}" if self.source else f"{place}{text}"
                 lines.append(whole if len(whole) <= 400 else f"{whole[:397]}...")

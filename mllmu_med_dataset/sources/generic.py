@@ -3,7 +3,7 @@
 Columns are named by a mapping: the row ``{"img": "a/1.png", "q": "Which organ is shown?", "a": "The liver."}`` is read
 with ``image=img question=q answer=a``; a field that is not mapped is read from the column of its own name, if there is
 one. A value inside a column is named with dots: ``image=images.0.path`` is the ``path`` of the first of ``images``.
-``question_text=...`` asks every row the same, for data that name a class and ask nothing. The image is a path (its
+``question_text=TEXT`` asks every row the same, for data that name a class and ask nothing. The image is a path (its
 ending may be left out), or in Parquet and data sets the image itself. A data set of the Hub is its folder:
 
     mllmu-med build --source generic --source-path hf://datasets/ORG/NAME@REVISION --source-option split=train ...
@@ -52,7 +52,7 @@ _FILE_NAME = "file_name"
 # The endings that a row may leave out of the name of its image.
 _IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _ABSENT = object()
-_OR_ONE_QUESTION = {"question": ", or ask all rows the same: question_text=..."}
+_OR_ONE_QUESTION = {"question": ", or ask all rows the same: question_text=TEXT"}
 Ids = Literal["unique", "ignore"]
 
 
@@ -125,7 +125,7 @@ def _columns(mapping: Mapping[str, str], question_text: str | None) -> dict[str,
         if "question" in mapping:
             raise UserError(
                 f"The question is given twice: as the column question={mapping['question']} and for all rows as "
-                "question_text=... Leave out one."
+                "question_text=TEXT Leave out one."
             )
     return columns
 
@@ -302,6 +302,12 @@ class _Fields:
         found = row[column] if column in row else _inside(row, column)
         if found is not _ABSENT:
             return found
+        if not row and field in REQUIRED:
+            raise UnusableRow(
+                LACKING,
+                f" has no column '{column}' for the field '{field}', and no other but its image: the folder holds "
+                f"images alone. Put a file of rows there and name it: rows=FILE{_OR_ONE_QUESTION.get(field, '')}.",
+            )
         if field in REQUIRED or field in self._mapping:
             raise UnusableRow(
                 LACKING,

@@ -465,6 +465,13 @@ def test_an_image_folder_of_classes_needs_no_file_of_rows(tmp_path):
     ]
 
 
+def test_a_folder_of_images_alone_is_told_to_be_one(tmp_path):
+    own(tmp_path, [])
+    (tmp_path / "rows.jsonl").unlink()
+    with pytest.raises(UserError, match=r"the folder holds images alone.*rows=FILE, or ask all rows the same"):
+        plain(tmp_path, split="all")
+
+
 def test_names_of_images_without_their_ending(tmp_path):
     rows = [{**ASKED, "image": f"images/{number}"} for number in (0, 1)]
     assert len({one.image_key for one in plain(own(tmp_path, rows))}) == 2
