@@ -68,7 +68,12 @@ SourcePath = Annotated[
 SourceOption = Annotated[
     list[str] | None, typer.Option("--source-option", help="An option of the source as key=value; may be repeated.")
 ]
-SkipBad = Annotated[bool, typer.Option("--skip-bad-images", help="Leave out images that can't be decoded; count them.")]
+MaxUnusable = Annotated[
+    str | None, typer.Option(help="Share of the source's rows that may be left out as unusable; 2% if absent.")
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad-images", help="Leave out rows whose image can't be used, however many; count them.")
+]
 Preset = Annotated[str, typer.Option(help="Recipes: nano, default, or one for a model; NAME+small_gpu takes less.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe setting as key=value; may be repeated.")]
 MaxRetain = Annotated[int, typer.Option(min=0, help="Most retain rows to score, a seeded sample; 0 for all.")]
@@ -84,7 +89,7 @@ def bench(
     source_path: SourcePath = None,
     source_option: SourceOption = None,
     patients: Annotated[int, typer.Option(min=1, help="Patients to draw (phantom).")] = 240,
-    scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios.")] = ",".join(SCENARIOS),
+    scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios, or both.")] = ",".join(SCENARIOS),
     methods: Annotated[
         str, typer.Option(help="Comma-separated methods: names, or Python files that define METHOD.")
     ] = "ga,gd,kl_min,idk,llmu",
@@ -95,6 +100,7 @@ def bench(
         bool, typer.Option("--views", help="Ask paraphrases, image views and direct questions too.")
     ] = False,
     max_retain: MaxRetain = 200,
+    max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Scenarios run side by side; as many as cores if absent.")
@@ -115,8 +121,7 @@ def bench(
     from . import stages as stages_of
     from . import study as study_of
 
-    for scenario in (chosen := _words(scenarios, "--scenarios")):
-        _known("scenario", scenario, SCENARIOS)
+    chosen = _scenarios(scenarios)
     _check_source(source)
     study = study_of.Study(
         out=out,
@@ -125,8 +130,9 @@ def bench(
         source_path=source_path,
         source_options=_pairs(source_option),
         patients=patients,
+        max_unusable=max_unusable,
         skip_bad_images=skip_bad_images,
-        scenarios=tuple(chosen),
+        scenarios=chosen,
         methods=tuple(_method_named(word) for word in _words(methods, "--methods")),
         method_files=tuple(Path(word) for word in _words(methods, "--methods") if word.endswith(".py")),
         preset=preset or ("nano" if model == "nano" else "default"),
@@ -179,6 +185,7 @@ def build(
     percents: Annotated[
         str, typer.Option(help="Forget shares to build, in percent of the trained patients.")
     ] = "5,10,15",
+    scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios, or both.")] = ",".join(SCENARIOS),
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that draw, decode and write; the result is the same.")
     ] = 1,
@@ -192,6 +199,7 @@ def build(
         str | None, typer.Option(help="An OpenAI-compatible endpoint, up to /v1; OpenAI's if absent.")
     ] = None,
     rewriter_concurrency: Annotated[int, typer.Option(min=1, help="Answers asked for at once.")] = 4,
+    max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing build.")] = False,
     seed: Seed = 0,
@@ -204,6 +212,7 @@ def build(
     from mllmu_med_dataset.sources import open_source
 
     shares = [_whole(p, "--percents") for p in _words(percents, "--percents")]
+    chosen = _scenarios(scenarios)
     teller = None
     if rewriter is not None:
         from mllmu_med_dataset.rewriter import estimate, open_rewriter
@@ -215,6 +224,7 @@ def build(
         seed=seed,
         patients=patients,
         workers=workers,
+        max_unusable=max_unusable,
         skip_bad_images=skip_bad_images,
         options=_pairs(source_option),
     )
@@ -225,8 +235,11 @@ def build(
             keys.add(record.image_key)
             count += 1
             characters += len(record.question) + len(record.answer)
+        losses = records.losses.found()
         planned = {"source": source, "records": count, "patients": len(keys), "out": str(out)}
+        planned["losses"] = [loss.model_dump() for loss in losses]
         said = f"{source}: {count:,} records of {len(keys):,} patients would be built into {out}."
+        said = "\n".join([said, *(f"{loss.line()}." for loss in losses)])
         if teller is not None:
             cost = estimate(len(keys), max(shares), characters / max(count, 1))
             planned["rewriter"] = cost.model_dump()
@@ -240,6 +253,7 @@ def build(
         summary = build_from(
             records,
             out,
+            scenarios=chosen,
             percents=shares,
             seed=seed,
             overwrite=overwrite,
@@ -727,6 +741,14 @@ def _words(text: str, option: str) -> list[str]:
     if not words:
         raise UserError(f"{option} takes a comma-separated list and got none; give at least one value.")
     return words
+
+
+def _scenarios(text: str) -> tuple[str, ...]:
+    """Return the scenarios of a list; ``both`` is all of them."""
+    words = _words(text, "--scenarios")
+    for word in words:
+        _known("scenario", word, (*SCENARIOS, "both"))
+    return tuple(SCENARIOS) if "both" in words else tuple(words)
 
 
 def _whole(text: str, option: str) -> int:

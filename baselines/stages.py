@@ -70,6 +70,7 @@ def _records(study: Study) -> "Records":
         path=study.source_path,
         seed=study.seed,
         patients=study.patients,
+        max_unusable=study.max_unusable,
         skip_bad_images=study.skip_bad_images,
         options=study.source_options or {},
     )

@@ -18,6 +18,7 @@ from .configs import MAIN_PERCENT, config_name, config_names, main_split
 from .counts import Counts, count, over
 from .croissant import croissant
 from .figures import figures
+from .losses import told_losses
 from .patients import canary
 from .record import features
 
@@ -321,7 +322,7 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
         sources=", ".join(f"`{source}`" for source in sources),
         seed=parameters["seed"],
         rewriting=_rewriting(parameters),
-        notes="".join(f"\n{warning}\n" for warning in made["warnings"]),
+        notes=_left_out(made),
         types=_cross(counts, "question_type"),
         regions=_listed(("modality", "body region", "rows"), over(_one_scenario(counts), "modality", "body_region")),
         privacy=_privacy(privacy) if privacy else "",
@@ -344,6 +345,14 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
         bibtex=bibtex(sources),
     )
     return f"---\n{head}---\n{_wrapped(body)}"
+
+
+def _left_out(made: Mapping[str, Any]) -> str:
+    """Return how many rows of the source are not in the build, and why; a line a reason."""
+    losses = told_losses(made)
+    if not losses:
+        return ""
+    return "\nRows of the source that are not here:\n\n" + "".join(f"- {loss.line()}.\n" for loss in losses) + "\n"
 
 
 def _wrapped(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -45,6 +46,29 @@ SCHEMA_PATH = Path(__file__).with_name("schema.json")
 def clean_text(text: str) -> str:
     """Return the text in Unicode NFC with every run of white space made one space."""
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+# Words in brackets by which families of models say "an image stands here": <image>, <|image_1|>, <image 1>, </img>,
+# <|vision_start|>, <start_of_image>, <ImageHere>, <img src="a.png">, [IMG]. A person writes none of them.
+_PLACEHOLDER = re.compile(
+    r"<\|?/?(?:[\w-]*[_-])?(?:image|img|vision|video|im_(?:patch|start|end))(?:here|[_ -]?\d+|[_-][\w-]*)?\s*/?\|?>"
+    r"|<img\s[^<>]*>|\[/?img(?:_\w+)?\]",
+    re.IGNORECASE,
+)
+
+
+def image_placeholders(text: str) -> list[str]:
+    """Return the placeholders of images in a text, which a model's processor would take for images.
+
+    >>> image_placeholders("<image>\\nIs the <|image_1|> larger than [IMG]? 2 < 3 > 1")
+    ['<image>', '<|image_1|>', '[IMG]']
+    """
+    return _PLACEHOLDER.findall(text) if "<" in text or "[" in text else []
+
+
+def clean_turn(text: str) -> str:
+    """Return a question or an answer as :func:`clean_text` does, and without the placeholders of its image."""
+    return clean_text(_PLACEHOLDER.sub(" ", text)) if image_placeholders(text) else clean_text(text)
 
 
 def image_key(image: Image) -> str:
@@ -87,7 +111,12 @@ class Record(BaseModel):
     license: Text
     redistributable: bool
 
-    @field_validator("question", "answer", "modality", "body_region", mode="after")
+    @field_validator("question", "answer", mode="after")
+    @classmethod
+    def _clean_turn(cls, text: str) -> str:
+        return clean_turn(text)
+
+    @field_validator("modality", "body_region", mode="after")
     @classmethod
     def _clean(cls, text: str) -> str:
         return clean_text(text)

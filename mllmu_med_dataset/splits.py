@@ -99,7 +99,8 @@ def choose_forgotten(
         raise UserError(
             f"Too few patients can be forgotten in the scenario {scenario}: {max(percents)} % of {roles.trained} "
             f"trained patients are {totals[-1]}, and only {sum(sizes.values())} have a question that can be injected. "
-            "Give a source whose rows mark their deciding fact, or leave this scenario out."
+            "Give a source whose rows mark their deciding fact, or leave this scenario out: --scenarios names those to "
+            "build."
         )
     patients.execute("DELETE FROM forgotten WHERE scenario = ?", (scenario,))
     shares = dict(zip(sorted(percents), quotas(sizes, totals, seed, scenario, "forget"), strict=True))

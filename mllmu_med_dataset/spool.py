@@ -173,8 +173,8 @@ class Spool:
         found = self._db.execute("SELECT key FROM images WHERE digest = ?", (digest,)).fetchone()
         return found[0] if found else None
 
-    def add(self, records: Sequence[Taken], images: Sequence[Decoded]) -> None:
-        """Take in records with the images that were not known.
+    def add(self, records: Sequence[Taken], images: Sequence[Decoded]) -> list[str]:
+        """Take in records with the images that were not known; return the texts that repeat what another says.
 
         Of records that say the same of one image, and of encodings of one picture, the smallest stays: the order that
         they come in never matters.
@@ -189,12 +189,19 @@ class Spool:
             "WHERE excluded.digest < digest",
             {(record.key, record.digest) for record in records},
         )
-        self._db.executemany(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (owner, said) DO UPDATE SET "
-            "source = excluded.source, license = excluded.license, redistributable = excluded.redistributable, "
-            "text = excluded.text WHERE excluded.text < text",
-            (record[:6] for record in records),
-        )
+        repeated = []
+        for record in records:
+            if self._db.execute("INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)", record[:6]).rowcount:
+                continue
+            (there,) = self._db.execute("SELECT text FROM records WHERE owner = ? AND said = ?", record[:2]).fetchone()
+            repeated.append(max(there, record.text))
+            if record.text < there:
+                self._db.execute(
+                    "UPDATE records SET source = ?, license = ?, redistributable = ?, text = ? "
+                    "WHERE owner = ? AND said = ?",
+                    (*record[2:6], *record[:2]),
+                )
+        return repeated
 
     def finish_collection(self) -> Source:
         """Return what was read; from the next commit on it is known that all of it was."""

@@ -19,7 +19,7 @@ from mllmu_med_dataset.load import load as load_config
 from mllmu_med_metrics import DirectIdentifiers, forget_identifiers
 from mllmu_med_tasks.answer_texts import first_line
 from mllmu_med_tasks.names import IMAGES, MAIN_PERCENT, PERCENTS, SCENARIOS, SUBSETS, VIEWS, Task
-from mllmu_med_tasks.prompts import PLACEHOLDER, prompt
+from mllmu_med_tasks.prompts import check_texts, prompt
 from mllmu_med_tasks.row_metrics import row_metrics
 
 _BLANK_GREY = (128, 128, 128)
@@ -214,11 +214,7 @@ def _stored(
                 f"Row {row['id']} of {config} holds no pixels: the licence of source '{row['source']}' "
                 f"({row['license']}) does not let a build carry them. Build it again from your own copy of the source."
             )
-        if PLACEHOLDER in row["question"]:
-            raise UserError(
-                f"Row {row['id']} of {config} has '{PLACEHOLDER}' in its question; a prompt may hold it once only. "
-                "Remove it from the source's question."
-            )
+        check_texts(f"Row {row['id']} of {config}", row["question"])
     return rows, column
 
 

@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from ..errors import UserError, unknown
+from ..losses import Losses
 from ..record import QuestionType, Record
 from ..rewrite import article
 from .dicom_files import Elements, dataset, functional_group, has_prefix, middle_frame, opened, reason_of
 from .dicom_pixels import ShownPicture, dicom_picture
 from .files import MAX_FILE_BYTES, shown
-from .images import BadImageError, BadImages, SourceFiles, pictures
+from .images import BadImageError, SourceFiles, pictures
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -113,13 +114,13 @@ def records(
     license: str | None = None,
     redistributable: bool | None = None,
     workers: int = 1,
-    skip_bad_images: bool = False,
+    losses: Losses | None = None,
 ) -> Iterator[Record]:
     """Yield the records of a folder or archive of DICOM files, file by file; the seed changes nothing here.
 
     ``license`` and ``redistributable`` must be said: the build writes pixels only where they may be passed on. Raises
-    :class:`UserError` without pydicom, without any image, and for files that can't be read or decoded (named and
-    counted), unless they are to be skipped.
+    :class:`UserError` without pydicom, without any image, and where more is lost than may be; files that can't be read
+    or decoded are counted in ``losses``.
     """
     if slices not in get_args(Slices):
         raise unknown("choice of slices", str(slices), get_args(Slices))
@@ -133,34 +134,36 @@ def records(
         )
     _require_pydicom()
     with SourceFiles(path) as files:
-        bad, left_out, noted = BadImages(path, skip=skip_bad_images), _ByReason(), _ByReason()
-        headers = _headers(files, bad, left_out)
+        losses = Losses() if losses is None else losses
+        # A file's name may be the patient's: no card tells it.
+        losses.source, losses.names_told = str(path), False
+        noted = _ByReason()
+        headers = _headers(files, losses)
         if slices == "middle":
-            headers = _middle_of_series(headers, left_out)
-        if not headers and not bad.reasons:
+            headers = _middle_of_series(headers, losses)
+        if not any(loss.lost for loss in losses.found()) and not headers:
             raise UserError(
                 f"'{path}' holds no DICOM file of an image whose header tells its modality, body part, side, view or "
-                f"plane. It holds {left_out or 'no file'}. Give the folder of the images; for others write the "
+                f"plane. {_held(losses)} Give the folder of the images; for others write the "
                 "questions yourself (--source generic)."
             )
         first_of: dict[str, str] = {}
         for name, made in pictures(files, list(headers), workers=workers, make=dicom_picture):
             if isinstance(made, str):
-                bad.add(name, made)
+                losses.total += 1
+                losses.image(name, made)
                 continue
             if first_of.setdefault(made.key, name) != name:
-                left_out.add(name, "the same picture as another file")
+                losses.total += 1
+                losses.set_aside("are the same picture as another file", name)
                 continue
             for note in made.notes:
                 noted.add(name, note)
-            if not bad.stopped:
-                yield from _records_of(headers[name], made, license, redistributable)
-        if left_out:
-            _log.warning(f"{len(left_out):,} files of '{path}' are left out: {left_out}.")
+            losses.total += len(headers[name].facts)
+            yield from _records_of(headers[name], made, license, redistributable)
         if noted:
             _log.warning(f"{len(noted):,} images of '{path}' are shown in spite of their headers: {noted}.")
-        if note := bad.finish(len(headers.keys() | bad.reasons.keys())):
-            _log.warning(note)
+        losses.finish()
 
 
 def _records_of(header: _Header, made: ShownPicture, license: str, redistributable: bool) -> Iterator[Record]:
@@ -184,6 +187,12 @@ def _records_of(header: _Header, made: ShownPicture, license: str, redistributab
         )
 
 
+def _held(losses: Losses) -> str:
+    """Say what a folder holds instead of images."""
+    reasons = [f"{loss.rows:,} that {loss.reason}" for loss in losses.found()]
+    return f"Of its {losses.total:,} files {'; '.join(reasons)}." if reasons else "It holds no file."
+
+
 def _require_pydicom() -> None:
     try:
         import pydicom  # noqa: F401
@@ -192,7 +201,7 @@ def _require_pydicom() -> None:
 
 
 class _ByReason:
-    """Files, counted and named by reason."""
+    """Images, counted and named by what was noted of them."""
 
     def __init__(self) -> None:
         self.names: dict[str, list[str]] = defaultdict(list)
@@ -212,7 +221,7 @@ class _NotAskedError(Exception):
     """A file that is not used though nothing is wrong with it; the text says what it is instead."""
 
 
-def _headers(files: SourceFiles, bad: BadImages, left_out: _ByReason) -> dict[str, _Header]:
+def _headers(files: SourceFiles, losses: Losses) -> dict[str, _Header]:
     """Return what is asked of each file, by name; every other file is noted with its reason."""
     headers: dict[str, _Header] = {}
     for name in files.names():
@@ -221,11 +230,14 @@ def _headers(files: SourceFiles, bad: BadImages, left_out: _ByReason) -> dict[st
         except UserError:
             raise
         except _NotAskedError as reason:
-            left_out.add(name, str(reason))
+            losses.total += 1
+            losses.set_aside(f"are {reason}", name)
         except BadImageError as error:
-            bad.add(name, str(error))
+            losses.total += 1
+            losses.image(name, str(error))
         except Exception as error:  # a stranger's bytes
-            bad.add(name, f"its header can't be read: {reason_of(error)}")
+            losses.total += 1
+            losses.image(name, f"its header can't be read: {reason_of(error)}")
     if burned := [name for name, header in headers.items() if header.burned_in]:
         _log.warning(
             f"{len(burned):,} of {len(headers):,} DICOM files of '{files.path}' don't say that no text is burned into "
@@ -268,14 +280,15 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
 
 
-def _middle_of_series(headers: dict[str, _Header], left_out: _ByReason) -> dict[str, _Header]:
+def _middle_of_series(headers: dict[str, _Header], losses: Losses) -> dict[str, _Header]:
     """Return the middle one of each series, by its number in it; a file of no series stands for itself."""
     series: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for name, header in headers.items():
         series[header.series or name].append((header.number, name))
     chosen = {sorted(members)[len(members) // 2][1] for members in series.values()}
     for name in headers.keys() - chosen:
-        left_out.add(name, "further slices of a series")
+        losses.total += 1
+        losses.set_aside("are further slices of a series", name)
     return {name: header for name, header in headers.items() if name in chosen}
 
 
@@ -286,7 +299,7 @@ def _header(data: "Dataset") -> _Header:
         raise _NotAskedError(other)
     questions = tuple(facts(data))
     if not questions:
-        raise _NotAskedError("no known modality, body part, side, view or plane")
+        raise _NotAskedError("silent on modality, body part, side, view and plane")
     _, region = BODY_PARTS.get(header.term("BodyPartExamined"), ("", ""))
     return _Header(
         facts=questions,

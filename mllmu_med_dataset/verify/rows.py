@@ -16,7 +16,7 @@ from ..incorrectness import contradicts
 from ..incorrectness import normalise as normalised
 from ..patients import in_range
 from ..privacy import DISTRACTORS
-from ..record import SCHEMA_PATH, Row, json_form, row_id
+from ..record import SCHEMA_PATH, Row, image_placeholders, json_form, row_id
 
 INJECTED = ("forget", "holdout")
 FEWEST_PARAPHRASES = 3
@@ -100,6 +100,12 @@ def broken_rules(row: dict[str, Any], table: Table) -> Broken:
     if row_id(row) != row["id"]:
         yield "schema", "the id is not the hash of what the row says"
     yield from _placed(row, table)
+    for column in ("question", "answer", "true_answer"):
+        if found := image_placeholders(row[column]):
+            yield "placeholders", f"the {column} holds {', '.join(found[:3])}"
+    for column in ("paraphrase_questions", "paraphrase_answers", "wrong_answers"):
+        if any(image_placeholders(text) for text in row[column]):
+            yield "placeholders", f"{column} hold a placeholder of an image"
     injected = row["subset"] in INJECTED
     yield from _clean(row, injected)
     if row["fact"] is not None and row["fact_values"] and row["fact"] not in row["fact_values"]:

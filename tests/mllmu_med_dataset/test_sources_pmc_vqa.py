@@ -101,9 +101,9 @@ def test_a_row_whose_answer_is_no_choice_is_left_out_and_told_if_there_are_few(t
     change(folder, lambda rows: rows[3].update(Answer="E"))
     with caplog.at_level(logging.WARNING):
         assert len(list(records(path=folder))) == len(found) - 1
-    assert "1 of 240 rows can't be asked" in caplog.text and "answers 'E', which is none of its choices" in caplog.text
+    assert "1 row has an answer that is none of the choices: left out (train_2.csv:8)" in caplog.text
     change(folder, lambda rows: [row.update(Answer="E") for row in rows[:5]])
-    with pytest.raises(UserError, match=r"5 of 240 rows can't be asked: .*train_2\.csv:2 answers 'E'"):
+    with pytest.raises(UserError, match=r"5 of 240 rows .*train_2\.csv:2 answers 'E'"):
         list(records(path=folder))
 
 
@@ -111,7 +111,7 @@ def test_missing_images_are_counted_once_each(tmp_path):
     folder = make_pmc_vqa(tmp_path / "PMC-VQA", patients=PATIENTS, packed=False)
     first = sorted((folder / "figures").iterdir())[0]
     first.unlink()
-    with pytest.raises(UserError, match=rf"1 of 48 images .*{first.name} \(the file is missing"):
+    with pytest.raises(UserError, match=rf"5 of 240 rows .*{first.name} \(the file is missing"):
         list(records(path=folder))
 
 

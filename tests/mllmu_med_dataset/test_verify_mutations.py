@@ -506,6 +506,14 @@ def wrong_fact_without_kind(copy: Copy) -> Place:
     return copy.change(WRONG, error_kind=None)
 
 
+# placeholders
+
+
+@mutation("placeholders", "the question holds <image>")
+def question_with_a_placeholder(copy: Copy) -> Place:
+    return copy.change(TEST, question="<image> Which organ is shown?")
+
+
 # phrasings
 
 
