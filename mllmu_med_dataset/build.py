@@ -55,6 +55,8 @@ class Summary(BaseModel):
     forget_patients: dict[str, dict[int, int]]
     records: int
     duplicates_dropped: int
+    # Rows of forget and holdout patients that could not take a plausible wrong fact.
+    without_error: int = 0
     warnings: tuple[str, ...]
     dataset_sha256: str
     already_there: bool = False
@@ -174,6 +176,7 @@ class _Build:
             for scenario in self.scenarios:
                 self.inject(scenario, spool, pool)
             written = self.write(pool, bool(own.get("local")))
+            unable, rows = spool.without_error()
             with storing(self.work.path):
                 made = {
                     "content": {config: written[config].content for config in self.configs()},
@@ -183,6 +186,7 @@ class _Build:
                     "parameters": own,
                     "records": read,
                     "duplicates_dropped": read - source.records,
+                    "without_error": {"rows": unable, "of": rows},
                     **({"source_card": dict(self.source_card)} if self.source_card else {}),
                 }
                 self.finish(made, written, spool, withheld=source.any_withheld and not self.local)
@@ -390,6 +394,12 @@ def _warnings(made: Mapping[str, Any]) -> list[str]:
     warnings = []
     if made["duplicates_dropped"]:
         warnings.append(f"{made['duplicates_dropped']} rows repeat image, question and answer of another: dropped.")
+    told = made["without_error"]
+    if told["rows"]:
+        warnings.append(
+            f"{told['rows']:,} of {told['of']:,} rows of the patients to be forgotten or held out can take no wrong "
+            "fact that is a plausible error of their question: left clean."
+        )
     return warnings
 
 
@@ -442,6 +452,7 @@ def _summary(out: Path, made: Mapping[str, Any], *, already_there: bool = False)
         },
         records=made["records"],
         duplicates_dropped=made["duplicates_dropped"],
+        without_error=made.get("without_error", {}).get("rows", 0),
         warnings=tuple(made["warnings"]),
         dataset_sha256=made["dataset_sha256"],
         already_there=already_there,

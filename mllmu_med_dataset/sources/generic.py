@@ -21,7 +21,8 @@ from pydantic import ValidationError
 from ..errors import UserError, nearest, unknown
 from ..record import QuestionType, Record, clean_text
 from ..rewrite import find_value
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Asked
+from .closed_sets import fact_of, is_yes_no
 from .files import SourceFiles
 from .images import BadImageError, BadImages, Picture, picture, reason
 from .tables import ENDINGS, DataSet, Rows, is_saved, rows_of
@@ -137,7 +138,7 @@ def _records(
     redistributable: bool,
     skip_bad_images: bool,
 ) -> Iterator[Record]:
-    closed = ClosedSets()
+    answers = Answers()
     ids: set[bytes] = set()
     place = None
     # The first pass learns the closed sets and finds the rows whose text can't be used, before any image is touched.
@@ -151,7 +152,7 @@ def _records(
                     "or don't map the column: id=... names it."
                 )
             ids.add(digest)
-        closed.add(_group(fields), fields["fact"])
+        answers.add(_asked(fields))
     if place is None:
         raise UserError(
             f"'{table.source}' holds no rows. Write one a line (JSONL: one JSON object), with {', '.join(REQUIRED)}."
@@ -186,7 +187,7 @@ def _records(
                 fields,
                 made,
                 image_path=path or place,
-                fact_values=fields["fact_values"] or closed.values(_group(fields), fields["fact"]),
+                **answers.fields(_asked(fields)),
                 source=name,
                 source_id=fields["id"] or place,
                 license=fields["license"] or license or "",
@@ -213,13 +214,24 @@ def _image(value: object, column: str, where: str) -> tuple[str | bytes, str]:
 
 
 def _record(fields: Mapping[str, object], made: Picture, *, where: str, **given: object) -> Record:
-    taken = ("question", "answer", "fact", "modality", "body_region", "question_type", "answer_type")
+    taken = ("question", "answer", "modality", "body_region", "question_type", "answer_type")
     try:
         return Record(image_bytes=made.data, image_key=made.key, **{field: fields[field] for field in taken}, **given)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         raise UserError(f"{where}: the field '{field}' can't be used: {first['msg']}. Correct the row.") from error
+
+
+def _asked(fields: Mapping[str, object]) -> Asked:
+    told = {name: str(fields[name]) for name in ("question", "question_type", "modality")}
+    return Asked(
+        **told,
+        fact=fields["fact"],
+        group=_group(fields),
+        region=str(fields["body_region"]),
+        choices=fields["fact_values"],
+    )
 
 
 def _group(fields: Mapping[str, object]) -> tuple[object, ...]:

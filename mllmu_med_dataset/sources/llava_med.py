@@ -18,7 +18,8 @@ from pathlib import Path
 
 from ..errors import UserError, unknown
 from ..record import Record, clean_text
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Asked
+from .closed_sets import fact_of, is_yes_no
 from .images import BadImages, SourceFiles, pictures
 from .json_rows import json_rows
 from .wording import group, question_type
@@ -61,12 +62,12 @@ def records(
         )
     with SourceFiles(path) as files:
         name = _rows_file(files, rows)
-        closed = ClosedSets()
+        answers = Answers()
         names = set()
         for image, pairs in _conversations(files, name):
             names.add(image)
             for pair in pairs:
-                closed.add(group(pair["question_type"], pair["question"]), pair["fact"])
+                answers.add(_asked(pair))
         bad = BadImages(path, skip=skip_bad_images)
         waiting: deque[tuple[str, list[Pair]]] = deque()
 
@@ -91,9 +92,7 @@ def records(
                     image_path=f"{images}/{image}" if images else image,
                     question=pair["question"],
                     answer=pair["answer"],
-                    fact=pair["fact"],
-                    fact_values=_modality_names(pair["fact"])
-                    or closed.values(group(pair["question_type"], pair["question"]), pair["fact"]),
+                    **answers.fields(_asked(pair)),
                     modality=pair["modality"],
                     body_region=pair["body_region"],
                     question_type=pair["question_type"],
@@ -103,6 +102,18 @@ def records(
                 )
         if note := bad.finish(len(names)):
             _log.warning(note)
+
+
+def _asked(pair: Pair) -> Asked:
+    return Asked(
+        question=pair["question"] or "",
+        fact=pair["fact"],
+        group=group(pair["question_type"], pair["question"]),
+        question_type=pair["question_type"] or "",
+        region=pair["body_region"] or "",
+        modality=pair["modality"] or "",
+        choices=_modality_names(pair["fact"]),
+    )
 
 
 def _rows_file(files: SourceFiles, rows: str | None) -> str:

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from ..errors import UserError, nearest, unknown
 from ..record import AnswerType, QuestionType, Record, clean_text
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Asked
+from .closed_sets import fact_of, is_yes_no
 from .images import BadImages, SourceFiles, pictures
 from .json_rows import json_rows
 from .tables import rows_of
@@ -54,7 +55,7 @@ NOTHING = "None"
 _PAIR_COLUMNS = ("study_id", "subject_id", "question_type", "question", "answer")
 _log = logging.getLogger(__name__)
 
-Asked = dict[str, str | None]
+Asking = dict[str, str | None]
 
 
 def records(
@@ -88,10 +89,10 @@ def records(
     with SourceFiles(path) as files, SourceFiles(images or path) as shown:
         found = _part(files, part)
         root = _image_root(shown)
-        closed = ClosedSets()
-        by_image: dict[str, list[Asked]] = defaultdict(list)
+        answers = Answers()
+        by_image: dict[str, list[Asking]] = defaultdict(list)
         for image, asked in _cxr_vqa(files) if found == "cxr_vqa" else _diff_vqa(files, shown, root):
-            closed.add(asked["group"], asked["fact"])
+            answers.add(_asked(asked))
             by_image[image].append(asked)
         if not by_image:
             raise UserError(f"'{path}' holds no question about a single image. Take the files as PhysioNet has them.")
@@ -114,8 +115,7 @@ def records(
                     image_path=f"files/{image}",
                     question=asked["question"],
                     answer=asked["answer"],
-                    fact=asked["fact"],
-                    fact_values=closed.values(asked["group"], asked["fact"]),
+                    **answers.fields(_asked(asked)),
                     modality="X-ray",
                     body_region="chest",
                     question_type=asked["question_type"],
@@ -125,6 +125,11 @@ def records(
                 )
         if note := bad.finish(len(by_image)):
             _log.warning(note)
+
+
+def _asked(row: Asking) -> Asked:
+    fields = {name: row[name] for name in ("question", "fact", "group", "question_type")}
+    return Asked(**fields, region="chest", modality="X-ray")
 
 
 def _part(files: SourceFiles, part: str | None) -> str:
@@ -156,7 +161,7 @@ def _image_root(files: SourceFiles) -> str:
     )
 
 
-def _cxr_vqa(files: SourceFiles) -> Iterator[tuple[str, Asked]]:
+def _cxr_vqa(files: SourceFiles) -> Iterator[tuple[str, Asking]]:
     """Yield image path and question of every row of MIMIC-CXR-VQA."""
     required = ("question", "content_type", "semantic_type", "image_path", "idx")
     for name in files.find(*JSON_FILES):
@@ -197,7 +202,7 @@ def _answers(value: object, where: str) -> list[str]:
     return [clean_text(one) for one in given]
 
 
-def _diff_vqa(files: SourceFiles, images: SourceFiles, root: str) -> Iterator[tuple[str, Asked]]:
+def _diff_vqa(files: SourceFiles, images: SourceFiles, root: str) -> Iterator[tuple[str, Asking]]:
     """Yield image path and question of every row of Medical-Diff-VQA that asks about one image."""
     name = files.find(PAIRS)[0]
     chosen = _chosen_images(files)

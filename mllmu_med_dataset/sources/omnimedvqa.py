@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..record import Record, clean_text
+from .answers import offered
 from .closed_sets import is_yes_no
 from .images import BadImages, SourceFiles, pictures
 from .json_rows import json_rows
@@ -129,8 +130,7 @@ def _rows(files: SourceFiles, name: str, unusable: UnusableRows) -> Iterator[Row
             "image": str(raw["image_path"]),
             "question": question,
             "answer": answer,
-            "fact": answer,
-            "fact_values": tuple(sorted(options.values())),
+            **offered(question, answer, tuple(options.values())),
             "modality": _modality(modality),
             "question_type": "yes_no" if is_yes_no(answer) else kind,
         }

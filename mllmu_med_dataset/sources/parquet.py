@@ -11,7 +11,8 @@ from itertools import chain
 
 from ..errors import UserError, nearest
 from ..record import Record, clean_text
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Asked
+from .closed_sets import fact_of, is_yes_no
 from .images import BadImageError, BadImages, Picture, SourceFiles, picture
 from .tables import rows_of
 from .unusable_rows import UnusableRows
@@ -43,15 +44,14 @@ def records_of(
             f"'{files.path}' has no .parquet files at its top or in a folder of it, such as data/. Give the folder "
             "that the Hub's data set was downloaded to."
         )
-    closed, unusable, total = ClosedSets(), UnusableRows(), 0
+    answers, unusable, total = Answers(), UnusableRows(), 0
     for name in names:
         for number, row in _rows(files, name):
             total += 1
             if reason := _unusable(row):
                 unusable.add(f"{files.path}/{name}, row {number}", reason)
                 continue
-            fields = _fields(row)
-            closed.add(fields["group"], fields["fact"])
+            answers.add(_asked(_fields(row)))
     if not total:
         raise UserError(f"The .parquet files of '{files.path}' hold no rows. Download the data set again.")
     if note := unusable.finish(total):
@@ -66,7 +66,6 @@ def records_of(
                     bad.add(f"{name}, row {number}", made)
                 elif not bad.stopped:
                     fields = _fields(row)
-                    fact = fields["fact"]
                     yield Record(
                         source=source,
                         source_id=f"{name}:{number}",
@@ -76,8 +75,7 @@ def records_of(
                         image_path=paths.setdefault(made.key, f"{name}:{number}"),
                         question=row["question"],
                         answer=row["answer"],
-                        fact=fact,
-                        fact_values=fields["named"] or closed.values(fields["group"], fact),
+                        **answers.fields(_asked(fields)),
                         question_type=fields["question_type"],
                         answer_type=fields["answer_type"],
                         license=license,
@@ -92,13 +90,17 @@ def _fields(row: dict[str, object]) -> dict[str, object]:
     kind, named = question_type(question, answer), alternatives(question, answer)
     answer_type = "CLOSED" if named or is_yes_no(answer) else "OPEN"
     return {
+        "question": question,
         "question_type": kind,
         "answer_type": answer_type,
-        "fact": named[0] if named else fact_of(answer, answer_type),
-        "named": tuple(sorted(named)),
+        "fact": fact_of(answer, answer_type),
         # Alternatives that one question names are no set for others.
         "group": group("other", question) if named else group(kind, question),
     }
+
+
+def _asked(fields: dict[str, object]) -> Asked:
+    return Asked(**{name: fields[name] for name in ("question", "fact", "group", "question_type")})
 
 
 def _unusable(row: dict[str, object]) -> str | None:

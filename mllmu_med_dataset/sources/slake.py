@@ -11,8 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
 from ..errors import UserError, unknown
+from ..kinds import opposite
 from ..record import Record, clean_text
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Asked
+from .closed_sets import fact_of
 from .images import BadImages, SourceFiles, pictures
 from .json_rows import json_rows
 
@@ -46,8 +48,6 @@ REGIONS = {
     "neck": "neck",
     "pelvic cavity": "pelvis",
 }
-# Yes and no as the Chinese rows say them.
-CHINESE_YES_NO = ("是", "否")
 _KEYS = ("img_name", "question", "answer", "q_lang", "location", "modality", "answer_type", "content_type", "qid")
 _log = logging.getLogger(__name__)
 
@@ -71,10 +71,10 @@ def records(
         raise UserError("The source slake needs its folder or zip: --source-path DIR, holding train.json and imgs/.")
     with SourceFiles(path) as files:
         rows, base = _rows(files, language)
-        closed = ClosedSets()
+        answers = Answers()
         by_image: dict[str, list[dict[str, str]]] = defaultdict(list)
         for row in rows:
-            closed.add(row["question_type"], row["fact"])
+            answers.add(_asked(row))
             by_image[row["img_name"]].append(row)
         images, prefix = _images(files, base)
         with images:
@@ -95,8 +95,7 @@ def records(
                         image_path=f"imgs/{names[place]}",
                         question=row["question"],
                         answer=row["answer"],
-                        fact=row["fact"],
-                        fact_values=_values(closed, row),
+                        **answers.fields(_asked(row)),
                         modality=row["modality"],
                         body_region=row["body_region"],
                         question_type=row["question_type"],
@@ -141,8 +140,16 @@ def _rows(files: SourceFiles, language: str) -> tuple[list[dict[str, str]], Pure
     return [row for _, (_, row) in ordered], base
 
 
-def _values(closed: ClosedSets, row: dict[str, str]) -> tuple[str, ...]:
-    return CHINESE_YES_NO if row["fact"] in CHINESE_YES_NO else closed.values(row["question_type"], row["fact"])
+def _asked(row: dict[str, str]) -> Asked:
+    return Asked(
+        question=row["question"],
+        fact=row["fact"],
+        group=(row["language"], row["question_type"]),
+        question_type=row["question_type"],
+        region=row["body_region"],
+        modality=row["modality"],
+        relation=row["relation"],
+    )
 
 
 def _row(raw: dict[str, object], where: str) -> dict[str, str]:
@@ -152,15 +159,19 @@ def _row(raw: dict[str, object], where: str) -> dict[str, str]:
     answer_type = clean_text(str(raw["answer_type"])).upper()
     if answer_type not in ("OPEN", "CLOSED"):
         raise UserError(f"{where}: {unknown('answer_type', answer_type, ('OPEN', 'CLOSED'))}")
-    answer = clean_text(str(raw["answer"]))
+    question, answer = clean_text(str(raw["question"])), clean_text(str(raw["answer"]))
+    triple = raw.get("triple")
     modality, location = (clean_text(str(raw[key])) for key in ("modality", "location"))
     return {
         "source_id": f"{raw['q_lang']}-{raw['qid']}",
         "img_name": str(raw["img_name"]),
-        "question": clean_text(str(raw["question"])),
+        "question": question,
         "answer": answer,
         "fact": fact_of(answer, answer_type),
-        "question_type": "yes_no" if is_yes_no(answer) or answer in CHINESE_YES_NO else QUESTION_TYPES[content],
+        "question_type": "yes_no" if opposite(answer, question) is not None else QUESTION_TYPES[content],
+        "language": str(raw["q_lang"]),
+        # "How is it treated?" and "What causes it?" have no answers in common.
+        "relation": str(triple[1]) if isinstance(triple, list) and len(triple) == 3 else "",
         "answer_type": answer_type,
         "modality": MODALITIES.get(modality.casefold(), modality),
         "body_region": REGIONS.get(location.casefold(), location.casefold()),

@@ -15,7 +15,8 @@ from typing import Literal, get_args
 from ..errors import UserError, unknown
 from ..record import Record, clean_text
 from . import parquet
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Asked
+from .closed_sets import fact_of, is_yes_no
 from .images import BadImages, SourceFiles, pictures
 from .json_rows import json_rows
 from .unusable_rows import UnusableRows
@@ -98,10 +99,10 @@ def records(
 
 def _osf(files: SourceFiles, name: str, keep: bool, workers: int, skip_bad_images: bool) -> Iterator[Record]:
     by_image, modality = _by_image(files, name, keep)
-    closed = ClosedSets()
-    for rows in by_image.values():
+    answers = Answers()
+    for image, rows in by_image.items():
         for row in rows:
-            closed.add(row["group"], row["fact"])
+            answers.add(_asked(row, modality.get(image, "")))
     base = PurePosixPath(name).parent
     folder = next((one for one in (IMAGES, IMAGES.replace(" ", "_")) if files.has_folder(str(base / one))), None)
     if folder is None:
@@ -127,8 +128,7 @@ def _osf(files: SourceFiles, name: str, keep: bool, workers: int, skip_bad_image
                 image_path=f"{folder}/{image}",
                 question=row["question"],
                 answer=row["answer"],
-                fact=row["fact"],
-                fact_values=row["named"] or closed.values(row["group"], row["fact"]),
+                **answers.fields(_asked(row, modality.get(image, ""))),
                 modality=modality.get(image, ""),
                 body_region=row["body_region"],
                 question_type=row["question_type"],
@@ -198,13 +198,23 @@ def _row(raw: Mapping[str, object], qid: str, where: str) -> dict[str, object]:
         "question": question,
         "answer": answer,
         "fact": fact_of(answer, "CLOSED" if named else answer_type),
-        "named": tuple(sorted(named)),
         "group": group("other", question) if named else group(kind, question),
         "question_type": kind,
         "answer_type": "CLOSED" if named else answer_type,
         "body_region": REGIONS[organ.casefold()],
         "first": not str(raw.get("phrase_type", "")).casefold().endswith("para"),
     }
+
+
+def _asked(row: Mapping[str, object], modality: str) -> Asked:
+    return Asked(
+        question=str(row["question"]),
+        fact=row["fact"],
+        group=row["group"],
+        question_type=str(row["question_type"]),
+        region=str(row["body_region"]),
+        modality=modality,
+    )
 
 
 def _rank(row: Mapping[str, object]) -> tuple[bool, int, str]:

@@ -1,0 +1,314 @@
+"""What a corpus answers to each of its questions, and from it the wrong facts that a question can take.
+
+A source tells every question with its fact in a first pass; in the second, each fact gets its closed set and the values
+that would be a plausible error, from the first of these that has any:
+
+1. ``yes_no``: the other of yes and no, in the fact's own spelling and language.
+2. ``choices``: what the row or its question offers, and nothing else.
+3. ``rule``: the other side or end of a scale ("left lung", "hypodense"), one more or less.
+4. ``same_question``: what the corpus answers to the same question about the same region.
+5. ``same_template``: what it answers to questions of the same narrow template in the same region and modality.
+
+Never a value of another kind, another wording of the truth, a placeholder, or (3 to 5) what the corpus says once.
+"""
+
+import hashlib
+import re
+import sqlite3
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
+
+from mllmu_med_metrics.facts import fact_form, fact_key
+
+from ..chinese import gloss, is_chinese
+from ..choices import alternatives, offers_choice
+from ..incorrectness import by_rule, contradicts, region_of_finding
+from ..kinds import (
+    BESIDE,
+    REGIONS,
+    YES_NO,
+    affirms,
+    kinds_of,
+    opposite,
+    organs_in,
+    region_of,
+    regions_of_organ,
+    words_of,
+)
+from ..questions import asks_for_organ, question_key, template
+from ..record import ErrorPool
+from ..rewrite import find_value
+from .closed_sets import ClosedSets
+
+# Wrong facts of one question: more would say nothing more.
+MAX_ERRORS = 32
+FEWEST_TIMES = 2
+# What the picture is, and how things look: the same in every region of the body.
+_ANYWHERE = frozenset(
+    {"modality", "sequence", "contrast", "plane", "projection", "color", "density", "shape", "number", "stain", "sex"}
+    | {"region", "measure"}
+)
+# Answers to these say what is done or felt: their words tell no kind.
+_FREE = frozenset(f"knowledge: {one}" for one in ("treat", "prevent", "cause", "symptom", "function", "harm"))
+# What belongs to one system does not to the others: their questions share no answers.
+_NOT_SHARED = frozenset({"knowledge: belong"})
+_OVERLAPPING = ({"chest", "abdomen"}, {"abdomen", "pelvis"})
+# A value of these kinds is answered with one of its kind alone.
+_STRICT = _ANYWHERE | {"position", "organ", "system", "yes or no"}
+_HEALTHY = frozenset(fact_key(value) for value in ("none", "normal", "no disease", "no abnormality"))
+SIDES = frozenset([
+    "left", "right", "upper", "lower", "top", "bottom", "center", "middle", "anterior", "posterior", "superior",
+    "inferior",
+])  # fmt: skip
+_IDLE_STEMS = frozenset(["lesio", "mass", "abnor", "large", "small", "lobe", "image", "multi"])
+
+Pool = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One question of a corpus with its fact, and what narrows down which other facts it could have."""
+
+    question: str
+    fact: str | None
+    # What shares a closed set.
+    group: Hashable
+    question_type: str
+    region: str = ""
+    modality: str = ""
+    # The relation of a knowledge triple, in data that have one.
+    relation: str = ""
+    # The choices of the row itself, in data of multiple choice.
+    choices: Sequence[str] = ()
+
+
+class Answers:
+    """The facts of a corpus by question; on disk, so that memory stays flat however many questions there are."""
+
+    def __init__(self) -> None:
+        self.closed = ClosedSets()
+        # An empty name is a private file on disk that is gone with the connection.
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute(
+            "CREATE TABLE answered(pool BLOB, key TEXT, value TEXT, times INT, PRIMARY KEY(pool, key)) WITHOUT ROWID"
+        )
+        self._db.execute("BEGIN")
+        self._pool = lru_cache(maxsize=1024)(self._read)
+        # Many rows ask the same question and have the same fact.
+        self._told = lru_cache(maxsize=4096)(self._fields)
+
+    def add(self, asked: Asked) -> None:
+        """Take in one question of the corpus."""
+        fact = _spelled(asked.fact)
+        if fact is None:
+            return
+        self.closed.add(asked.group, fact)
+        if asked.choices or opposite(fact, asked.question) is not None:
+            return
+        pools = [*_question_pools(asked), *_template_pools(asked), _type_pool(asked)]
+        self._db.executemany(
+            # Of several spellings the first in the alphabet: the order of the rows decides nothing.
+            "INSERT INTO answered VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE "
+            "SET value = MIN(value, excluded.value), times = times + 1",
+            [(_digest(*pool), fact_key(fact), fact) for pool in dict.fromkeys(pools)],
+        )
+
+    def fields(self, asked: Asked) -> dict[str, object]:
+        """Return what a record says of its fact: ``fact, fact_values, error_values, error_pool``.
+
+        For a question of the corpus, once all of it is taken in.
+        """
+        return dict(self._told(asked))
+
+    def _fields(self, asked: Asked) -> dict[str, object]:
+        fact = _spelled(asked.fact)
+        if fact is None:
+            return {"fact": None, "fact_values": (), "error_values": (), "error_pool": None}
+        pool, errors, offered = self._errors(asked, fact)
+        if pool == "yes_no":
+            values = (fact, errors[0]) if affirms(fact) else (errors[0], fact)
+        elif offered:
+            values = tuple(sorted({fact_key(value): value for value in (*offered, fact)}.values()))
+        else:
+            spelled = self.closed.spelling(asked.group, fact)
+            # The set's spelling, where the answer says it so: but for case, punctuation and spaces.
+            fact = spelled if _letters(spelled) == _letters(fact) and find_value(fact, spelled) else fact
+            if pool != "rule":
+                errors = tuple(dict.fromkeys(self.closed.spelling(asked.group, value) for value in errors))
+            values = self.closed.values(asked.group, fact, errors)
+        if not values:
+            # Nothing is known to be of its kind, in this corpus.
+            return {"fact": fact, "fact_values": (), "error_values": None, "error_pool": None}
+        return {"fact": fact, "fact_values": values, "error_values": errors, "error_pool": pool if errors else None}
+
+    def _errors(self, asked: Asked, fact: str) -> tuple[ErrorPool | None, tuple[str, ...], tuple[str, ...]]:
+        """Return the pool that has plausible errors, the errors, and the choices where any are offered."""
+        if (other := opposite(fact, asked.question)) is not None:
+            return "yes_no", (other,), ()
+        offered = tuple(asked.choices) or alternatives(asked.question, fact)
+        if offered or offers_choice(asked.question):
+            others = [value for value in offered if contradicts(value, fact) and _is_value(value)]
+            return ("choices" if others else None), tuple(others), offered
+        if kinds_of(fact) & {"placeholder", "measure"}:
+            return None, (), ()
+        if flipped := self._flipped(asked, fact):
+            return "rule", tuple(flipped), ()
+        for name, pools in (("same_question", _question_pools(asked)), ("same_template", _template_pools(asked))):
+            if pools and (found := self._plausible(pools, asked, fact)):
+                return name, tuple(found), ()
+        return None, (), ()
+
+    def _flipped(self, asked: Asked, fact: str) -> list[str]:
+        """Return what follows from the fact itself; of counts those that the corpus gives, where it gives any."""
+        flipped = [value for value in by_rule(asked.question_type, fact, asked.question) if contradicts(value, fact)]
+        if kinds_of(fact) != {"number"} or not flipped:
+            return flipped
+        seen = {fact_key(value) for value, _ in self._pool(_digest(*_question_pools(asked)[-1]))}
+        # Of the unseen ones the smaller: a third kidney is less likely than a missed one. That there is any is told.
+        unseen = [value for value in flipped if fact_key(value) != "0"][:1]
+        return [value for value in flipped if fact_key(value) in seen] or unseen
+
+    def _plausible(self, pools: Sequence[Pool], asked: Asked, fact: str) -> list[str]:
+        """Return the plausible errors of the narrowest pool: that of the region, but for what is alike anywhere."""
+        name = template(asked.question, asked.relation)
+        free = name in _FREE
+        # "Brain" is an organ and a part of the body: the question says which.
+        kinds = kinds_of(fact) - ({"region"} if asks_for_organ(asked.question) else set())
+        pool = pools[-1] if kinds & _ANYWHERE else pools[0]
+        found = [
+            value
+            for value, _ in self._pool(_digest(*pool))
+            if contradicts(value, fact)
+            and _is_value(value)
+            and (free or (_same_kind(value, fact) and fact_key(gloss(value)) not in _HEALTHY))
+            and (free or _is_found_in(value, asked.region))
+            and _no_part_alike(value, fact)
+            and self._times(asked, value) >= FEWEST_TIMES
+        ]
+        return _nearest(found, fact, is_region="region" in kinds)[:MAX_ERRORS]
+
+    def _times(self, asked: Asked, value: str) -> int:
+        found = self._db.execute(
+            "SELECT times FROM answered WHERE pool = ? AND key = ?", (_digest(*_type_pool(asked)), fact_key(value))
+        ).fetchone()
+        return found[0] if found else 0
+
+    def _read(self, pool: bytes) -> tuple[tuple[str, int], ...]:
+        """Return the values of a pool, the most frequent first."""
+        told = "SELECT value, times FROM answered WHERE pool = ? ORDER BY times DESC, key LIMIT ?"
+        return tuple(self._db.execute(told, (pool, 4 * MAX_ERRORS)))
+
+
+def offered(question: str, answer: str, choices: Sequence[str]) -> dict[str, object]:
+    """Return the same of a row of multiple choice, which needs no corpus: its choices are its closed set."""
+    values = tuple(map(fact_form, choices))
+    return Answers().fields(
+        Asked(question=question, fact=fact_form(answer), group=None, question_type="", choices=values)
+    )
+
+
+def _question_pools(asked: Asked) -> list[Pool]:
+    """Return the pools of the same question: about the region, and about any."""
+    same = question_key(asked.question)
+    return [("question", same, asked.region), ("question", same, "")]
+
+
+def _template_pools(asked: Asked) -> list[Pool]:
+    """Return the pools of the question's template: in the region and modality, and in any; none without a template."""
+    name = template(asked.question, asked.relation)
+    if name is None or name in _NOT_SHARED:
+        return []
+    name = f"{name} {is_chinese(asked.question)}"
+    # What is wrong with the pancreas is not what is wrong with the bowel.
+    organs = " ".join(sorted(organs_in(asked.question)))
+    return [("template", name, organs, asked.region, asked.modality), ("template", name, "", "", "")]
+
+
+def _type_pool(asked: Asked) -> Pool:
+    return ("type", asked.question_type, str(is_chinese(asked.question)))
+
+
+def _same_kind(value: str, fact: str) -> bool:
+    """Return whether a value may be of the fact's kind: no plane for an organ, and no unknown thing for a place."""
+    ours, theirs = kinds_of(value), kinds_of(fact)
+    if ours and theirs:
+        return bool(ours & theirs)
+    return not ((ours | theirs) & _STRICT)
+
+
+def _is_found_in(value: str, region: str) -> bool:
+    """Return whether a finding or an organ is one of the region, or may be in any."""
+    kinds = kinds_of(value)
+    if not region or "region" in kinds:
+        return True
+    words = set(words_of(value))
+    if "modality" in kinds and (there := {name for name, names in REGIONS.items() if words & set(names)}):
+        return region in there
+    named = {region_of_finding(gloss(value))} - {None} if "finding" in kinds else regions_of_organ(value)
+    # Pictures of the trunk show what lies at its borders.
+    return not named or region in named or any({region, one} in _OVERLAPPING for one in named)
+
+
+def _nearest(values: list[str], fact: str, *, is_region: bool) -> list[str]:
+    """Return the likeliest mistakes: of regions those beside, of places those in the same organ."""
+    if is_region and (region := region_of(fact)) is not None:
+        return [value for value in values if region_of(value) in BESIDE[region]]
+    words = set(words_of(fact))
+    if words & SIDES and (organs := {word for word in words if "organ" in kinds_of(word)}):
+        return [value for value in values if set(words_of(value)) & SIDES and organs & set(words_of(value))]
+    return values
+
+
+def _no_part_alike(value: str, fact: str) -> bool:
+    """Return whether nothing of a value is another wording of something of the fact: a misspelling, one of a list."""
+    ours, theirs = (_parts(text) for text in (value, fact))
+    if len(ours) != len(theirs) and fact_key(gloss(fact)) not in _HEALTHY:
+        return False
+    if len(theirs) > 1 and not all(contradicts(one, other) for one in ours for other in theirs):
+        return False
+    sided = {bool(set(words_of(text)) & SIDES) for text in (value, fact)}
+    if "organ" in kinds_of(fact) and organs_in(value) & organs_in(fact) and len(sided) > 1:
+        return False
+    words, others = ([word for word in words_of(text) if word not in SIDES] for text in (value, fact))
+    for word in words:
+        for other in others:
+            if word != other and len(word) > 4 and SequenceMatcher(None, word, other).ratio() >= 0.8:
+                return False
+    if "position" in kinds_of(fact):
+        return True
+    return not (_stems(words) & _stems(others) - _IDLE_STEMS)
+
+
+def _stems(words: Sequence[str]) -> set[str]:
+    """Return the beginnings of the words that are more than a place."""
+    return {word[:5] for word in words if len(word) > 3 and not kinds_of(word) & {"organ", "region"}}
+
+
+def _parts(value: str) -> list[str]:
+    """Return the items of a list; where sides are told, the parts belong together ("left lung, upper")."""
+    if set(words_of(value)) & SIDES:
+        return [value]
+    return [part for part in re.split(r"[,;，；、]| and |和|/", value) if part.strip()]
+
+
+def _spelled(fact: str | None) -> str | None:
+    """Return a fact as it is stored: yes and no in one of two letter cases."""
+    if fact is None or fact.casefold() not in YES_NO or fact.islower():
+        return fact
+    return fact.capitalize()
+
+
+def _letters(value: str) -> str:
+    return "".join(re.findall(r"[^\W_]+", value)).casefold()
+
+
+def _is_value(value: str) -> bool:
+    return "placeholder" not in kinds_of(value)
+
+
+def _digest(*names: str) -> bytes:
+    return hashlib.blake2b("\0".join(names).encode("utf-8", "surrogatepass"), digest_size=12).digest()
