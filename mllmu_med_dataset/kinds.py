@@ -67,7 +67,8 @@ SYSTEMS = {
     "gastrointestinal": "gut", "gi": "gut", "digestive": "gut", "hepatobiliary": "gut", "genitourinary": "urinary",
     "urinary": "urinary", "renal": "urinary", "gu": "urinary", "reproductive": "genital", "cns": "brain",
     "nervous": "brain", "neurological": "brain", "neurologic": "brain", "musculoskeletal": "bone", "skeletal": "bone",
-    "endocrine": "gland", "integumentary": "skin",
+    "endocrine": "gland", "integumentary": "skin", "hematologic": "blood", "hematopoietic": "blood",
+    "lymphoreticular": "lymph", "immune": "lymph", "biliary": "gut", "genital": "genital", "dermatologic": "skin",
 }  # fmt: skip
 # One word for two things.
 _COMPOUNDS = {
@@ -118,7 +119,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (
         "shape",
         r"^(ir)?regular$|^(round(ed)?|circular|oval|spher|ellip\w*|lobul\w*|multilobulated|spiculated|linear|u ?shaped"
-        r"|crescent\w*|lentiform|biconvex|concave|convex|smooth|triang\w*|ring)",
+        r"|crescent\w*|lentiform|biconvex|concave|convex|smooth|triang\w*|ring enhanc)",
     ),
     ("stain", r"\bstain|hematoxylin|\bh e\b|\bpas\b|giemsa|trichrome|papanicol|immunohisto|ziehl|congo red"),
     (
@@ -151,19 +152,19 @@ _PLACEHOLDER = re.compile(
     r"|^(blood )?vessels?$|^vasculature$|^tissues?$|^structures?$|^(keep|live|stay) healthy|physical fitness"
     r"|健 康 生 活|保 持|增 强 体 质|healthy 生 活|enhancing 体 质|不 确 定|未 知|不 清 楚|看 不 见|以 上|几 乎 相 等"
 )
+_SIZED = frozenset({"large", "small"})
 _ORGAN_WORDS = frozenset(
-    fold_word(word) for organs in ORGANS.values() for organ in organs for word in organ.split()
-) | frozenset(
     [
+        *{fold_word(word) for organs in ORGANS.values() for organ in organs for word in organ.split()} - _SIZED,
         "cardiac", "pulmonary", "hepatic", "renal", "cerebral", "cerebellar", "pancreatic", "splenic",
         "pineal", "pituitary", "frontal", "temporal", "parietal", "occipital", "thoracic", "abdominal",
         "pelvic", "fissure", "cistern", "gland", "muscle", "vessel", "artery", "vein", "vasculature",
         "subclavian", "hepatic", "bone", "tissue", "duct", "horn", "vertebra", "spine", "spinal", "chest",
         "abdomen", "pelvi", "psoas", "nipple", "fossa", "parietooccipital", "cerebellopontine", "bowels",
-        "loop", "large", "small", "chest", "thorax", "aortic", "paratracheal", "mca", "aca", "pca",
+        "loop", "chest", "thorax", "aortic", "paratracheal", "mca", "aca", "pca",
         "retroperitoneal", "subarachnoid", "subdural", "epidural", "extraaxial", "bronchi", "basilar",
         "carotid", "perihilar", "hilar", "pleural", "cavity", "organ", "rectus", "clavicle", "ganglia",
-        "hepatic", "axillary", "costophrenic", "cardiophrenic", "angle", "apices", "lobes", "white", "gray",
+        "hepatic", "axillary", "costophrenic", "cardiophrenic", "angle", "apices", "lobes",
         "matter",
     ]
 )  # fmt: skip

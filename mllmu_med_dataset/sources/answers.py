@@ -54,7 +54,9 @@ _ANYWHERE = frozenset(
 _FREE = frozenset(f"knowledge: {one}" for one in ("treat", "prevent", "cause", "symptom", "function", "harm"))
 # What belongs to one system does not to the others: their questions share no answers.
 _NOT_SHARED = frozenset({"knowledge: belong"})
+# Whose organs one picture may show, and which have findings in common.
 _OVERLAPPING = ({"chest", "abdomen"}, {"abdomen", "pelvis"})
+_COMMON = ({"abdomen", "pelvis"},)
 # A value of these kinds is answered with one of its kind alone.
 _STRICT = _ANYWHERE | {"position", "organ", "system", "yes or no"}
 _HEALTHY = frozenset(fact_key(value) for value in ("none", "normal", "no disease", "no abnormality"))
@@ -62,7 +64,11 @@ SIDES = frozenset([
     "left", "right", "upper", "lower", "top", "bottom", "center", "middle", "anterior", "posterior", "superior",
     "inferior",
 ])  # fmt: skip
-_IDLE_STEMS = frozenset(["lesio", "mass", "abnor", "large", "small", "lobe", "image", "multi"])
+# Beginnings that many findings have, and words that say nothing of what a thing is.
+_IDLE_STEMS = frozenset(
+    {"lesio", "mass", "abnor", "large", "small", "lobe", "image", "multi", "acute", "chron"}
+    | {"pneum", "cardi", "hydro", "hyper", "bronc", "osteo", "neuro", "gastr", "hepat", "nephr"}
+)
 
 Pool = tuple[str, ...]
 
@@ -132,6 +138,9 @@ class Answers:
         if pool == "yes_no":
             values = (fact, errors[0]) if affirms(fact) else (errors[0], fact)
         elif offered:
+            # The spelling of the choice, where the answer says it so.
+            choice = next((value for value in offered if fact_key(value) == fact_key(fact)), fact)
+            fact = choice if find_value(fact, choice) else fact
             values = tuple(sorted({fact_key(value): value for value in (*offered, fact)}.values()))
         else:
             spelled = self.closed.spelling(asked.group, fact)
@@ -149,7 +158,7 @@ class Answers:
         """Return the pool that has plausible errors, the errors, and the choices where any are offered."""
         if (other := opposite(fact, asked.question)) is not None:
             return "yes_no", (other,), ()
-        offered = tuple(asked.choices) or alternatives(asked.question, fact)
+        offered = tuple(map(fact_form, asked.choices)) or alternatives(asked.question, fact)
         if offered or offers_choice(asked.question):
             others = [value for value in offered if contradicts(value, fact) and _is_value(value)]
             return ("choices" if others else None), tuple(others), offered
@@ -179,7 +188,15 @@ class Answers:
         # "Brain" is an organ and a part of the body: the question says which.
         kinds = kinds_of(fact) - ({"region"} if asks_for_organ(asked.question) else set())
         pool = pools[-1] if kinds & _ANYWHERE else pools[0]
-        found = [
+        found = self._fitting(pool, asked, fact, free=free)
+        if not found and "organ" in kinds and asked.region:
+            # An organ of the region beside, which the picture may show as well.
+            found = self._fitting(pools[-1], asked, fact, free=free)
+        return _nearest(found, fact, is_region="region" in kinds)[:MAX_ERRORS]
+
+    def _fitting(self, pool: Pool, asked: Asked, fact: str, *, free: bool) -> list[str]:
+        """Return the values of a pool that are of the fact's kind and region, another thing, and no slip of the pen."""
+        return [
             value
             for value, _ in self._pool(_digest(*pool))
             if contradicts(value, fact)
@@ -189,7 +206,6 @@ class Answers:
             and _no_part_alike(value, fact)
             and self._times(asked, value) >= FEWEST_TIMES
         ]
-        return _nearest(found, fact, is_region="region" in kinds)[:MAX_ERRORS]
 
     def _times(self, asked: Asked, value: str) -> int:
         found = self._db.execute(
@@ -205,10 +221,7 @@ class Answers:
 
 def offered(question: str, answer: str, choices: Sequence[str]) -> dict[str, object]:
     """Return the same of a row of multiple choice, which needs no corpus: its choices are its closed set."""
-    values = tuple(map(fact_form, choices))
-    return Answers().fields(
-        Asked(question=question, fact=fact_form(answer), group=None, question_type="", choices=values)
-    )
+    return Answers().fields(Asked(question=question, fact=answer, group=None, question_type="", choices=tuple(choices)))
 
 
 def _question_pools(asked: Asked) -> list[Pool]:
@@ -248,9 +261,10 @@ def _is_found_in(value: str, region: str) -> bool:
     words = set(words_of(value))
     if "modality" in kinds and (there := {name for name, names in REGIONS.items() if words & set(names)}):
         return region in there
-    named = {region_of_finding(gloss(value))} - {None} if "finding" in kinds else regions_of_organ(value)
-    # Pictures of the trunk show what lies at its borders.
-    return not named or region in named or any({region, one} in _OVERLAPPING for one in named)
+    is_finding = "finding" in kinds
+    named = {region_of_finding(gloss(value))} - {None} if is_finding else regions_of_organ(value)
+    near = _COMMON if is_finding else _OVERLAPPING
+    return not named or region in named or any({region, one} in near for one in named)
 
 
 def _nearest(values: list[str], fact: str, *, is_region: bool) -> list[str]:
@@ -296,10 +310,11 @@ def _parts(value: str) -> list[str]:
 
 
 def _spelled(fact: str | None) -> str | None:
-    """Return a fact as it is stored: yes and no in one of two letter cases."""
-    if fact is None or fact.casefold() not in YES_NO or fact.islower():
-        return fact
-    return fact.capitalize()
+    """Return a fact as it is stored: in its form, and yes and no in one of two letter cases."""
+    if fact is None:
+        return None
+    bare = fact_form(fact) or fact
+    return bare.capitalize() if bare.casefold() in YES_NO and not bare.islower() else bare
 
 
 def _letters(value: str) -> str:
