@@ -140,7 +140,7 @@ def _aligned(left: list[str], right: list[str], answer: str, *, whole: bool) -> 
     """
     # "T1 weighted or T2 weighted MRI image": both end in the same word.
     shared = next((place for place, word in enumerate(right) if place and word.casefold() == left[-1].casefold()), 0)
-    if shared and len(left) > shared:
+    if shared and len(left) > shared and right[0].casefold() not in ("non", "not"):
         left, right = left[-shared - 1 :], right[: shared + 1]
         for one, other in ((left, right), (right, left)):
             for length in (len(one), len(one) - 1):

@@ -27,7 +27,8 @@ KNOWLEDGE = {
     "prevent": r"\bprevent|预防",
     "cause": r"(main|likely|common|possible) causes?\b|what causes|causes? of (the|this)|risk factor|etiolog|病因|导致",
     "symptom": r"symptom|症状",
-    "function": r"(function|effect|role) of|used for|what role|功能|作用|用来做什么|被用于",
+    "function": r"(function|effect|role) of|used for(?! (this|the|these) (image|scan|stud|picture|exam))|what role"
+    r"|功能|作用|用来做什么|被用于",
     "belong": r"(belongs?|part of) .*system|属于.*系统",
     "harm": r"how much damage|harm|伤害",
 }
@@ -108,6 +109,19 @@ def template(question: str, relation: str = "") -> str | None:
         return f"knowledge: {RELATIONS[relation]}"
     plain = " ".join(unicodedata.normalize("NFKC", question).casefold().split())
     return next((name for name, pattern in _COMPILED if pattern.search(plain)), None)
+
+
+def asks_for_the_contrary(question: str) -> bool:
+    """Return whether a question asks what is not so: most other values would be right answers to it.
+
+    >>> asks_for_the_contrary("What is not pictured?"), asks_for_the_contrary("What is pictured?")
+    (True, False)
+    """
+    return bool(
+        re.search(
+            r"\b(not|except|other than|besides|aside from|absent|missing|spared)\b|n't\b|除了|以外", question, re.I
+        )
+    )
 
 
 def asks_for_organ(question: str) -> bool:

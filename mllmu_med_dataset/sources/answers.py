@@ -37,7 +37,7 @@ from ..kinds import (
     regions_of_organ,
     words_of,
 )
-from ..questions import asks_for_organ, question_key, template
+from ..questions import asks_for_organ, asks_for_the_contrary, question_key, template
 from ..record import ErrorPool
 from ..rewrite import find_value
 from .closed_sets import ClosedSets
@@ -162,7 +162,7 @@ class Answers:
         if offered or offers_choice(asked.question):
             others = [value for value in offered if contradicts(value, fact) and _is_value(value)]
             return ("choices" if others else None), tuple(others), offered
-        if kinds_of(fact) & {"placeholder", "measure"}:
+        if kinds_of(fact) & {"placeholder", "measure"} or asks_for_the_contrary(asked.question):
             return None, (), ()
         if flipped := self._flipped(asked, fact):
             return "rule", tuple(flipped), ()
@@ -189,7 +189,7 @@ class Answers:
         kinds = kinds_of(fact) - ({"region"} if asks_for_organ(asked.question) else set())
         pool = pools[-1] if kinds & _ANYWHERE else pools[0]
         found = self._fitting(pool, asked, fact, free=free)
-        if not found and "organ" in kinds and asked.region:
+        if not found and "organ" in kinds and pools == _question_pools(asked):
             # An organ of the region beside, which the picture may show as well.
             found = self._fitting(pools[-1], asked, fact, free=free)
         return _nearest(found, fact, is_region="region" in kinds)[:MAX_ERRORS]
@@ -233,11 +233,11 @@ def _question_pools(asked: Asked) -> list[Pool]:
 def _template_pools(asked: Asked) -> list[Pool]:
     """Return the pools of the question's template: in the region and modality, and in any; none without a template."""
     name = template(asked.question, asked.relation)
-    if name is None or name in _NOT_SHARED:
+    organs = " ".join(sorted(organs_in(asked.question)))
+    if name is None or name in _NOT_SHARED or (name == "where the organ is" and not organs):
         return []
     name = f"{name} {is_chinese(asked.question)}"
     # What is wrong with the pancreas is not what is wrong with the bowel.
-    organs = " ".join(sorted(organs_in(asked.question)))
     return [("template", name, organs, asked.region, asked.modality), ("template", name, "", "", "")]
 
 

@@ -175,6 +175,14 @@ def test_the_order_of_the_rows_decides_nothing():
     assert fields(one, corpus) == fields(one, corpus[::-1])
 
 
+def test_where_the_contrary_is_asked_for_most_other_values_would_be_right():
+    question = "What type of imaging does this not represent?"
+    assert errors(asked(question, "Ultrasound", "modality"), others(question, "modality", facts=["CT"])) == (
+        None,
+        set(),
+    )
+
+
 def test_a_row_without_a_plausible_error_takes_none():
     assert (
         fields(asked("What is it?", "Barium", "other"), others("Else?", "other", facts=["Iodine"]))["error_values"]
