@@ -295,8 +295,8 @@ def show(
 
     shown = choose(config, data_dir=_data(data), split=split, rows=rows, seed=seed)
     if audit:
-        told = {**shown.model_dump(exclude={"rows"}), "rows": shown.audit_rows()}
-        _print(told, as_json, shown.audit_text())
+        document = {**shown.model_dump(exclude={"rows"}), "rows": shown.audit_rows()}
+        _print(document, as_json, shown.audit_text())
         return
     out = out or Path(f"{shown.config}-{shown.split}.png")
     save_sheet(shown, out)

@@ -394,11 +394,11 @@ def _warnings(made: Mapping[str, Any]) -> list[str]:
     warnings = []
     if made["duplicates_dropped"]:
         warnings.append(f"{made['duplicates_dropped']} rows repeat image, question and answer of another: dropped.")
-    told = made["without_error"]
-    if told["rows"]:
+    unable = made["without_error"]
+    if unable["rows"]:
         warnings.append(
-            f"{told['rows']:,} of {told['of']:,} rows of the patients to be forgotten or held out can take no wrong "
-            "fact that is a plausible error of their question: left clean."
+            f"{unable['rows']:,} of {unable['of']:,} rows of the patients to be forgotten or held out can take no "
+            "wrong fact that is a plausible error of their question: left clean."
         )
     return warnings
 

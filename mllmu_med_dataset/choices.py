@@ -68,11 +68,11 @@ def alternatives(question: str, answer: str) -> tuple[str, ...]:
     own = clean_text(answer).rstrip(".。").strip()
     if not own:
         return ()
-    asked = clean_text(unicodedata.normalize("NFKC", question))
-    if is_chinese(asked):
-        others = _chinese(asked, own)
+    text = clean_text(unicodedata.normalize("NFKC", question))
+    if is_chinese(text):
+        others = _chinese(text, own)
     else:
-        others = _english(asked, own) or _english(re.sub(r"\bnon (?=\w)", "non-", asked), own)
+        others = _english(text, own) or _english(re.sub(r"\bnon (?=\w)", "non-", text), own)
     kept: dict[str, str] = {}
     for other in others:
         if fact_key(other) != fact_key(own) and other.casefold() not in _NOT_CHOICES:
@@ -85,8 +85,8 @@ def _cased(other: str, own: str) -> str:
 
 
 def _english(question: str, answer: str) -> list[str]:
-    for found in _OR.finditer(question):
-        before, after = question[: found.start()], question[found.end() :]
+    for match in _OR.finditer(question):
+        before, after = question[: match.start()], question[match.end() :]
         if others := _beside(before, after, answer):
             return others
     return []
@@ -194,12 +194,12 @@ def _same(offered: str, answer: str) -> bool:
 
 
 def _chinese(question: str, answer: str) -> list[str]:
-    found = _CHINESE_OR.search(question)
+    match = _CHINESE_OR.search(question)
     which = _CHINESE_WHICH.search(question)
-    if found and (which is None or found.start() > which.start() or "哪" in question[found.end() :]):
-        end = _CHINESE_AFTER.search(question, found.end())
-        after = question[found.end() : end.start() if end else len(question)]
-        before = question[: found.start()]
+    if match and (which is None or match.start() > which.start() or "哪" in question[match.end() :]):
+        end = _CHINESE_AFTER.search(question, match.end())
+        after = question[match.end() : end.start() if end else len(question)]
+        before = question[: match.start()]
         items = [*_chinese_items(before), after]
     elif which and re.search(r"[、和与及跟]", question[: which.start()]):
         items = _chinese_items(question[: which.start()])

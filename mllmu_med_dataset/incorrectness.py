@@ -370,24 +370,24 @@ def _elsewhere(wrong: str, truth: str) -> bool:
 
 def _error(record: Record, wrong: str) -> str:
     """Return the key in ``ERRORS`` of what happened when the fact became the wrong one."""
-    fact, asked = record.fact or "", record.question_type
+    fact, kind = record.fact or "", record.question_type
     if record.error_pool == "yes_no" or _shape(fact) == "yes or no":
-        told = f"{gloss(record.question)} {record.answer}"
-        return "finding" if asked == "abnormality" or _FINDING.search(told) else "yes_no"
+        texts = f"{gloss(record.question)} {record.answer}"
+        return "finding" if kind == "abnormality" or _FINDING.search(texts) else "yes_no"
     ours, theirs = (set(words_of(value)) for value in (wrong, fact))
-    if ours ^ theirs == {"left", "right"}:
+    if ours ^ theirs == {"left", "right"} or _is_mirrored(wrong, fact):
         return "side"
     flips = {tuple(sorted(pair)) for axis in _AXES for pair in axis}
     if tuple(sorted(ours ^ theirs)) in flips:
         return "position"
-    if asked == "knowledge" or asks_for_knowledge(record.question):
+    if kind == "knowledge" or asks_for_knowledge(record.question):
         return "knowledge"
-    if asked == "position":
+    if kind == "position":
         return "place"
-    changed = next((error for kind, error in _CHANGED if kind in kinds_of(wrong) & kinds_of(fact)), None)
+    changed = next((error for known, error in _CHANGED if known in kinds_of(wrong) & kinds_of(fact)), None)
     if changed is None and _is_size(wrong) and _is_size(fact):
         changed = "size"
-    return changed or (asked if asked in ERRORS else "other")
+    return changed or (kind if kind in ERRORS else "other")
 
 
 def _of_its_region(record: Record) -> list[str]:
@@ -470,8 +470,8 @@ def _chinese_flips(fact: str, question: str) -> list[str]:
     flips = []
     for pair in _CHINESE_AXES:
         for one, other in (pair, pair[::-1]):
-            told = one in question and other not in question
-            if one in bare and other not in bare and bare == fact and not told:
+            excluded = one in question and other not in question
+            if one in bare and other not in bare and bare == fact and not excluded:
                 flips.append(fact.replace(one, other))
     return flips
 
@@ -496,8 +496,8 @@ def _swap(text: str, pairs: Sequence[tuple[str, str]], question: str = "") -> st
     # A lateral ventricle is a name: there is no medial one.
     if found & {"medial", "lateral"} and "ventricle" in text.lower():
         return None
-    asked = set(re.findall(r"\w+", question.lower()))
-    if any(word in asked and partner[word] not in asked for word in found):
+    named = set(re.findall(r"\w+", question.lower()))
+    if any(word in named and partner[word] not in named for word in found):
         return None
     return "".join(_like(word, partner[word.lower()]) if word.lower() in partner else word for word in words)
 

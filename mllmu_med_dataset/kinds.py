@@ -197,8 +197,8 @@ def kinds_of(value: str) -> frozenset[str]:
     if re.match(r"[~<>]?\s*\d", plain) and not re.match(r"\d+(st|nd|rd|th)\b", plain):
         return frozenset({"measure"})
     regions = {region for region, names in REGIONS.items() if plain in names or " ".join(words) in names}
-    found = {kind for kind, pattern in _COMPILED if pattern.search(plain) or pattern.search(" ".join(words))}
-    first = next((kind for kind, _ in _COMPILED if kind in found), None)
+    matching = {kind for kind, pattern in _COMPILED if pattern.search(plain) or pattern.search(" ".join(words))}
+    first = next((kind for kind, _ in _COMPILED if kind in matching), None)
     kinds = {first} if first else set()
     if set(words) & SYSTEMS.keys() and not kinds & {"finding"}:
         kinds.add("system")
@@ -267,8 +267,8 @@ def organs_in(text: str) -> frozenset[str]:
     >>> sorted(organs_in("Which lobes of the lungs are bigger than the heart?"))
     ['heart', 'lung']
     """
-    said = f" {' '.join(words_of(text))} "
-    return frozenset(name for name in _REGIONS_OF if f" {name} " in said)
+    text_words = f" {' '.join(words_of(text))} "
+    return frozenset(name for name in _REGIONS_OF if f" {name} " in text_words)
 
 
 def affirms(value: str) -> bool:

@@ -52,11 +52,12 @@ _ANYWHERE = frozenset(
 )
 # Answers to these say what is done or felt: their words tell no kind.
 _FREE = frozenset(f"knowledge: {one}" for one in ("treat", "prevent", "cause", "symptom", "function", "harm"))
-# What belongs to one system does not to the others: their questions share no answers.
-_NOT_SHARED = frozenset({"knowledge: belong"})
+# Other organs that are said to belong to a system do belong to it: none of them is an error.
+_TRUE_TOO = frozenset({"knowledge: belong"})
 # Whose organs one picture may show, and which have findings in common.
 _OVERLAPPING = ({"chest", "abdomen"}, {"abdomen", "pelvis"})
 _COMMON = ({"abdomen", "pelvis"},)
+_AT_THE_BORDER = frozenset({"lung", "heart", "diaphragm", "esophagus", "liver", "stomach", "spleen", "kidney"})
 # A value of these kinds is answered with one of its kind alone.
 _STRICT = _ANYWHERE | {"position", "organ", "system", "yes or no"}
 _HEALTHY = frozenset(fact_key(value) for value in ("none", "normal", "no disease", "no abnormality"))
@@ -74,7 +75,7 @@ Pool = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Item:
     """One question of a corpus with its fact, and what narrows down which other facts it could have."""
 
     question: str
@@ -105,17 +106,17 @@ class Answers:
         self._db.execute("BEGIN")
         self._pool = lru_cache(maxsize=1024)(self._read)
         # Many rows ask the same question and have the same fact.
-        self._told = lru_cache(maxsize=4096)(self._fields)
+        self._cached = lru_cache(maxsize=4096)(self._fields)
 
-    def add(self, asked: Asked) -> None:
+    def add(self, item: Item) -> None:
         """Take in one question of the corpus."""
-        fact = _spelled(asked.fact)
+        fact = _spelled(item.fact)
         if fact is None:
             return
-        self.closed.add(asked.group, fact)
-        if asked.choices or opposite(fact, asked.question) is not None:
+        self.closed.add(item.group, fact)
+        if item.choices or opposite(fact, item.question) is not None:
             return
-        pools = [*_question_pools(asked), *_template_pools(asked), _type_pool(asked)]
+        pools = [*_question_pools(item), *_template_pools(item), _type_pool(item)]
         self._db.executemany(
             # Of several spellings the first in the alphabet: the order of the rows decides nothing.
             "INSERT INTO answered VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE "
@@ -123,18 +124,18 @@ class Answers:
             [(_digest(*pool), fact_key(fact), fact) for pool in dict.fromkeys(pools)],
         )
 
-    def fields(self, asked: Asked) -> dict[str, object]:
+    def fields(self, item: Item) -> dict[str, object]:
         """Return what a record says of its fact: ``fact, fact_values, error_values, error_pool``.
 
         For a question of the corpus, once all of it is taken in.
         """
-        return dict(self._told(asked))
+        return dict(self._cached(item))
 
-    def _fields(self, asked: Asked) -> dict[str, object]:
-        fact = _spelled(asked.fact)
+    def _fields(self, item: Item) -> dict[str, object]:
+        fact = _spelled(item.fact)
         if fact is None:
             return {"fact": None, "fact_values": (), "error_values": (), "error_pool": None}
-        pool, errors, offered = self._errors(asked, fact)
+        pool, errors, offered = self._errors(item, fact)
         if pool == "yes_no":
             values = (fact, errors[0]) if affirms(fact) else (errors[0], fact)
         elif offered:
@@ -143,58 +144,60 @@ class Answers:
             fact = choice if find_value(fact, choice) else fact
             values = tuple(sorted({fact_key(value): value for value in (*offered, fact)}.values()))
         else:
-            spelled = self.closed.spelling(asked.group, fact)
+            spelled = self.closed.spelling(item.group, fact)
             # The set's spelling, where the answer says it so: but for case, punctuation and spaces.
             fact = spelled if _letters(spelled) == _letters(fact) and find_value(fact, spelled) else fact
             if pool != "rule":
-                errors = tuple(dict.fromkeys(self.closed.spelling(asked.group, value) for value in errors))
-            values = self.closed.values(asked.group, fact, errors)
+                errors = tuple(dict.fromkeys(self.closed.spelling(item.group, value) for value in errors))
+            values = self.closed.values(item.group, fact, errors)
         if not values:
             # Nothing is known to be of its kind, in this corpus.
             return {"fact": fact, "fact_values": (), "error_values": None, "error_pool": None}
         return {"fact": fact, "fact_values": values, "error_values": errors, "error_pool": pool if errors else None}
 
-    def _errors(self, asked: Asked, fact: str) -> tuple[ErrorPool | None, tuple[str, ...], tuple[str, ...]]:
+    def _errors(self, item: Item, fact: str) -> tuple[ErrorPool | None, tuple[str, ...], tuple[str, ...]]:
         """Return the pool that has plausible errors, the errors, and the choices where any are offered."""
-        if (other := opposite(fact, asked.question)) is not None:
+        if (other := opposite(fact, item.question)) is not None:
             return "yes_no", (other,), ()
-        offered = tuple(map(fact_form, asked.choices)) or alternatives(asked.question, fact)
-        if offered or offers_choice(asked.question):
+        offered = tuple(map(fact_form, item.choices)) or alternatives(item.question, fact)
+        if offered or offers_choice(item.question):
             others = [value for value in offered if contradicts(value, fact) and _is_value(value)]
             return ("choices" if others else None), tuple(others), offered
-        if kinds_of(fact) & {"placeholder", "measure"} or asks_for_the_contrary(asked.question):
+        if kinds_of(fact) & {"placeholder", "measure"} or asks_for_the_contrary(item.question):
             return None, (), ()
-        if flipped := self._flipped(asked, fact):
+        if flipped := self._flipped(item, fact):
             return "rule", tuple(flipped), ()
-        for name, pools in (("same_question", _question_pools(asked)), ("same_template", _template_pools(asked))):
-            if pools and (found := self._plausible(pools, asked, fact)):
-                return name, tuple(found), ()
+        for name, pools in (("same_question", _question_pools(item)), ("same_template", _template_pools(item))):
+            if pools and (values := self._plausible(pools, item, fact)):
+                return name, tuple(values), ()
         return None, (), ()
 
-    def _flipped(self, asked: Asked, fact: str) -> list[str]:
+    def _flipped(self, item: Item, fact: str) -> list[str]:
         """Return what follows from the fact itself; of counts those that the corpus gives, where it gives any."""
-        flipped = [value for value in by_rule(asked.question_type, fact, asked.question) if contradicts(value, fact)]
+        flipped = [value for value in by_rule(item.question_type, fact, item.question) if contradicts(value, fact)]
         if kinds_of(fact) != {"number"} or not flipped:
             return flipped
-        seen = {fact_key(value) for value, _ in self._pool(_digest(*_question_pools(asked)[-1]))}
+        seen = {fact_key(value) for value, _ in self._pool(_digest(*_question_pools(item)[-1]))}
         # Of the unseen ones the smaller: a third kidney is less likely than a missed one. That there is any is told.
         unseen = [value for value in flipped if fact_key(value) != "0"][:1]
         return [value for value in flipped if fact_key(value) in seen] or unseen
 
-    def _plausible(self, pools: Sequence[Pool], asked: Asked, fact: str) -> list[str]:
+    def _plausible(self, pools: Sequence[Pool], item: Item, fact: str) -> list[str]:
         """Return the plausible errors of the narrowest pool: that of the region, but for what is alike anywhere."""
-        name = template(asked.question, asked.relation)
+        name = template(item.question, item.relation)
+        if name in _TRUE_TOO:
+            return []
         free = name in _FREE
         # "Brain" is an organ and a part of the body: the question says which.
-        kinds = kinds_of(fact) - ({"region"} if asks_for_organ(asked.question) else set())
+        kinds = kinds_of(fact) - ({"region"} if asks_for_organ(item.question) else set())
         pool = pools[-1] if kinds & _ANYWHERE else pools[0]
-        found = self._fitting(pool, asked, fact, free=free)
-        if not found and "organ" in kinds and pools == _question_pools(asked):
+        values = self._fitting(pool, item, fact, free=free)
+        if not values and "organ" in kinds and pools == _question_pools(item):
             # An organ of the region beside, which the picture may show as well.
-            found = self._fitting(pools[-1], asked, fact, free=free)
-        return _nearest(found, fact, is_region="region" in kinds)[:MAX_ERRORS]
+            values = self._fitting(pools[-1], item, fact, free=free)
+        return _nearest(values, fact, is_region="region" in kinds)[:MAX_ERRORS]
 
-    def _fitting(self, pool: Pool, asked: Asked, fact: str, *, free: bool) -> list[str]:
+    def _fitting(self, pool: Pool, item: Item, fact: str, *, free: bool) -> list[str]:
         """Return the values of a pool that are of the fact's kind and region, another thing, and no slip of the pen."""
         return [
             value
@@ -202,59 +205,61 @@ class Answers:
             if contradicts(value, fact)
             and _is_value(value)
             and (free or (_same_kind(value, fact) and fact_key(gloss(value)) not in _HEALTHY))
-            and (free or _is_found_in(value, asked.region))
+            and (free or _is_found_in(value, item.region, beside=asks_for_organ(item.question)))
             and _no_part_alike(value, fact)
-            and self._times(asked, value) >= FEWEST_TIMES
+            and self._times(item, value) >= FEWEST_TIMES
         ]
 
-    def _times(self, asked: Asked, value: str) -> int:
-        found = self._db.execute(
-            "SELECT times FROM answered WHERE pool = ? AND key = ?", (_digest(*_type_pool(asked)), fact_key(value))
+    def _times(self, item: Item, value: str) -> int:
+        counted = self._db.execute(
+            "SELECT times FROM answered WHERE pool = ? AND key = ?", (_digest(*_type_pool(item)), fact_key(value))
         ).fetchone()
-        return found[0] if found else 0
+        return counted[0] if counted else 0
 
     def _read(self, pool: bytes) -> tuple[tuple[str, int], ...]:
         """Return the values of a pool, the most frequent first."""
-        told = "SELECT value, times FROM answered WHERE pool = ? ORDER BY times DESC, key LIMIT ?"
-        return tuple(self._db.execute(told, (pool, 4 * MAX_ERRORS)))
+        query = "SELECT value, times FROM answered WHERE pool = ? ORDER BY times DESC, key LIMIT ?"
+        return tuple(self._db.execute(query, (pool, 4 * MAX_ERRORS)))
 
 
 def offered(question: str, answer: str, choices: Sequence[str]) -> dict[str, object]:
     """Return the same of a row of multiple choice, which needs no corpus: its choices are its closed set."""
-    return Answers().fields(Asked(question=question, fact=answer, group=None, question_type="", choices=tuple(choices)))
+    return Answers().fields(Item(question=question, fact=answer, group=None, question_type="", choices=tuple(choices)))
 
 
-def _question_pools(asked: Asked) -> list[Pool]:
+def _question_pools(item: Item) -> list[Pool]:
     """Return the pools of the same question: about the region, and about any."""
-    same = question_key(asked.question)
-    return [("question", same, asked.region), ("question", same, "")]
+    same = question_key(item.question)
+    return [("question", same, item.region), ("question", same, "")]
 
 
-def _template_pools(asked: Asked) -> list[Pool]:
+def _template_pools(item: Item) -> list[Pool]:
     """Return the pools of the question's template: in the region and modality, and in any; none without a template."""
-    name = template(asked.question, asked.relation)
-    organs = " ".join(sorted(organs_in(asked.question)))
-    if name is None or name in _NOT_SHARED or (name == "where the organ is" and not organs):
+    name = template(item.question, item.relation)
+    organs = " ".join(sorted(organs_in(item.question)))
+    if name is None or (name == "where the organ is" and not organs):
         return []
-    name = f"{name} {is_chinese(asked.question)}"
+    name = f"{name} {is_chinese(item.question)}"
     # What is wrong with the pancreas is not what is wrong with the bowel.
-    return [("template", name, organs, asked.region, asked.modality), ("template", name, "", "", "")]
+    return [("template", name, organs, item.region, item.modality), ("template", name, "", "", "")]
 
 
-def _type_pool(asked: Asked) -> Pool:
-    return ("type", asked.question_type, str(is_chinese(asked.question)))
+def _type_pool(item: Item) -> Pool:
+    return ("type", item.question_type, str(is_chinese(item.question)))
 
 
 def _same_kind(value: str, fact: str) -> bool:
     """Return whether a value may be of the fact's kind: no plane for an organ, and no unknown thing for a place."""
     ours, theirs = kinds_of(value), kinds_of(fact)
     if ours and theirs:
-        return bool(ours & theirs)
+        # The chest is a part of the body, and no organ of it.
+        parts = ["region" in kinds and not organs_in(text) for text, kinds in ((value, ours), (fact, theirs))]
+        return bool(ours & theirs) and parts[0] <= ("region" in theirs) and parts[1] <= ("region" in ours)
     return not ((ours | theirs) & _STRICT)
 
 
-def _is_found_in(value: str, region: str) -> bool:
-    """Return whether a finding or an organ is one of the region, or may be in any."""
+def _is_found_in(value: str, region: str, *, beside: bool) -> bool:
+    """Return whether a finding or an organ is one of the region (or one ``beside`` it), or may be in any."""
     kinds = kinds_of(value)
     if not region or "region" in kinds:
         return True
@@ -263,7 +268,7 @@ def _is_found_in(value: str, region: str) -> bool:
         return region in there
     is_finding = "finding" in kinds
     named = {region_of_finding(gloss(value))} - {None} if is_finding else regions_of_organ(value)
-    near = _COMMON if is_finding else _OVERLAPPING
+    near = _OVERLAPPING if beside and not is_finding and organs_in(value) & _AT_THE_BORDER else _COMMON
     return not named or region in named or any({region, one} in near for one in named)
 
 
@@ -303,7 +308,7 @@ def _stems(words: Sequence[str]) -> set[str]:
 
 
 def _parts(value: str) -> list[str]:
-    """Return the items of a list; where sides are told, the parts belong together ("left lung, upper")."""
+    """Return the items of a list; where sides are named, the parts belong together ("left lung, upper")."""
     if set(words_of(value)) & SIDES:
         return [value]
     return [part for part in re.split(r"[,;，；、]| and |和|/", value) if part.strip()]

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from ..errors import UserError, nearest, unknown
 from ..record import QuestionType, Record, clean_text
 from ..rewrite import find_value
-from .answers import Answers, Asked
+from .answers import Answers, Item
 from .closed_sets import fact_of, is_yes_no
 from .files import SourceFiles
 from .images import BadImageError, BadImages, Picture, picture, reason
@@ -152,7 +152,7 @@ def _records(
                     "or don't map the column: id=... names it."
                 )
             ids.add(digest)
-        answers.add(_asked(fields))
+        answers.add(_item(fields))
     if place is None:
         raise UserError(
             f"'{table.source}' holds no rows. Write one a line (JSONL: one JSON object), with {', '.join(REQUIRED)}."
@@ -187,7 +187,7 @@ def _records(
                 fields,
                 made,
                 image_path=path or place,
-                **answers.fields(_asked(fields)),
+                **answers.fields(_item(fields)),
                 source=name,
                 source_id=fields["id"] or place,
                 license=fields["license"] or license or "",
@@ -223,10 +223,10 @@ def _record(fields: Mapping[str, object], made: Picture, *, where: str, **given:
         raise UserError(f"{where}: the field '{field}' can't be used: {first['msg']}. Correct the row.") from error
 
 
-def _asked(fields: Mapping[str, object]) -> Asked:
-    told = {name: str(fields[name]) for name in ("question", "question_type", "modality")}
-    return Asked(
-        **told,
+def _item(fields: Mapping[str, object]) -> Item:
+    texts = {name: str(fields[name]) for name in ("question", "question_type", "modality")}
+    return Item(
+        **texts,
         fact=fields["fact"],
         group=_group(fields),
         region=str(fields["body_region"]),

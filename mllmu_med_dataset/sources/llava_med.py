@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..errors import UserError, unknown
 from ..record import Record, clean_text
-from .answers import Answers, Asked
+from .answers import Answers, Item
 from .closed_sets import fact_of, is_yes_no
 from .images import BadImages, SourceFiles, pictures
 from .json_rows import json_rows
@@ -67,7 +67,7 @@ def records(
         for image, pairs in _conversations(files, name):
             names.add(image)
             for pair in pairs:
-                answers.add(_asked(pair))
+                answers.add(_item(pair))
         bad = BadImages(path, skip=skip_bad_images)
         waiting: deque[tuple[str, list[Pair]]] = deque()
 
@@ -92,7 +92,7 @@ def records(
                     image_path=f"{images}/{image}" if images else image,
                     question=pair["question"],
                     answer=pair["answer"],
-                    **answers.fields(_asked(pair)),
+                    **answers.fields(_item(pair)),
                     modality=pair["modality"],
                     body_region=pair["body_region"],
                     question_type=pair["question_type"],
@@ -104,8 +104,8 @@ def records(
             _log.warning(note)
 
 
-def _asked(pair: Pair) -> Asked:
-    return Asked(
+def _item(pair: Pair) -> Item:
+    return Item(
         question=pair["question"] or "",
         fact=pair["fact"],
         group=group(pair["question_type"], pair["question"]),

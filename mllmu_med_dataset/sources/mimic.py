@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ..errors import UserError, nearest, unknown
 from ..record import AnswerType, QuestionType, Record, clean_text
-from .answers import Answers, Asked
+from .answers import Answers, Item
 from .closed_sets import fact_of, is_yes_no
 from .images import BadImages, SourceFiles, pictures
 from .json_rows import json_rows
@@ -92,7 +92,7 @@ def records(
         answers = Answers()
         by_image: dict[str, list[Asking]] = defaultdict(list)
         for image, asked in _cxr_vqa(files) if found == "cxr_vqa" else _diff_vqa(files, shown, root):
-            answers.add(_asked(asked))
+            answers.add(_item(asked))
             by_image[image].append(asked)
         if not by_image:
             raise UserError(f"'{path}' holds no question about a single image. Take the files as PhysioNet has them.")
@@ -115,7 +115,7 @@ def records(
                     image_path=f"files/{image}",
                     question=asked["question"],
                     answer=asked["answer"],
-                    **answers.fields(_asked(asked)),
+                    **answers.fields(_item(asked)),
                     modality="X-ray",
                     body_region="chest",
                     question_type=asked["question_type"],
@@ -127,9 +127,9 @@ def records(
             _log.warning(note)
 
 
-def _asked(row: Asking) -> Asked:
+def _item(row: Asking) -> Item:
     fields = {name: row[name] for name in ("question", "fact", "group", "question_type")}
-    return Asked(**fields, region="chest", modality="X-ray")
+    return Item(**fields, region="chest", modality="X-ray")
 
 
 def _part(files: SourceFiles, part: str | None) -> str:

@@ -11,7 +11,7 @@ from itertools import chain
 
 from ..errors import UserError, nearest
 from ..record import Record, clean_text
-from .answers import Answers, Asked
+from .answers import Answers, Item
 from .closed_sets import fact_of, is_yes_no
 from .images import BadImageError, BadImages, Picture, SourceFiles, picture
 from .tables import rows_of
@@ -51,7 +51,7 @@ def records_of(
             if reason := _unusable(row):
                 unusable.add(f"{files.path}/{name}, row {number}", reason)
                 continue
-            answers.add(_asked(_fields(row)))
+            answers.add(_item(_fields(row)))
     if not total:
         raise UserError(f"The .parquet files of '{files.path}' hold no rows. Download the data set again.")
     if note := unusable.finish(total):
@@ -75,7 +75,7 @@ def records_of(
                         image_path=paths.setdefault(made.key, f"{name}:{number}"),
                         question=row["question"],
                         answer=row["answer"],
-                        **answers.fields(_asked(fields)),
+                        **answers.fields(_item(fields)),
                         question_type=fields["question_type"],
                         answer_type=fields["answer_type"],
                         license=license,
@@ -99,8 +99,8 @@ def _fields(row: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _asked(fields: dict[str, object]) -> Asked:
-    return Asked(**{name: fields[name] for name in ("question", "fact", "group", "question_type")})
+def _item(fields: dict[str, object]) -> Item:
+    return Item(**{name: fields[name] for name in ("question", "fact", "group", "question_type")})
 
 
 def _unusable(row: dict[str, object]) -> str | None:

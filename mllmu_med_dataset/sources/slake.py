@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from ..errors import UserError, unknown
 from ..kinds import opposite
 from ..record import Record, clean_text
-from .answers import Answers, Asked
+from .answers import Answers, Item
 from .closed_sets import fact_of
 from .images import BadImages, SourceFiles, pictures
 from .json_rows import json_rows
@@ -74,7 +74,7 @@ def records(
         answers = Answers()
         by_image: dict[str, list[dict[str, str]]] = defaultdict(list)
         for row in rows:
-            answers.add(_asked(row))
+            answers.add(_item(row))
             by_image[row["img_name"]].append(row)
         images, prefix = _images(files, base)
         with images:
@@ -95,7 +95,7 @@ def records(
                         image_path=f"imgs/{names[place]}",
                         question=row["question"],
                         answer=row["answer"],
-                        **answers.fields(_asked(row)),
+                        **answers.fields(_item(row)),
                         modality=row["modality"],
                         body_region=row["body_region"],
                         question_type=row["question_type"],
@@ -140,8 +140,8 @@ def _rows(files: SourceFiles, language: str) -> tuple[list[dict[str, str]], Pure
     return [row for _, (_, row) in ordered], base
 
 
-def _asked(row: dict[str, str]) -> Asked:
-    return Asked(
+def _item(row: dict[str, str]) -> Item:
+    return Item(
         question=row["question"],
         fact=row["fact"],
         group=(row["language"], row["question_type"]),

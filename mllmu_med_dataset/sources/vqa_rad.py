@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from ..errors import UserError, unknown
 from ..record import Record, clean_text
 from . import parquet
-from .answers import Answers, Asked
+from .answers import Answers, Item
 from .closed_sets import fact_of, is_yes_no
 from .images import BadImages, SourceFiles, pictures
 from .json_rows import json_rows
@@ -102,7 +102,7 @@ def _osf(files: SourceFiles, name: str, keep: bool, workers: int, skip_bad_image
     answers = Answers()
     for image, rows in by_image.items():
         for row in rows:
-            answers.add(_asked(row, modality.get(image, "")))
+            answers.add(_item(row, modality.get(image, "")))
     base = PurePosixPath(name).parent
     folder = next((one for one in (IMAGES, IMAGES.replace(" ", "_")) if files.has_folder(str(base / one))), None)
     if folder is None:
@@ -128,7 +128,7 @@ def _osf(files: SourceFiles, name: str, keep: bool, workers: int, skip_bad_image
                 image_path=f"{folder}/{image}",
                 question=row["question"],
                 answer=row["answer"],
-                **answers.fields(_asked(row, modality.get(image, ""))),
+                **answers.fields(_item(row, modality.get(image, ""))),
                 modality=modality.get(image, ""),
                 body_region=row["body_region"],
                 question_type=row["question_type"],
@@ -206,8 +206,8 @@ def _row(raw: Mapping[str, object], qid: str, where: str) -> dict[str, object]:
     }
 
 
-def _asked(row: Mapping[str, object], modality: str) -> Asked:
-    return Asked(
+def _item(row: Mapping[str, object], modality: str) -> Item:
+    return Item(
         question=str(row["question"]),
         fact=row["fact"],
         group=row["group"],

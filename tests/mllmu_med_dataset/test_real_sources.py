@@ -24,8 +24,8 @@ def told(language):
     rows = [slake._row(raw, where) for raw, where in raws if raw["q_lang"] == language and str(raw["answer"]).strip()]
     answers = Answers()
     for row in rows:
-        answers.add(slake._asked(row))
-    return [(row, answers.fields(slake._asked(row))) for row in rows]
+        answers.add(slake._item(row))
+    return [(row, answers.fields(slake._item(row))) for row in rows]
 
 
 @needs_slake

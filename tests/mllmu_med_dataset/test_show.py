@@ -127,11 +127,9 @@ def test_an_audit_has_question_truth_error_and_its_pool_in_two_lines_a_row(built
     shown = show("incorrectness_forget", data_dir=built, rows=6)
     head, *lines = shown.audit_text().splitlines()
     assert head == f"incorrectness_forget, train: 6 of {shown.total} rows" and len(lines) == 12
-    for row, question, told_line in zip(shown.rows, lines[::2], lines[1::2], strict=True):
-        assert (
-            row["question"] in question and f"{row['fact']} -> {row['wrong_fact']}   {row['error_pool']}" in told_line
-        )
-        assert told_line.endswith(f"{row['error_kind']}, {row['error_severity']}")
+    for row, question, verdict in zip(shown.rows, lines[::2], lines[1::2], strict=True):
+        assert row["question"] in question and f"{row['fact']} -> {row['wrong_fact']}   {row['error_pool']}" in verdict
+        assert verdict.endswith(f"{row['error_kind']}, {row['error_severity']}")
     for row, judged in zip(shown.rows, shown.audit_rows(), strict=True):
         assert judged.items() >= {name: row[name] for name in ("id", "question", "wrong_fact", "error_pool")}.items()
         assert judged["truth"] == row["fact"]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from mllmu_med_dataset.sources.answers import Answers, Asked
+from mllmu_med_dataset.sources.answers import Answers, Item
 
 
 def asked(question, fact, kind="position", region="chest", **more):
-    return Asked(question=question, fact=fact, group=kind, question_type=kind, region=region, **more)
+    return Item(question=question, fact=fact, group=kind, question_type=kind, region=region, **more)
 
 
 def fields(one, corpus=(), *, times=2):
@@ -189,3 +189,9 @@ def test_a_row_without_a_plausible_error_takes_none():
         == ()
     )
     assert fields(asked("What is it?", None))["fact"] is None
+
+
+def test_an_organ_of_the_same_system_is_no_error():
+    question = "Which organs/organ in the picture belong to the respiratory system?"
+    one = asked(question, "Lung", "knowledge", relation="属于")
+    assert errors(one, others(question, "knowledge", facts=["Trachea"], relation="属于")) == (None, set())
