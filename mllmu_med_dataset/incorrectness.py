@@ -306,7 +306,8 @@ def replace_fact(answer: str, fact: str, wrong: str) -> str:
         if plural is not None and was_plural is not None and (plural == 1) != (was_plural == 1):
             verb = _agree(verb, plural == 1)
             number = _number_of(number, plural == 1)
-        value = wrong.lower() if fact[0].isupper() and said["fact"].islower() else wrong
+        lowered = fact[0].isupper() and said["fact"].islower() and not re.search(r"[A-Z]{2}", wrong)
+        value = wrong.lower() if lowered else wrong
         if said.start() == 0 and not lead and not verb and said["fact"][0].isupper():
             value = wrong[0].upper() + wrong[1:]
         return f"{verb}{lead}{value}{number}"

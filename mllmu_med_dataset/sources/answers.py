@@ -292,6 +292,11 @@ def _no_part_alike(value: str, fact: str) -> bool:
     sided = {bool(set(words_of(text)) & SIDES) for text in (value, fact)}
     if "organ" in kinds_of(fact) and organs_in(value) & organs_in(fact) and len(sided) > 1:
         return False
+    # One of two sides is a part of both.
+    both = [bool({"both", "bilateral"} & set(words_of(text))) for text in (value, fact)]
+    one_sided = [bool({"left", "right"} & set(words_of(text))) for text in (value, fact)]
+    if (both[0] and one_sided[1]) or (both[1] and one_sided[0]):
+        return False
     words, others = ([word for word in words_of(text) if word not in SIDES] for text in (value, fact))
     for word in words:
         for other in others:

@@ -286,6 +286,7 @@ def test_a_record_that_tells_its_errors_takes_no_other():
         ("这是右肺。", "右肺", "左肺", "这是左肺。"),
         ("包含肝脏", "包含", "不包含", "不包含肝脏"),
         ("CT图像", "CT", "MRI", "MRI图像"),
+        ("it is an x-ray", "X-ray", "CT", "it is a CT"),
         ("T2-weighted", "T2 weighted", "T1 weighted", "T1 weighted"),
     ],
 )

@@ -127,6 +127,7 @@ def test_then_those_to_the_same_narrow_template_about_the_same_organ():
     ("fact", "dropped"),
     [
         ("Heart", "Transverse Plane"), ("Heart", "Pneumonia"), ("Heart", "left blank"), ("Heart", "see caption"),
+        ("Both lungs", "Right chest"),
         ("Heart", "The heart"), ("Center", "Lung"), ("Pneumonia", "none of the above"), ("Mass", "Nodule, Mass"),
         ("No acute findings", "normal"), ("None", "Normal"), ("X-Ray", "X光"), ("Cardiomegaly", "Cardiomegal"),
         ("Nodule", "Noudle"), ("Brain Tumor", "Brain Enhancing Tumor"), ("Calcification", "Calcified atherosclerosis"),
