@@ -438,7 +438,8 @@ def by_rule(question_type: str, fact: str, question: str = "") -> list[str]:
         return [mirrored]
     axes = _AXES if question_type == "position" or "position" in kinds_of(fact) else _AXES[:1]
     flips = [flip for axis in axes if (flip := _swap(fact, axis, question)) is not None]
-    if question_type == "size":
+    # The small bowel has no big one beside it.
+    if question_type == "size" and "organ" not in kinds_of(fact):
         flips += [swap for pair in _SIZES if (swap := _swap(fact, (pair,))) is not None]
     flips += [swap for pair in _ENDS if (swap := _swap(fact, (pair,), question)) is not None]
     return list(dict.fromkeys(flips))

@@ -88,6 +88,7 @@ def test_then_what_follows_from_the_fact_if_the_question_does_not_exclude_it():
     assert errors(asked(where, "Upper Left")) == ("rule", {"Upper Right", "Lower Left"})
     assert errors(asked("What density?", "Hypodense", "color")) == ("rule", {"Hyperdense"})
     assert errors(asked("Which part of the left lung?", "left base")) == (None, set())
+    assert errors(asked("What is the largest organ?", "Small Bowel", "size", "pelvis")) == (None, set())
     # There is no medial ventricle, and the jaw is no level.
     assert errors(asked(where, "Lateral ventricles")) == (None, set())
     assert errors(asked("什么器官?", "下颌骨", "organ", "head")) == (None, set())
