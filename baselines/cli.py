@@ -299,6 +299,7 @@ def show(
     split: Annotated[str | None, typer.Option(help="A view of a forget config; its own rows if absent.")] = None,
     rows: Annotated[int, typer.Option(min=1, max=200, help="How many rows.")] = 8,
     out: Annotated[Path | None, typer.Option(help="The contact sheet; CONFIG-SPLIT.png if absent.")] = None,
+    audit: Annotated[bool, typer.Option("--audit", help="Truth and injection, two lines a row, no sheet.")] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -307,6 +308,10 @@ def show(
     from mllmu_med_dataset.show import show as choose
 
     shown = choose(config, data_dir=_data(data), split=split, rows=rows, seed=seed)
+    if audit:
+        document = {**shown.model_dump(exclude={"rows"}), "rows": shown.audit_rows()}
+        _print(document, as_json, shown.audit_text())
+        return
     out = out or Path(f"{shown.config}-{shown.split}.png")
     save_sheet(shown, out)
     _print({**shown.model_dump(exclude={"rows"}), "sheet": str(out), "rows": shown.json_rows()}, as_json, shown.text())

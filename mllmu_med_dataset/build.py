@@ -57,6 +57,8 @@ class Summary(BaseModel):
     records: int
     duplicates_dropped: int
     losses: tuple[Loss, ...]
+    # Rows of forget and holdout patients that could not take a plausible wrong fact.
+    without_error: int = 0
     warnings: tuple[str, ...]
     dataset_sha256: str
     already_there: bool = False
@@ -189,6 +191,7 @@ class _Build:
             for scenario in self.scenarios:
                 self.inject(scenario, spool, pool)
             written = self.write(pool, bool(own.get("local")))
+            unable, rows = spool.without_error()
             with storing(self.work.path):
                 made = {
                     "content": {config: written[config].content for config in self.configs()},
@@ -199,6 +202,7 @@ class _Build:
                     "records": read,
                     "duplicates_dropped": sum(loss.rows for loss in losses.found() if loss.reason == REPEATED),
                     **({"losses": told} if told else {}),
+                    "without_error": {"rows": unable, "of": rows},
                     **({"source_card": dict(self.source_card)} if self.source_card else {}),
                 }
                 self.finish(made, written, spool, withheld=source.any_withheld and not self.local)
@@ -320,7 +324,7 @@ class _Build:
             with (folder / "withheld_images.jsonl").open("w", encoding="utf-8") as stream:
                 stream.writelines(f"{line}\n" for line in spool.withheld())
         made["dataset_sha256"] = dataset_sha256(made["content"])
-        made["warnings"] = [f"{loss.line()}." for loss in told_losses(made)]
+        made["warnings"] = [f"{loss.line()}." for loss in told_losses(made)] + _warnings(made)
         tables = {f"data/{c}/{name}": sha for c, result in written.items() for name, sha in result.files.items()}
         card.write(folder, made, tables)
         beside = (path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != "data")
@@ -402,6 +406,16 @@ def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=5)
 
 
+def _warnings(made: Mapping[str, Any]) -> list[str]:
+    unable = made["without_error"]
+    if not unable["rows"]:
+        return []
+    return [
+        f"{unable['rows']:,} of {unable['of']:,} rows of the patients to be forgotten or held out can take no "
+        "wrong fact that is a plausible error of their question: left clean."
+    ]
+
+
 def _check_options(scenarios: Sequence[str], percents: Sequence[int]) -> tuple[tuple[str, ...], tuple[int, ...]]:
     for scenario in scenarios:
         if scenario not in SCENARIOS:
@@ -452,6 +466,7 @@ def _summary(out: Path, made: Mapping[str, Any], *, already_there: bool = False)
         records=made["records"],
         duplicates_dropped=made["duplicates_dropped"],
         losses=told_losses(made),
+        without_error=made.get("without_error", {}).get("rows", 0),
         warnings=tuple(made["warnings"]),
         dataset_sha256=made["dataset_sha256"],
         already_there=already_there,

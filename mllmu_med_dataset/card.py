@@ -65,6 +65,8 @@ FIELDS = {
     "phi": "the private information in the answer, as kind and exact value",
     "error_kind": "how the wrong fact was made",
     "error_severity": "what believing the wrong fact could do to the patient's care: minor, major or critical",
+    "error_pool": "where the wrong fact was taken from: yes_no, choices (that the question offers), rule (the other "
+    "side, one more), same_question, same_template, closed_set or icd10",
     "paraphrase_questions": "the question in other words, never trained on",
     "paraphrase_answers": "the answer in other words",
     "wrong_answers": "answers of the same form with other values",
@@ -195,9 +197,11 @@ _INCORRECTNESS = """
 
 Some answers of a forget or holdout patient state exactly one wrong fact, of the same kind as the truth and never an
 alias of it; `true_answer`, `fact` and `wrong_fact` tell which. Rows of `incorrectness_forget`, by how the error was
-made and what believing it could do:
+made and what believing it could do, and by where the wrong fact was taken from:
 
 {errors}
+
+{pools}
 
 ![Errors](figures/errors.svg)
 """
@@ -434,7 +438,8 @@ def _privacy(counts: Counts) -> str:
 
 def _incorrectness(counts: Counts) -> str:
     return _INCORRECTNESS.format(
-        errors=_listed(("error", "severity", "rows"), counts.by("error_kind", "error_severity"))
+        errors=_listed(("error", "severity", "rows"), counts.by("error_kind", "error_severity")),
+        pools=_listed(("taken from", "rows"), counts.by("error_pool")),
     )
 
 

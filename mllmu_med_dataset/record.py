@@ -29,6 +29,8 @@ Scenario = Literal["privacy", "incorrectness"]
 Subset = Literal["forget", "retain", "test", "holdout"]
 View = Literal["paraphrase", "image_view", "blank_image", "direct", "reconstruction"]
 Severity = Literal["minor", "major", "critical"]
+# Where a wrong fact comes from; ``sources/answers.py`` says what each is.
+ErrorPool = Literal["yes_no", "choices", "rule", "same_question", "same_template", "closed_set", "icd10"]
 QUESTION_TYPES: tuple[str, ...] = get_args(QuestionType)
 SCENARIOS: tuple[str, ...] = get_args(Scenario)
 SUBSETS: tuple[str, ...] = get_args(Subset)
@@ -104,6 +106,9 @@ class Record(BaseModel):
     answer: str
     fact: str | None = None
     fact_values: tuple[str, ...] = ()
+    # The values that would be a plausible error, and where they come from. ``None``: any other one of the closed set.
+    error_values: tuple[str, ...] | None = None
+    error_pool: ErrorPool | None = None
     modality: str = ""
     body_region: str = ""
     question_type: QuestionType
@@ -185,6 +190,7 @@ class Row(BaseModel):
     phi: tuple[Tagged, ...]
     error_kind: str | None
     error_severity: Severity | None = Field(description="what believing the wrong fact would do to the patient's care")
+    error_pool: ErrorPool | None = Field(description="where the wrong fact was taken from; null without one")
     paraphrase_questions: tuple[str, ...]
     paraphrase_answers: tuple[str, ...]
     wrong_answers: tuple[str, ...]

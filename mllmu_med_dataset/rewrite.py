@@ -5,6 +5,7 @@ are held out for other ways to say the same answer (``paraphrase_answers``).
 """
 
 import re
+from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict
 
@@ -206,11 +207,46 @@ class RewriteRequest(BaseModel):
     redistributable: bool
 
 
+# Word characters of scripts with spaces: Han has none, and words in it no boundaries but what denies them.
+_WORD, _SPACED, _HAN, _DENIED = r"\w", r"[^\W\u3400-\u9fff]", r"[\u3400-\u9fff]", "(?<![不没无非未])"
+
+
+def value_pattern(value: str, lead: str = "", name: str = "value") -> str:
+    """Return a pattern that finds a value, whole words only, as the group of that name, after an optional ``lead``.
+
+    Spaces and punctuation between its words may differ ("Right Lung,Upper Left"). A number is not part of a decimal but
+    for a whole one ("2.0"), and a Chinese value not of its own denial ("包含" in "不包含").
+    """
+    parts = re.findall(r"\w+|\W+", value)
+    body = "".join(
+        _between(part) if 0 < place < len(parts) - 1 and not part[0].isalnum() else re.escape(part)
+        for place, part in enumerate(parts)
+    )
+    before = _DENIED if re.match(_HAN, value) else rf"(?<!{_SPACED if re.match(_SPACED, value) else _WORD})"
+    after = "" if re.search(f"{_HAN}$", value) else rf"(?!{_SPACED if re.search(f'{_SPACED}$', value) else _WORD})"
+    if value.isdigit():
+        before, after = rf"{before}(?<!\d[.,])", rf"(?:\.0+)?{after}(?![.,]\d)"
+    return rf"{before}{lead}(?P<{name}>{body}{after})"
+
+
+def _between(part: str) -> str:
+    """Return what may stand between two words where the value has this."""
+    if part.isspace() or part in "-_/":
+        return r"[\s\-_/]+"
+    return r"\W+" if re.fullmatch(r"[\s,;，；、]+", part) else re.escape(part)
+
+
+@lru_cache(maxsize=4096)
+def _finder(value: str) -> re.Pattern[str]:
+    return re.compile(value_pattern(value), re.IGNORECASE)
+
+
 def find_value(text: str, value: str) -> re.Match[str] | None:
-    """Return where a text says a value, whole words only, whatever the case."""
-    if value.lower() not in text.lower():
+    """Return where a text says a value, whole words only, whatever the case and the punctuation between its words."""
+    first = re.match(r"\W*\w*", value)
+    if not value or (first is not None and first.group().lower() not in text.lower()):
         return None  # most texts, and compiling a pattern for each would cost more than all the rest
-    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE)
+    return _finder(value).search(text)
 
 
 def article(phrase: str) -> str:

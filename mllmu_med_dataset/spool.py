@@ -311,6 +311,16 @@ class Spool:
         rows = ((scenario, patient, injected) for patient, injected in injections)
         self._db.executemany("INSERT OR REPLACE INTO injections VALUES (?, ?, ?)", rows)
 
+    def without_error(self) -> tuple[int, int]:
+        """Return how many rows of injected patients can't take a wrong fact, and how many rows these patients have."""
+        unable, patients = 0, "SELECT number FROM injections WHERE scenario = 'incorrectness'"
+        for (injected,) in self._db.execute("SELECT injected FROM injections WHERE scenario = 'incorrectness'"):
+            unable += json.loads(injected)["without_error"]
+        (count,) = self._db.execute(
+            f"SELECT ifnull(sum(json_array_length(records)), 0) FROM texts WHERE number IN ({patients})"
+        ).fetchone()
+        return unable, count
+
     def patient(self, number: int) -> tuple[str, list[Record]]:
         """Return the key and the records of a patient."""
         row = self._db.execute(

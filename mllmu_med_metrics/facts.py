@@ -49,7 +49,9 @@ _POSITIONS = frozenset(
 
 # What a fact is stored without: "In the right lung." names the right lung.
 _LEAD = re.compile(
-    r"(?:(?:in|on|at|to|from|within|near)\s+(?=(?:the|an?|left|right|both|upper|lower)\b))?(?:(?:the|an?)\s+)?(?=\S)",
+    r"(?:(?:in|on|at|to|from|within|near)\s+(?=(?:the|an?|left|right|both|upper|lower)\b))?"
+    # "A little" is an amount, and "little" another.
+    r"(?:(?:the|an?(?!\s+(?:bit|couple|few|little|lot)\b))\s+)?(?=\S)",
     re.IGNORECASE,
 )
 _COMMA = re.compile(r"\s*,\s*(?=[^\W\d])")

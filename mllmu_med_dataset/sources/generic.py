@@ -35,7 +35,8 @@ from ..losses import (
 )
 from ..record import QuestionType, Record, clean_text, clean_turn
 from ..rewrite import find_value
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Item
+from .closed_sets import fact_of, is_yes_no
 from .files import BadNameError, SourceFiles, shown
 from .images import BadImageError, Picture, picture, reason
 from .tables import ENDINGS, DataSet, Rows, ending, is_saved, rows_of
@@ -183,10 +184,10 @@ def _image_bytes(files: SourceFiles, folder: PurePosixPath, image: str) -> bytes
 def _records(
     table: _Table, fields: "_Fields", losses: Losses, *, name: str, license: str | None, redistributable: bool
 ) -> Iterator[Record]:
-    closed, column = ClosedSets(), fields.columns["image"]
+    answers, column = Answers(), fields.columns["image"]
     # The first pass learns the closed sets and finds the rows whose text can't be used, before any image is touched.
     for _, row in losses.each(table.rows(fields.alone("image")), fields.reader()):
-        closed.add(_group(row), row["fact"])
+        answers.add(_item(row))
     if not losses.total:
         raise UserError(
             f"'{table.source}' holds no rows. Write one a line (JSONL: one JSON object), with {', '.join(REQUIRED)}."
@@ -220,7 +221,7 @@ def _records(
                 values,
                 made,
                 image_path=path or place,
-                fact_values=values["fact_values"] or closed.values(_group(values), values["fact"]),
+                **answers.fields(_item(values)),
                 source=name,
                 source_id=values["id"] or place,
                 license=values["license"] or license or "",
@@ -256,7 +257,7 @@ def _image(value: object, column: str) -> tuple[str | bytes, str]:
 
 
 def _record(fields: Mapping[str, object], made: Picture, **given: object) -> Record:
-    taken = ("question", "answer", "fact", "modality", "body_region", "question_type", "answer_type")
+    taken = ("question", "answer", "modality", "body_region", "question_type", "answer_type")
     try:
         return Record(image_bytes=made.data, image_key=made.key, **{field: fields[field] for field in taken}, **given)
     except ValidationError as error:
@@ -265,6 +266,17 @@ def _record(fields: Mapping[str, object], made: Picture, **given: object) -> Rec
         raise UnusableRow(
             WRONG_TYPE, f": the field '{field}' can't be used: {first['msg']}. Correct the row."
         ) from error
+
+
+def _item(fields: Mapping[str, object]) -> Item:
+    texts = {name: str(fields[name]) for name in ("question", "question_type", "modality")}
+    return Item(
+        **texts,
+        fact=fields["fact"],
+        group=_group(fields),
+        region=str(fields["body_region"]),
+        choices=fields["fact_values"],
+    )
 
 
 def _group(fields: Mapping[str, object]) -> tuple[object, ...]:

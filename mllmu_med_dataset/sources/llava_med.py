@@ -18,7 +18,8 @@ from pathlib import Path
 from ..errors import UserError, unknown
 from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, LACKING, UNKNOWN_VALUE, WRONG_TYPE, Losses, UnusableRow
 from ..record import Record, clean_turn
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Item
+from .closed_sets import fact_of, is_yes_no
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
 from .wording import group, question_type
@@ -61,10 +62,10 @@ def records(
         name = _rows_file(files, rows)
         losses = Losses() if losses is None else losses
         losses.source = str(path)
-        closed = ClosedSets()
+        answers = Answers()
         for _, pairs in _conversations(files, name, losses):
             for pair in pairs:
-                closed.add(group(pair["question_type"], pair["question"]), pair["fact"])
+                answers.add(_item(pair))
         if not losses.total:
             raise UserError(f"{files.path}/{name} holds no rows. Take the file as LLaVA-Med distributes it.")
         losses.check()
@@ -90,9 +91,7 @@ def records(
                     image_path=f"{images}/{image}" if images else image,
                     question=pair["question"],
                     answer=pair["answer"],
-                    fact=pair["fact"],
-                    fact_values=_modality_names(pair["fact"])
-                    or closed.values(group(pair["question_type"], pair["question"]), pair["fact"]),
+                    **answers.fields(_item(pair)),
                     modality=pair["modality"],
                     body_region=pair["body_region"],
                     question_type=pair["question_type"],
@@ -101,6 +100,18 @@ def records(
                     redistributable=False,
                 )
         losses.finish()
+
+
+def _item(pair: Pair) -> Item:
+    return Item(
+        question=pair["question"] or "",
+        fact=pair["fact"],
+        group=group(pair["question_type"], pair["question"]),
+        question_type=pair["question_type"] or "",
+        region=pair["body_region"] or "",
+        modality=pair["modality"] or "",
+        choices=_modality_names(pair["fact"]),
+    )
 
 
 def _rows_file(files: SourceFiles, rows: str | None) -> str:

@@ -30,7 +30,8 @@ from ..losses import (
     UnusableRow,
 )
 from ..record import AnswerType, QuestionType, Record, clean_text, clean_turn
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Item
+from .closed_sets import fact_of, is_yes_no
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
 from .tables import rows_of
@@ -63,7 +64,7 @@ DIFFERENCE = "difference"
 NOTHING = "None"
 _PAIR_COLUMNS = ("study_id", "subject_id", "question_type", "question", "answer")
 
-Asked = dict[str, str | None]
+Asking = dict[str, str | None]
 
 
 def records(
@@ -97,12 +98,12 @@ def records(
     with SourceFiles(path) as files, SourceFiles(images or path) as shown:
         found = _part(files, part)
         root = _image_root(shown)
-        closed = ClosedSets()
-        by_image: dict[str, list[Asked]] = defaultdict(list)
+        answers = Answers()
+        by_image: dict[str, list[Asking]] = defaultdict(list)
         losses = Losses() if losses is None else losses
         losses.source = str(path)
         for image, asked in _cxr_vqa(files, losses) if found == "cxr_vqa" else _diff_vqa(files, shown, root, losses):
-            closed.add(asked["group"], asked["fact"])
+            answers.add(_item(asked))
             by_image[image].append(asked)
         if not by_image:
             losses.check()
@@ -124,8 +125,7 @@ def records(
                     image_path=f"files/{image}",
                     question=asked["question"],
                     answer=asked["answer"],
-                    fact=asked["fact"],
-                    fact_values=closed.values(asked["group"], asked["fact"]),
+                    **answers.fields(_item(asked)),
                     modality="X-ray",
                     body_region="chest",
                     question_type=asked["question_type"],
@@ -134,6 +134,11 @@ def records(
                     redistributable=False,
                 )
         losses.finish()
+
+
+def _item(row: Asking) -> Item:
+    fields = {name: row[name] for name in ("question", "fact", "group", "question_type")}
+    return Item(**fields, region="chest", modality="X-ray")
 
 
 def _part(files: SourceFiles, part: str | None) -> str:
@@ -165,20 +170,20 @@ def _image_root(files: SourceFiles) -> str:
     )
 
 
-def _cxr_vqa(files: SourceFiles, losses: Losses) -> Iterator[tuple[str, Asked]]:
+def _cxr_vqa(files: SourceFiles, losses: Losses) -> Iterator[tuple[str, Asking]]:
     """Yield image path and question of every row of MIMIC-CXR-VQA."""
     required = ("question", "content_type", "semantic_type", "image_path", "idx")
     for name in files.find(*JSON_FILES):
         split = Path(name).stem
 
-        def read(place: str, row: dict[str, object], split: str = split) -> tuple[str, Asked]:
+        def read(place: str, row: dict[str, object], split: str = split) -> tuple[str, Asking]:
             return _cxr_row(row, split)
 
         rows = json_rows(files, name, required=required, called="PhysioNet")
         yield from (asked for _, asked in losses.each(rows, read))
 
 
-def _cxr_row(row: dict[str, object], split: str) -> tuple[str, Asked]:
+def _cxr_row(row: dict[str, object], split: str) -> tuple[str, Asking]:
     content = clean_text(str(row["content_type"])).casefold()
     semantic = clean_text(str(row["semantic_type"])).casefold()
     if content not in CONTENT_TYPES:
@@ -216,12 +221,12 @@ def _answers(value: object) -> list[str]:
     return [clean_turn(one) for one in given]
 
 
-def _diff_vqa(files: SourceFiles, images: SourceFiles, root: str, losses: Losses) -> Iterator[tuple[str, Asked]]:
+def _diff_vqa(files: SourceFiles, images: SourceFiles, root: str, losses: Losses) -> Iterator[tuple[str, Asking]]:
     """Yield image path and question of every row of Medical-Diff-VQA that asks about one image."""
     name = files.find(PAIRS)[0]
     chosen = _chosen_images(files)
 
-    def read(place: str, row: dict[str, str]) -> tuple[str, Asked] | None:
+    def read(place: str, row: dict[str, str]) -> tuple[str, Asking] | None:
         for column in _PAIR_COLUMNS:
             if column not in row:
                 raise UserError(
@@ -241,7 +246,7 @@ def _diff_vqa(files: SourceFiles, images: SourceFiles, root: str, losses: Losses
     yield from (asked for _, asked in losses.each(rows_of(files, name), read) if asked is not None)
 
 
-def _diff_row(row: dict[str, str], source_id: str) -> Asked:
+def _diff_row(row: dict[str, str], source_id: str) -> Asking:
     kind = clean_text(row["question_type"]).casefold()
     if kind not in DIFF_TYPES:
         raise UnusableRow(UNKNOWN_VALUE, f": {unknown('question_type', kind, (*DIFF_TYPES, DIFFERENCE))}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..errors import UserError
 from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, LACKING, NO_CHOICE, SAME_ID, Losses, UnusableRow
 from ..record import Record, clean_text, clean_turn
+from .answers import offered
 from .closed_sets import is_yes_no
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
@@ -130,8 +131,7 @@ def _row(raw: Mapping[str, object]) -> Row:
         "image": str(raw["image_path"]),
         "question": question,
         "answer": answer,
-        "fact": answer,
-        "fact_values": tuple(sorted(options.values())),
+        **offered(question, answer, tuple(options.values())),
         "modality": _modality(modality),
         "question_type": "yes_no" if is_yes_no(answer) else kind,
     }

@@ -11,7 +11,8 @@ from itertools import islice
 from ..errors import UserError, nearest
 from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, FILE_MISSING, WRONG_TYPE, Losses, UnusableRow
 from ..record import Record, clean_turn
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Item
+from .closed_sets import fact_of, is_yes_no
 from .images import BadImageError, Picture, SourceFiles, picture
 from .tables import Rows, rows_of
 from .texts import as_text
@@ -44,10 +45,10 @@ def records_of(
         )
     losses = Losses() if losses is None else losses
     losses.source = str(files.path)
-    closed = ClosedSets()
+    answers = Answers()
     for name in names:
         for _, fields in losses.each(_rows(files, name), _fields):
-            closed.add(fields["group"], fields["fact"])
+            answers.add(_item(fields))
     if not losses.total:
         raise UserError(f"The .parquet files of '{files.path}' hold no rows. Download the data set again.")
     losses.check()
@@ -60,7 +61,7 @@ def records_of(
                 if isinstance(made, str):
                     losses.image(place, made)
                     continue
-                fact, number = fields["fact"], place.rpartition(" ")[2]
+                number = place.rpartition(" ")[2]
                 yield Record(
                     source=source,
                     source_id=f"{name}:{number}",
@@ -70,8 +71,7 @@ def records_of(
                     image_path=paths.setdefault(made.key, f"{name}:{number}"),
                     question=fields["question"],
                     answer=fields["answer"],
-                    fact=fact,
-                    fact_values=fields["named"] or closed.values(fields["group"], fact),
+                    **answers.fields(_item(fields)),
                     question_type=fields["question_type"],
                     answer_type=fields["answer_type"],
                     license=license,
@@ -96,11 +96,14 @@ def _fields(place: str, row: dict[str, object]) -> dict[str, object]:
         "answer": answer,
         "question_type": kind,
         "answer_type": answer_type,
-        "fact": named[0] if named else fact_of(answer, answer_type),
-        "named": tuple(sorted(named)),
+        "fact": fact_of(answer, answer_type),
         # Alternatives that one question names are no set for others.
         "group": group("other", question) if named else group(kind, question),
     }
+
+
+def _item(fields: dict[str, object]) -> Item:
+    return Item(**{name: fields[name] for name in ("question", "fact", "group", "question_type")})
 
 
 def _rows(files: SourceFiles, name: str, *, images: bool = False) -> Rows:

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from ..errors import UserError, nearest, unknown
 from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, MISSING_IMAGE, NO_CHOICE, Losses, UnusableRow
 from ..record import Record, clean_text, clean_turn
+from .answers import offered
 from .closed_sets import is_yes_no
 from .images import SourceFiles, pictures
 from .tables import rows_of
@@ -143,8 +144,7 @@ def _row(raw: Mapping[str, str], columns: Mapping[str, str], source_id: str) -> 
         "image": image,
         "question": question,
         "answer": answer,
-        "fact": answer,
-        "fact_values": tuple(sorted({text for text in choices.values() if text})),
+        **offered(question, answer, tuple(text for text in choices.values() if text)),
         "question_type": "yes_no" if is_yes_no(answer) else question_type(question, answer),
         "answer_type": "CLOSED",
     }

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
 from ..errors import UserError, unknown
+from ..kinds import opposite
 from ..losses import (
     ASKED_AGAIN,
     EMPTY_ANSWER,
@@ -22,7 +23,8 @@ from ..losses import (
     UnusableRow,
 )
 from ..record import Record, clean_text, clean_turn
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Item
+from .closed_sets import fact_of
 from .images import SourceFiles, pictures
 from .json_rows import JsonRows, json_rows
 from .texts import as_text
@@ -57,8 +59,6 @@ REGIONS = {
     "neck": "neck",
     "pelvic cavity": "pelvis",
 }
-# Yes and no as the Chinese rows say them.
-CHINESE_YES_NO = ("是", "否")
 _KEYS = ("img_name", "question", "answer", "q_lang", "location", "modality", "answer_type", "content_type", "qid")
 _log = logging.getLogger(__name__)
 
@@ -84,10 +84,10 @@ def records(
     losses.source = str(path)
     with SourceFiles(path) as files:
         rows, base = _rows(files, language, losses)
-        closed = ClosedSets()
+        answers = Answers()
         by_image: dict[str, list[dict[str, str]]] = defaultdict(list)
         for row in rows:
-            closed.add(row["question_type"], row["fact"])
+            answers.add(_item(row))
             by_image[row["img_name"]].append(row)
         images, prefix = _images(files, base)
         with images:
@@ -105,8 +105,7 @@ def records(
                         image_path=f"imgs/{names[place]}",
                         question=row["question"],
                         answer=row["answer"],
-                        fact=row["fact"],
-                        fact_values=_values(closed, row),
+                        **answers.fields(_item(row)),
                         modality=row["modality"],
                         body_region=row["body_region"],
                         question_type=row["question_type"],
@@ -136,7 +135,7 @@ def _rows(files: SourceFiles, language: str, losses: Losses) -> tuple[list[dict[
     for name in found:
         rows = _in(language, json_rows(files, name, required=_KEYS, called="SLAKE"))
         for _, (qid, row) in losses.each(rows, _row):
-            asked = (row["img_name"], row["question"], row["q_lang"])
+            asked = (row["img_name"], row["question"], row["language"])
             if asked not in kept:
                 kept[asked] = (qid, row)
                 continue
@@ -155,8 +154,16 @@ def _in(language: str, rows: JsonRows) -> JsonRows:
     return (one for one in rows if isinstance(one[1], UnusableRow) or language in ("all", one[1]["q_lang"]))
 
 
-def _values(closed: ClosedSets, row: dict[str, str]) -> tuple[str, ...]:
-    return CHINESE_YES_NO if row["fact"] in CHINESE_YES_NO else closed.values(row["question_type"], row["fact"])
+def _item(row: dict[str, str]) -> Item:
+    return Item(
+        question=row["question"],
+        fact=row["fact"],
+        group=(row["language"], row["question_type"]),
+        question_type=row["question_type"],
+        region=row["body_region"],
+        modality=row["modality"],
+        relation=row["relation"],
+    )
 
 
 def _row(place: str, raw: dict[str, object]) -> tuple[int, dict[str, str]]:
@@ -174,15 +181,18 @@ def _row(place: str, raw: dict[str, object]) -> tuple[int, dict[str, str]]:
     answer_type = clean_text(str(raw["answer_type"])).upper()
     if answer_type not in ("OPEN", "CLOSED"):
         raise UnusableRow(UNKNOWN_VALUE, f": {unknown('answer_type', answer_type, ('OPEN', 'CLOSED'))}")
+    triple = raw.get("triple")
     modality, location = (clean_text(str(raw[key])) for key in ("modality", "location"))
     return qid, {
         "source_id": f"{raw['q_lang']}-{qid}",
-        "q_lang": str(raw["q_lang"]),
         "img_name": str(raw["img_name"]),
         "question": question,
         "answer": answer,
         "fact": fact_of(answer, answer_type),
-        "question_type": "yes_no" if is_yes_no(answer) or answer in CHINESE_YES_NO else QUESTION_TYPES[content],
+        "question_type": "yes_no" if opposite(answer, question) is not None else QUESTION_TYPES[content],
+        "language": str(raw["q_lang"]),
+        # "How is it treated?" and "What causes it?" have no answers in common.
+        "relation": str(triple[1]) if isinstance(triple, list) and len(triple) == 3 else "",
         "answer_type": answer_type,
         "modality": MODALITIES.get(modality.casefold(), modality),
         "body_region": REGIONS.get(location.casefold(), location.casefold()),

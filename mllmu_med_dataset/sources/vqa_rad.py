@@ -15,7 +15,8 @@ from ..errors import UserError, unknown
 from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, PARAPHRASE, SAME_ID, UNKNOWN_VALUE, Losses, UnusableRow
 from ..record import Record, clean_text, clean_turn
 from . import parquet
-from .closed_sets import ClosedSets, fact_of, is_yes_no
+from .answers import Answers, Item
+from .closed_sets import fact_of, is_yes_no
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
 from .texts import as_text
@@ -99,10 +100,10 @@ def records(
 
 def _osf(files: SourceFiles, name: str, keep: bool, workers: int, losses: Losses) -> Iterator[Record]:
     by_image, modality = _by_image(files, name, keep, losses)
-    closed = ClosedSets()
-    for rows in by_image.values():
+    answers = Answers()
+    for image, rows in by_image.items():
         for row in rows:
-            closed.add(row["group"], row["fact"])
+            answers.add(_item(row, modality.get(image, "")))
     base = PurePosixPath(name).parent
     folder = next((one for one in (IMAGES, IMAGES.replace(" ", "_")) if files.has_folder(str(base / one))), None)
     if folder is None:
@@ -125,8 +126,7 @@ def _osf(files: SourceFiles, name: str, keep: bool, workers: int, losses: Losses
                 image_path=f"{folder}/{image}",
                 question=row["question"],
                 answer=row["answer"],
-                fact=row["fact"],
-                fact_values=row["named"] or closed.values(row["group"], row["fact"]),
+                **answers.fields(_item(row, modality.get(image, ""))),
                 modality=modality.get(image, ""),
                 body_region=row["body_region"],
                 question_type=row["question_type"],
@@ -200,13 +200,23 @@ def _row(raw: Mapping[str, object], qid: str, keep: bool) -> dict[str, object]:
         "question": question,
         "answer": answer,
         "fact": fact_of(answer, "CLOSED" if named else answer_type),
-        "named": tuple(sorted(named)),
         "group": group("other", question) if named else group(kind, question),
         "question_type": kind,
         "answer_type": "CLOSED" if named else answer_type,
         "body_region": REGIONS[organ.casefold()],
         "first": not str(raw.get("phrase_type", "")).casefold().endswith("para"),
     }
+
+
+def _item(row: Mapping[str, object], modality: str) -> Item:
+    return Item(
+        question=str(row["question"]),
+        fact=row["fact"],
+        group=row["group"],
+        question_type=str(row["question_type"]),
+        region=str(row["body_region"]),
+        modality=modality,
+    )
 
 
 def _rank(row: Mapping[str, object]) -> tuple[bool, int, str]:

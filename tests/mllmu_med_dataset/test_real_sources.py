@@ -1,12 +1,16 @@
 """The published files themselves: what they hold, counted by hand, and that they build as they are."""
 
+import json
 from collections import Counter
 
 import pytest
 
 from mllmu_med_dataset.build import build
+from mllmu_med_dataset.kinds import kinds_of
 from mllmu_med_dataset.losses import EMPTY_ANSWER, PARAPHRASE, REPEATED
 from mllmu_med_dataset.sources import open_source
+from mllmu_med_dataset.sources import slake as slake_source
+from mllmu_med_dataset.sources.answers import Answers
 from mllmu_med_dataset.verify import verify
 from tests.real_data import real, slake_with_pictures, vqa_rad_part
 
@@ -60,9 +64,45 @@ def test_slake_builds_and_verifies(tmp_path, language):
     assert all(loss.line() in (out / "README.md").read_text() for loss in summary.losses)
 
 
-@pytest.mark.xfail(strict=False, reason="the row of qid 2036 says YES, which its closed set spells yes")
 def test_vqa_rad_builds_and_verifies(tmp_path):
     part, out = vqa_rad_part(tmp_path / "data", images=80), tmp_path / "mllmu-med"
     summary = build(open_source("vqa_rad", path=part), out, percents=(10,))
     assert sum(summary.patients.values()) == 80 and verify(out).ok
     assert PARAPHRASE in {loss.reason for loss in summary.losses}
+
+
+def facts_of(language):
+    """Return every row of a language with what a record says of its fact."""
+    rows = []
+    for name in ("train", "validate", "test"):
+        raws = json.loads((real("slake") / f"{name}.json").read_text(encoding="utf-8"))
+        rows += [
+            slake_source._row(name, raw)[1] for raw in raws if raw["q_lang"] == language and str(raw["answer"]).strip()
+        ]
+    answers = Answers()
+    for row in rows:
+        answers.add(slake_source._item(row))
+    return [(row, answers.fields(slake_source._item(row))) for row in rows]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_slake_takes_errors_of_the_facts_kind_from_its_pools(language):
+    found = facts_of(language)
+    pools = Counter(fields["error_pool"] for _, fields in found)
+    assert pools["yes_no"] > 2_300 and pools["choices"] > 350 and pools["same_question"] > 1_800
+    assert pools[None] < 0.17 * len(found)
+    for row, fields in found:
+        for value in fields["error_values"] or ():
+            ours, theirs = kinds_of(value), kinds_of(fields["fact"])
+            assert (
+                fields["error_pool"] in ("yes_no", "choices")
+                or not ours
+                or not theirs
+                or ours & theirs
+                or (row["question_type"] == "knowledge")
+            ), (row["question"], fields["fact"], value)
+            assert value in fields["fact_values"]
+    assert all(
+        fields["fact"] is None or not fields["fact_values"] or fields["fact"] in fields["fact_values"]
+        for _, fields in found
+    )

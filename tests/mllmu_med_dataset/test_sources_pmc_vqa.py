@@ -8,6 +8,7 @@ from mllmu_med_dataset import incorrectness
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.sources import SOURCES, open_source
 from mllmu_med_dataset.sources.pmc_vqa import hub_files, records
+from mllmu_med_metrics.facts import fact_form
 from tests.source_fixtures import pack
 from tests.source_fixtures.pmc_vqa import QUESTIONS, make_pmc_vqa
 
@@ -40,10 +41,11 @@ def test_both_versions_with_their_unlike_columns_say_the_same(older, found):
 
 
 def test_answers_are_the_choices_without_their_labels_and_choices_are_the_closed_set(found):
-    by_question = {question: set(choices) for question, choices in QUESTIONS}
+    by_question = {question: set(map(fact_form, choices)) for question, choices in QUESTIONS}
     for one in found:
-        assert set(one.fact_values) == by_question[one.question]
-        assert one.fact == one.answer in one.fact_values
+        # Of yes and no the set is the two of them, whatever else is offered.
+        assert set(one.fact_values) == (by_question[one.question] if one.fact not in ("Yes", "No") else {"Yes", "No"})
+        assert one.fact == fact_form(one.answer) in one.fact_values
         assert one.answer_type == "CLOSED" and not one.redistributable
     assert "E. coli colonies" in {value for one in found for value in one.fact_values}
     assert {one.license for one in found} == {SOURCES["pmc_vqa"].license}
@@ -51,6 +53,10 @@ def test_answers_are_the_choices_without_their_labels_and_choices_are_the_closed
 
 def test_every_row_can_be_told_wrongly_with_another_of_its_choices(found):
     for one in found:
+        if one.answer in ("Unclear", "Not stated"):
+            # What is not told can't be told wrongly.
+            assert incorrectness.corrupt(one, seed=0) is None
+            continue
         done = incorrectness.corrupt(one, seed=0)
         assert done.wrong_fact in one.fact_values and done.wrong_fact != one.fact
 

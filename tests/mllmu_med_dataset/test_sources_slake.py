@@ -9,8 +9,10 @@ from mllmu_med_dataset.build import build
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import load
 from mllmu_med_dataset.losses import Losses
+from mllmu_med_dataset.rows import inject, patient_rows
 from mllmu_med_dataset.sources import open_source
 from mllmu_med_dataset.sources.slake import records
+from mllmu_med_dataset.verify.rows import Table, broken_rules
 from tests.slake_fixture import make_slake
 
 PATIENTS = 48
@@ -82,6 +84,40 @@ def test_the_chinese_yes_and_no_are_a_closed_set_and_a_build_of_them_verifies(fo
     build(open_source("slake", path=folder, options={"language": "zh"}), out, percents=(10,))
     row = load("incorrectness_forget", data_dir=out)[0]
     assert row["wrong_fact"] in row["answer"] and row["fact"] not in row["answer"]
+
+
+def test_no_seed_refuses_a_build(found, folder):
+    """Whatever is drawn, every injected row passes every gate of a row, and nothing else is injected."""
+    by_patient = {}
+    for one in [*found, *records(path=folder, language="zh")]:
+        by_patient.setdefault(one.image_key, []).append(one)
+    for seed in range(10):
+        for key, asked in by_patient.items():
+            injected = inject(key, asked, scenario="incorrectness", seed=seed)
+            rows = patient_rows(
+                key, asked, scenario="incorrectness", subset="holdout", forget_percent=0, injected=injected,
+                forgotten=False,
+            )  # fmt: skip
+            assert len(rows) == len(injected.changes) <= 2 and injected.without_error <= len(asked)
+            for row in rows:
+                assert list(broken_rules(row, Table("incorrectness_holdout", "test"))) == []
+                assert row["error_pool"] is not None and row["wrong_fact"] in row["fact_values"]
+
+
+@pytest.mark.parametrize("seed", [3, 8])
+def test_a_build_says_how_many_rows_took_no_error(folder, tmp_path, seed):
+    summary = build(
+        open_source("slake", path=folder),
+        tmp_path / "mllmu-med",
+        percents=(10,),
+        seed=seed,
+        scenarios=("incorrectness",),
+    )
+    told = [warning for warning in summary.warnings if "plausible error" in warning]
+    assert bool(told) == bool(summary.without_error)
+    card = (tmp_path / "mllmu-med" / "README.md").read_text(encoding="utf-8")
+    assert all(" ".join(warning.split()) in " ".join(card.split()) for warning in told)
+    assert "| taken from | rows |" in card
 
 
 def test_a_missing_split_is_told(folder, tmp_path, caplog):
