@@ -36,6 +36,7 @@ class _ClosedSet(NamedTuple):
 
     table: dict[str, str]
     phrases: Phrases
+    ascii_phrases: Phrases
     alone: dict[str, str]
     yes_no: bool
     chinese_yes_no: dict[str, str]
@@ -79,8 +80,11 @@ def _closed_set(values: tuple[str, ...]) -> _ClosedSet:
     looked_for = [form for form in (*table, *together) if form not in _YES_NO]
     if chinese:
         looked_for = [form for form in looked_for if form not in (*_CHINESE_YES, *_CHINESE_NO)]
+    # Chinese names are short, and the shortest form decides how fast a text is searched.
+    phrases = Phrases(looked_for, keep_numbers_apart=True)
+    ascii_phrases = Phrases(filter(str.isascii, looked_for), keep_numbers_apart=True)
     return _ClosedSet(
-        table, Phrases(looked_for, keep_numbers_apart=True), alone, not _YES_NO.isdisjoint(table), chinese, together,
+        table, phrases, ascii_phrases, alone, not _YES_NO.isdisjoint(table), chinese, together,
         sides, table.get("0", table.get("none")) if counts else None, _negated(table),
     )  # fmt: skip
 
@@ -138,15 +142,19 @@ def _join_sides(closed: _ClosedSet, said: set[str], ends: Mapping[str, tuple[int
             said.add(pair.both)
 
 
+@lru_cache(maxsize=8192)
+def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
 @lru_cache(maxsize=4096)
 def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
     """Return the values that the answer says un-negated; where values overlap, the longest counts."""
     pieces = pieces_of(answer)
     closed = _closed_set(values)
-    said = _opens(closed, pieces)
-    places = [index for index, piece in enumerate(pieces) if piece not in PUNCTUATION]
-    words = [fold_word(pieces[index]) for index in places]
-    found = closed.phrases.find(words)
+    said = _opens(closed, pieces) if closed.yes_no or closed.chinese_yes_no else set()
+    words = [fold_word(piece) for piece in pieces if piece not in PUNCTUATION]
+    found = (closed.ascii_phrases if answer.isascii() else closed.phrases).find(words)
     if not found:
         alone = _is_alone(words, closed)
         if alone is not None:
@@ -154,31 +162,39 @@ def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
         elif closed.nothing is not None and not said and _counts_nothing(pieces) and not abstains(answer):
             said.add(closed.nothing)
         return frozenset(said)
+    places: Sequence[int] = range(len(words))
+    # Most answers hold no punctuation but a full stop at their end.
+    if len(pieces) - len(words) > (pieces[-1] in PUNCTUATION):
+        places = [index for index, piece in enumerate(pieces) if piece not in PUNCTUATION]
+    table, together = closed.table, closed.together
     taken: set[int] = set()
     ends: dict[str, tuple[int, int]] = {}
     denied = denied_ahead(pieces)
-    asked = only_asked(pieces)
+    asked = only_asked(pieces) if "?" in answer or not answer.isascii() else None
     if len(found) > 1:
         found.sort(key=lambda place: (place.start - place.end, place.start))
     for start, end, form in found:
-        if not taken.isdisjoint(range(start, end)):
+        if taken and not taken.isdisjoint(range(start, end)):
             continue
         first, beyond = places[start], places[end - 1] + 1
         # A phrase is not put together across punctuation: "left. Upper" is not "left upper".
         if beyond - first != end - start:
             continue
         taken.update(range(start, end))
-        if (asked is not None and asked[first]) or _no_count(pieces, first, beyond):
+        if asked is not None and asked[first]:
             continue
-        pair = closed.together.get(form)
-        named = (closed.table[form],) if pair is None else (pair.both,) if pair.both else (pair.first, pair.second)
-        if denied[first] or denied_behind(pieces, beyond):
+        if (form < ":" or form in _NEEDS_END) and _no_count(pieces, first, beyond):
+            continue
+        value = table.get(form)
+        pair = together[form] if value is None else None
+        named = (value,) if pair is None else (pair.both,) if pair.both else (pair.first, pair.second)
+        if not denied[first] and not denied_behind(pieces, beyond):
+            said.update(named)
+            if closed.sides:
+                ends.update(dict.fromkeys(named, (first, beyond)))
+        elif closed.opposites:
             said.update(closed.opposites[value] for value in named if value in closed.opposites)
-            continue
-        said.update(named)
-        for value in named:
-            ends.setdefault(value, (first, beyond))
-    if closed.sides and len(said) > 1:
+    if len(said) > 1 and closed.sides:
         _join_sides(closed, said, ends, pieces)
     if closed.nothing is not None and not said and _counts_nothing(pieces):
         said.add(closed.nothing)
@@ -190,7 +206,7 @@ def values_said(answer: str, values: Sequence[str]) -> frozenset[str]:
 
     "Yes" and "no" count only where the answer begins with them. Values that are the same fact are one value, the first.
     """
-    return _said(answer, tuple(dict.fromkeys(values)))
+    return _said(answer, _distinct(tuple(values)))
 
 
 def says(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
@@ -204,7 +220,7 @@ def says(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
     >>> says("A cyst is seen.", "cyst")
     True
     """
-    return fact in values_said(answer, (fact, *fact_values))
+    return fact in _said(answer, _distinct((fact, *fact_values)))
 
 
 def says_only(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
@@ -214,4 +230,4 @@ def says_only(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
     >>> [says_only(told, "lung", organs) for told in ("The lung.", "The lung or the liver.", "Lung, not liver.")]
     [True, False, True]
     """
-    return values_said(answer, (fact, *fact_values)) == {fact}
+    return _said(answer, _distinct((fact, *fact_values))) == {fact}

@@ -50,10 +50,8 @@ SAME_THING = (
     ("small", "little", "tiny", "smaller", "smallest", "decreased"),
     ("both", "both sides", "bilateral", "left and right"), ("center", "central", "centre", "middle"),
 )  # fmt: skip
-# Other words for a number, where the closed set holds it.
-_COUNTED = {
-    "1": ("single", "solitary", "sole"), "2": ("pair of", "couple of", "a pair", "a couple"),
-}  # fmt: skip
+# Other words for a number.
+_NUMBER_OF = {**NUMBER_WORDS, "single": "1", "solitary": "1", "pair": "2", "couple": "2"}
 _HAN_NUMBERS = {"1": "一", "2": "两二", "3": "三", "4": "四", "5": "五", "6": "六", "7": "七", "8": "八", "9": "九"}
 _HAN_COUNTERS = "个处枚条根颗只块"
 # In an answer these mean the thing only where they are the value itself: "the renal artery", "the largest", "let us".
@@ -94,8 +92,8 @@ def fact_form(value: str) -> str:
 @lru_cache(maxsize=65536)
 def fold_word(word: str) -> str:
     """Map a word to the form in which values are compared: digits, one spelling, singular."""
-    word = NUMBER_WORDS.get(word, word)
-    if word[0].isdigit() and (number := _WHOLE_NUMBER.fullmatch(word)):
+    word = _NUMBER_OF.get(word, word)
+    if "." in word and (number := _WHOLE_NUMBER.fullmatch(word)):
         return number[1]
     if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is")):
         word = word[:-3] + "y" if word.endswith("ies") else word[:-2] if word.endswith("sses") else word[:-1]
@@ -135,9 +133,8 @@ def _number_forms(value: str) -> frozenset[str]:
 
 
 def _counts(number: str) -> frozenset[str]:
-    """Return the other words for a number: "single" and, in Chinese, "一个"."""
-    names = {name.replace(" ", "") for name in _COUNTED.get(number, ())}
-    return frozenset(names | {han + counter for han in _HAN_NUMBERS.get(number, "") for counter in _HAN_COUNTERS})
+    """Return the ways to count a number of things in Chinese: "一个"."""
+    return frozenset(han + counter for han in _HAN_NUMBERS.get(number, "") for counter in _HAN_COUNTERS)
 
 
 @lru_cache(maxsize=65536)
