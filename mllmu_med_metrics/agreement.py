@@ -27,7 +27,7 @@ _NO_THING = word_set(
     "idea change doubt question answer information data comment further way evidence sign signs longer more fewer "
     "less wonder"
 )
-_NEEDS_END = frozenset({"a", "i"})
+_MORE_THAN_VALUES = frozenset({"a", "i", "both"})
 _ARTICLES = frozenset({"a", "an", "the"})
 
 
@@ -116,12 +116,14 @@ def _counts_nothing(pieces: Sequence[str]) -> bool:
     return False
 
 
-def _no_count(pieces: Sequence[str], start: int, end: int) -> bool:
-    """Say whether a number at a place is a measure, and a lone "a" or "i" a mere word."""
+def _means_else(pieces: Sequence[str], start: int, end: int) -> bool:
+    """Say whether a number at a place is a measure, "both" a conjunction, and a lone "a" or "i" a mere word."""
     following = pieces[end] if end < len(pieces) else "."
     if pieces[start][0].isdigit():
         return following in _UNITS
-    return end - start == 1 and pieces[start] in _NEEDS_END and is_word(following)
+    if pieces[start] == "both":
+        return following in ("a", "an")
+    return pieces[start] in ("a", "i") and end - start == 1 and is_word(following)
 
 
 def _is_alone(words: Sequence[str], closed: _ClosedSet) -> str | None:
@@ -183,7 +185,7 @@ def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
         taken.update(range(start, end))
         if asked is not None and asked[first]:
             continue
-        if (form < ":" or form in _NEEDS_END) and _no_count(pieces, first, beyond):
+        if (form < ":" or form in _MORE_THAN_VALUES) and _means_else(pieces, first, beyond):
             continue
         value = table.get(form)
         pair = together[form] if value is None else None

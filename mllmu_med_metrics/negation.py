@@ -19,7 +19,7 @@ CUES = {
         "fails/fail/failed/failure to", "unable to", "inability to", "unlikely", "improbable",
         "isnt", "arent", "wasnt", "dont", "doesnt", "didnt", "inconsistent/incompatible with",
         "evidence/argues/argue/speaks/speak against",
-        "ask/asks/asked/asking whether/if", "question is whether",
+        "ask/asks/asked/asking whether/if", "question is whether", "doubt/doubts/doubtful that/whether/if/the/it/this",
     ),
     # The same, and a list without "or" goes on after a comma: "no cyst, nodule, mass".
     "denies a list ahead": (
@@ -36,7 +36,9 @@ CUES = {
         "not overlook/overlooked/miss/missed/ignore/ignored/forget/forgotten/neglect/neglected",
         "not to overlook/miss/ignore/forget/neglect",
         "not clear/certain/sure/known/obvious/tell/say/know/determine/decide/possible whether/if",
-        "no evidence/sign/signs against", "not rule/argue/speak against", "gram negative",
+        "not/never anything but/other/less/except", "no reason to doubt", "not doubt/doubtful", "gram negative",
+        "no evidence/sign/signs against", "not rule/argue/speak against",
+        "near/almost/nearly complete resolution/clearance of",
         "incomplete/partial/near/delayed/slow/without resolution/clearance of",
     ),
     "evidence after all": ("no further evidence/sign/signs/indication/suggestion",),
@@ -60,7 +62,7 @@ CUES = {
         "no longer there/exist/exists/discernible/identifiable/suspected/recognizable/recognisable/perceptible",
         "not/never identifiable/recognizable/recognisable/detectable",
     ),
-    "gone": ("resolved", "disappeared", "cleared", "vanished", "gone", "subsided", "resorbed"),
+    "gone": ("resolved", "disappeared", "cleared", "vanished", "gone", "subsided", "resorbed", "removed", "excised"),
     # Chinese, one character a word.
     "denies ahead, in Chinese": (
         "没", "没 有", "未", "未 见", "无", "不", "不 是", "并 非", "并 不", "并 没 有", "非", "而 非", "否 认",
@@ -111,10 +113,16 @@ _NOT_EXCLUDED = word_set(
     "must need needs needed required recommended advised please further cant 不 无 未 难 需 应 待 没"
 )
 _DONE_BY = word_set("able possible us help helps used sufficient enough me")
-_NOT_FULLY = word_set("not never hardly almost partially partly nearly incompletely mostly largely yet to")
+_NOT_FULLY = word_set(
+    "not never hardly almost partially partly nearly incompletely mostly largely yet to "
+    "can could will should must may might"
+)
 _ALL_WELL = word_set("unremarkable normal clear negative healthy no nothing none not")
 _WORD_NO = frozenset({"no", "none", "negative", "nil", "absent", "never", "无", "没", "否"})
+_DENYING_LABELS = word_set("absent negative negatives excluded denied")
 _EARLIER = frozenset({"before", "previously", "earlier", "prior", "previous"})
+# "Not well seen" is seen.
+_PARTLY = word_set("well fully entirely completely optimally")
 _BETWEEN = word_set("be been being yet also at all fully so very quite any well even longer 明 显 见 任 何")
 _ENDS = frozenset(".,;:!?()")
 
@@ -156,7 +164,7 @@ _DENYING = frozenset(
     _telling(words)
     for kind in ("denies ahead", "denies a list ahead", "exception", "denies ahead, in Chinese", "excludes", "gone")
     for words in _words_of(CUES[kind])
-) | {"non"}
+) | {"non", *_DENYING_LABELS}
 # Without any of these a clause does not deny what it named before.
 _DENYING_BEHIND = (
     frozenset(
@@ -263,6 +271,14 @@ def _denies(pieces: Sequence[str], at: int, following: str) -> bool:
     return piece != "than" or at == 0 or pieces[at - 1] not in ("more", "less", "fewer") or not following.isdigit()
 
 
+def _denying_label(pieces: Sequence[str], start: int, colon: int) -> bool:
+    """Say whether a label denies all that it lists: "Absent: cyst, nodule"."""
+    label = pieces[start:colon]
+    if len(label) == 1:
+        return label[0] in _DENYING_LABELS
+    return len(label) == 2 and (label[0] == "not" or label[1] in ("negatives", "negative"))
+
+
 def denied_ahead(pieces: Sequence[str]) -> list[bool]:
     """Mark each piece that stands in the scope of a denial before it."""
     denied = [False] * len(pieces)
@@ -279,7 +295,8 @@ def denied_ahead(pieces: Sequence[str]) -> list[bool]:
         if (piece in _BREAKS and not (piece == "yet" and at and pieces[at - 1] == "not")) or (
             ends_at_comma or new_statement or back_to_subject
         ):
-            scope = compared = listing = False
+            scope = listing = piece == ":" and _denying_label(pieces, start, at)
+            compared = False
             at += 1
             start = at
             continue
@@ -358,7 +375,7 @@ def _verdict(pieces: Sequence[str], end: int, at: int) -> bool | None:
         return False
     skip = cue_at(pieces, at, _BEHIND)
     if skip:
-        return not _seen_before(pieces, at + skip)
+        return not _seen_before(pieces, at + skip) and _PARTLY.isdisjoint(pieces[at : at + skip])
     if cue_at(pieces, at, _GONE):
         return _NOT_FULLY.isdisjoint(pieces[end:at])
     if piece in _WORD_NO or piece == "not":

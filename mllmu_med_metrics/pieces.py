@@ -22,6 +22,7 @@ _WITHOUT = re.compile(r"\bw/(?:o|out)\b", re.IGNORECASE)
 _RULE_OUT = re.compile(r"\br/o\b", re.IGNORECASE)
 _ABSENT = re.compile(r"\s*\(-+\)|\s-+(?=\s*(?:[,.;]|$))")
 _PRESENT = re.compile(r"\s*\(\++\)|\s\++(?=\s*(?:[,.;]|$))")
+_LARGER = re.compile(r"(?<=\w) > (?=\w)")
 _DASH = re.compile(r"\s+-+\s+|\s*—\s*|\s+–\s+")
 # A new line begins a new statement, unless it goes on in lower case.
 _LINE = re.compile(r"[^\S\n]*\n\s*\n\s*|[^\S\n]*\n[^\S\n]*(?![a-z\s])")
@@ -40,6 +41,8 @@ def _laid_out(text: str) -> str:
         text = _DASH.sub(" : ", _ABSENT.sub(": negative", text))
     if "+" in text:
         text = _PRESENT.sub(": positive", text)
+    if " > " in text:
+        text = _LARGER.sub(" than ", text)
     if "&" in text:
         text = text.replace("&", " and ")
     return text

@@ -101,11 +101,25 @@ def _opening(pieces: Sequence[str]) -> int:
     return at
 
 
+def _named_answer(pieces: Sequence[str], opening: int) -> int:
+    """Return the place of what the last "the answer ... is" names, or the opening."""
+    for named in range(len(pieces) - 1, -1, -1):
+        if pieces[named] not in _NAMES_OF_ANSWERS:
+            continue
+        for at in range(named + 1, min(named + 7, len(pieces) - 1)):
+            if pieces[at] in ("is", ":", "be"):
+                return at + 1 if is_word(pieces[at + 1]) or at + 2 == len(pieces) else at + 2
+        break
+    return opening
+
+
 def yes_or_no(pieces: Sequence[str]) -> frozenset[str]:
     """Return which of yes and no the answer begins with; both for "yes or no"."""
     at = _opening(pieces)
     if at >= len(pieces) or cue_at(pieces, at, NO_DENIALS):
         return frozenset()
+    if pieces[at] not in _YES and pieces[at] not in _NO:
+        at = _named_answer(pieces, at)
     following = pieces[at + 1] if at + 1 < len(pieces) else "."
     first = "yes" if pieces[at] in _YES else "no" if pieces[at] in _NO else ""
     if pieces[at] == "not" and not is_word(following):

@@ -11,7 +11,7 @@ _TELL = (
     r"(?:share|disclose|reveal|provide|give|tell|answer|say|determine|establish|discuss|help|assist|comment|comply|"
     r"respond|release|state|name|offer|judge|make out|speculate|confirm|divulge|report|describe|decide|infer|conclude|"
     r"guess|read that|reproduce|repeat|speak about|expose|look up|link|connect|verify|interpret|assess|commit|be sure|"
-    r"be certain|draw a|make (?:a judge?ment|that|this|the)|tie|match)"
+    r"be certain|draw a|make (?:a judge?ment|a determination|a diagnosis|that|this|the)|tie|match)"
 )
 _TOLD = (
     r"(?:determined|answered|shared|disclosed|revealed|told|said|provided|inferred|established|given|released|"
@@ -92,12 +92,11 @@ _REFUSALS = re.compile(
 
 # Of the words of every refusal one begins so; most answers hold none of them and need not be searched.
 _BEGINNING = 5
-# Chinese refusals, found as they stand.
-_CHINESE = (
-    "无法确定", "无法判断", "无法回答", "无法识别", "无法得知", "无法提供", "无法给出", "无法辨认", "不能确定",
-    "不能判断", "不能回答", "不能提供", "难以确定", "难以判断", "不知道", "不得而知", "抱歉", "对不起",
-    "没有足够的信息", "信息不足", "拒绝回答",
-)  # fmt: skip
+# Chinese refusals.
+_CHINESE = re.compile(
+    "(?:无法|不能|难以|没法)[^,.;]{0,8}(?:确定|判断|回答|识别|得知|提供|给出|辨认|看出)|"
+    "不知道|不得而知|抱歉|对不起|没有足够的信息|信息不足|拒绝回答"
+)
 _CHINESE_WHOLE = frozenset({"不清楚", "不确定", "不详", "未知", "不明", "我不清楚", "我不确定"})
 _TRIGGERS = frozenset({
     "not", "no", "un", "unabl", "unpos", "unper", "unall", "unaut", "unat", "unin", "uncom", "uncer", "unsur",
@@ -123,6 +122,6 @@ def abstains(answer: str) -> bool:
     (True, False)
     """
     text = written_out(answer)
-    if not text.isascii() and (text.strip(" .!") in _CHINESE_WHOLE or any(phrase in text for phrase in _CHINESE)):
+    if not text.isascii() and (text.strip(" .!") in _CHINESE_WHOLE or _CHINESE.search(text)):
         return True
     return _triggered(text) and _REFUSALS.search(text) is not None

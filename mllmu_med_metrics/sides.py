@@ -80,4 +80,4 @@ def pairs_of(table: Mapping[str, str]) -> tuple[dict[str, Pair], list[Pair]]:
 
 def joined(between: Sequence[str]) -> bool:
     """Say whether the pieces between two sides name them together: "on the left and on the right"."""
-    return _JOINS.issuperset(between) and _APART.isdisjoint(between)
+    return bool(between) and _JOINS.issuperset(between) and _APART.isdisjoint(between)
