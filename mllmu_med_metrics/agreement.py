@@ -91,12 +91,12 @@ def _closed_set(values: tuple[str, ...]) -> _ClosedSet:
 
 def _opens(closed: _ClosedSet, pieces: Sequence[str]) -> set[str]:
     """Return the values among yes and no with which the answer begins."""
-    said: set[str] = set()
+    chosen: set[str] = set()
     if closed.yes_no:
-        said |= {closed.table[word] for word in yes_or_no(pieces) if word in closed.table}
+        chosen |= {closed.table[word] for word in yes_or_no(pieces) if word in closed.table}
     if closed.chinese_yes_no and (word := chinese_yes_or_no(pieces)):
-        said.add(closed.chinese_yes_no[word])
-    return said
+        chosen.add(closed.chinese_yes_no[word])
+    return chosen
 
 
 def _counts_nothing(pieces: Sequence[str]) -> bool:
@@ -133,15 +133,17 @@ def _is_alone(words: Sequence[str], closed: _ClosedSet) -> str | None:
     return closed.alone.get(squeeze([word for word in words if word not in _ARTICLES], keep_numbers_apart=True)[0])
 
 
-def _join_sides(closed: _ClosedSet, said: set[str], ends: Mapping[str, tuple[int, int]], pieces: Sequence[str]) -> None:
+def _join_sides(
+    closed: _ClosedSet, chosen: set[str], ends: Mapping[str, tuple[int, int]], pieces: Sequence[str]
+) -> None:
     """Make "left and right" the value "both" where the closed set has it, and "both" no more than itself."""
     for pair in closed.sides:
-        if pair.both is None or not {pair.first, pair.second} <= said:
+        if pair.both is None or not {pair.first, pair.second} <= chosen:
             continue
         (_, end), (start, _) = sorted((ends[pair.first], ends[pair.second]))
-        if pair.both in said or joined(pieces[end:start]):
-            said -= {pair.first, pair.second}
-            said.add(pair.both)
+        if pair.both in chosen or joined(pieces[end:start]):
+            chosen -= {pair.first, pair.second}
+            chosen.add(pair.both)
 
 
 @lru_cache(maxsize=8192)
@@ -154,16 +156,16 @@ def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
     """Return the values that the answer says un-negated; where values overlap, the longest counts."""
     pieces = pieces_of(answer)
     closed = _closed_set(values)
-    said = _opens(closed, pieces) if closed.yes_no or closed.chinese_yes_no else set()
+    chosen = _opens(closed, pieces) if closed.yes_no or closed.chinese_yes_no else set()
     words = [fold_word(piece) for piece in pieces if piece not in PUNCTUATION]
     found = (closed.ascii_phrases if answer.isascii() else closed.phrases).find(words)
     if not found:
         alone = _is_alone(words, closed)
         if alone is not None:
-            said.add(alone)
-        elif closed.nothing is not None and not said and _counts_nothing(pieces) and not abstains(answer):
-            said.add(closed.nothing)
-        return frozenset(said)
+            chosen.add(alone)
+        elif closed.nothing is not None and not chosen and _counts_nothing(pieces) and not abstains(answer):
+            chosen.add(closed.nothing)
+        return frozenset(chosen)
     places: Sequence[int] = range(len(words))
     # Most answers hold no punctuation but a full stop at their end.
     if len(pieces) - len(words) > (pieces[-1] in PUNCTUATION):
@@ -172,7 +174,7 @@ def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
     taken: set[int] = set()
     ends: dict[str, tuple[int, int]] = {}
     denied = denied_ahead(pieces)
-    asked = only_asked(pieces) if "?" in answer or not answer.isascii() else None
+    questions = only_asked(pieces) if "?" in answer or not answer.isascii() else None
     if len(found) > 1:
         found.sort(key=lambda place: (place.start - place.end, place.start))
     for start, end, form in found:
@@ -183,7 +185,7 @@ def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
         if beyond - first != end - start:
             continue
         taken.update(range(start, end))
-        if asked is not None and asked[first]:
+        if questions is not None and questions[first]:
             continue
         if (form < ":" or form in _MORE_THAN_VALUES) and _means_else(pieces, first, beyond):
             continue
@@ -191,16 +193,16 @@ def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
         pair = together[form] if value is None else None
         named = (value,) if pair is None else (pair.both,) if pair.both else (pair.first, pair.second)
         if not denied[first] and not denied_behind(pieces, beyond):
-            said.update(named)
+            chosen.update(named)
             if closed.sides:
                 ends.update(dict.fromkeys(named, (first, beyond)))
         elif closed.opposites:
-            said.update(closed.opposites[value] for value in named if value in closed.opposites)
-    if len(said) > 1 and closed.sides:
-        _join_sides(closed, said, ends, pieces)
-    if closed.nothing is not None and not said and _counts_nothing(pieces):
-        said.add(closed.nothing)
-    return frozenset(said)
+            chosen.update(closed.opposites[value] for value in named if value in closed.opposites)
+    if len(chosen) > 1 and closed.sides:
+        _join_sides(closed, chosen, ends, pieces)
+    if closed.nothing is not None and not chosen and _counts_nothing(pieces):
+        chosen.add(closed.nothing)
+    return frozenset(chosen)
 
 
 def values_said(answer: str, values: Sequence[str]) -> frozenset[str]:

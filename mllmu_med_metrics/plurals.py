@@ -24,14 +24,14 @@ def number_forms(word: str) -> frozenset[str]:
     >>> sorted(number_forms("bronchus")), "ganglion" in number_forms("ganglia"), "tooth" in number_forms("teeth")
     (['bronchi', 'bronchus', 'bronchuse'], True, True)
     """
-    found = {word}
+    variants = {word}
     for table in (_IRREGULAR, _SINGULARS):
         if word in table:
-            found.add(table[word])
+            variants.add(table[word])
     if not word.isalpha() or not word.isascii():
-        return frozenset(found)
+        return frozenset(variants)
     for one, many in _ENDINGS:
         for ending, other in ((one, many), (many, one)):
             if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM and len(word) > 3:
-                found.add(word[: -len(ending)] + other)
-    return frozenset(found)
+                variants.add(word[: -len(ending)] + other)
+    return frozenset(variants)

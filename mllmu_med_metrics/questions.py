@@ -54,7 +54,7 @@ def only_asked(pieces: Sequence[str]) -> list[bool] | None:
     """
     if "?" not in pieces:
         return None
-    asked = [False] * len(pieces)
+    unanswered = [False] * len(pieces)
     start = 0
     for place, piece in enumerate(pieces):
         if piece not in _SENTENCE_ENDS:
@@ -63,9 +63,9 @@ def only_asked(pieces: Sequence[str]) -> list[bool] | None:
             after = _after_label(pieces, place + 1)
             worded = pieces[start] in _ASKING or "吗" in pieces[start:place]
             agreed = _agrees(pieces, after) if after < len(pieces) else not worded
-            asked[start:place] = [not agreed] * (place - start)
+            unanswered[start:place] = [not agreed] * (place - start)
         start = place + 1
-    return asked
+    return unanswered
 
 
 def _after_source(pieces: Sequence[str], at: int) -> int:

@@ -36,8 +36,8 @@ IMPORTS = {"own rules": "mllmu_med_metrics.agreement", "negspacy": "negspacy.neg
 
 def rows() -> list[tuple[str, str, tuple[str, ...], set[str]]]:
     """Return (kind, answer, closed set, values said) of the untouched rows on which negation decides."""
-    found = fact_cases.rows(untouched=True, kinds=fact_cases.NEGATION_KINDS)
-    return [row for row in found if row[1].isascii() and _can_be_given(*row[1:3])]
+    untouched = fact_cases.rows(untouched=True, kinds=fact_cases.NEGATION_KINDS)
+    return [row for row in untouched if row[1].isascii() and _can_be_given(*row[1:3])]
 
 
 def _can_be_given(answer: str, values: tuple[str, ...]) -> bool:
@@ -65,10 +65,10 @@ def own_cues(answer: str, values: tuple[str, ...]) -> set[str]:
     denied = denied_ahead(pieces)
     words = [index for index, piece in enumerate(pieces) if is_word(piece)]
     table = {form: value for value in reversed(values) for form in forms(value)}
-    found = Phrases(table, keep_numbers_apart=True).find([fold_word(pieces[index]) for index in words])
+    places = Phrases(table, keep_numbers_apart=True).find([fold_word(pieces[index]) for index in words])
     return {
         table[form]
-        for start, end, form in found
+        for start, end, form in places
         if not denied[words[start]] and not denied_behind(pieces, words[end - 1] + 1)
     }
 
@@ -141,18 +141,18 @@ def missing_stand_ins() -> list[str]:
 
 def readers() -> dict[str, Callable[[str, tuple[str, ...]], set[str]]]:
     """Return the readers that are there: the own rules always."""
-    found: dict[str, Callable[[str, tuple[str, ...]], set[str]]] = {"own rules": own, "own cues alone": own_cues}
+    tools: dict[str, Callable[[str, tuple[str, ...]], set[str]]] = {"own rules": own, "own cues alone": own_cues}
     if importlib.util.find_spec("negspacy"):
         import negspacy.negation  # noqa: F401
 
-        found["negspacy"] = with_spacy("negex", {"ent_types": ["VALUE"]})
+        tools["negspacy"] = with_spacy("negex", {"ent_types": ["VALUE"]})
     if importlib.util.find_spec("medspacy"):
         for name in missing_stand_ins():
             sys.modules[name] = MagicMock()
         import medspacy.context  # noqa: F401
 
-        found["medspacy"] = with_spacy("medspacy_context", {})
-    return found
+        tools["medspacy"] = with_spacy("medspacy_context", {})
+    return tools
 
 
 def main() -> None:
