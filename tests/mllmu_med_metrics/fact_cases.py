@@ -9,6 +9,8 @@ Each row is (answer, closed set of values, values said). The convention:
 - "no lesions" is 0 where the closed set counts and no other number is given;
 - yes and no are read where an answer begins with them ("no cyst is seen"), not within ("there is no cyst").
 
+One author wrote both halves and then the rules, with all sentences in mind: the untouched half is not independent text.
+
 `ABSTENTIONS` holds (answer, whether it abstains). A row belongs to the half that the hash of its answer gives: rules
 are tuned on the tuned half alone. `MORE_TUNED` and `MORE_ABSTENTIONS` were written later and are tuned all of them.
 """
