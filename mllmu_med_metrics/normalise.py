@@ -62,8 +62,13 @@ def contains(text: str, value: str) -> bool:
 
 def _meeting_digits(words: Sequence[str]) -> bool:
     """Say whether a word that begins with a digit follows one that ends with a digit."""
-    numbers = [index for index, word in enumerate(words) if word[0].isdigit()]
-    return any(index and words[index - 1][-1].isdigit() for index in numbers)
+    before = ""
+    for word in words:
+        # Of words in normal form only those that begin with a digit sort before ":".
+        if word < ":" and before[-1:].isdigit():
+            return True
+        before = word
+    return False
 
 
 def squeeze(words: Sequence[str], *, keep_numbers_apart: bool = False) -> tuple[str, list[int]]:
