@@ -107,7 +107,7 @@ _USUAL_ORDERS, _YEAR_FIRST, _DAY_APART = ("dmy", "mdy"), ("ymd", "ydm"), ("myd",
 # 12MAR1947 and 12mar47 have no word's edge after the month.
 _GLUED = re.compile(rf"(?<![^\W_])(?P<day>\d{{1,2}})(?P<month>{_MONTH_NAME})(?P<year>\d{{4}}|\d{{2}})(?!\d)")
 _NUMERIC = re.compile(
-    r"(?<!\d)(?<!\d[./_-])(?P<a>\d{1,4})(?P<gap>\s?[-./_,:;|]\s?|\s)(?P<b>\d{1,2})(?P=gap)(?P<c>\d{4}|'?\d{1,2})"
+    r"(?<!\d)(?<!\d[./_-])(?P<a>\d{1,4})(?P<gap>\s?[-./_,:;|]\s?|\s{1,4})(?P<b>\d{1,2})(?P=gap)(?P<c>\d{4}|'?\d{1,2})"
     r"(?!\d)(?![./_-]\d)(?!\s?(?:mm|cm|ml)\b)"
 )
 # Between the parts of a date only where its year has four digits.

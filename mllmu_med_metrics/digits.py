@@ -27,7 +27,7 @@ _AS_DIGIT = str.maketrans(_LIKE, "011582")
 # Words of such letters and digits, joined as the groups of a number are.
 _CHAIN = re.compile(rf"(?:(?<![^\W_])|(?=\d))[\d{_LIKE}]+(?:[-./ ][\d{_LIKE}]+)*(?![^\W_])")
 _WORD = re.compile(r"[^\W_]+")
-# So many digits, or characters without a space, make a chain a number as a whole: "555-oloo", "2oo2-oi-io".
+# So many digits, or joined characters, make a chain a number as a whole: "555-oloo", "2oo2-oi-io".
 _FEWEST_DIGITS, _LONG = 3, 7
 
 
@@ -117,12 +117,15 @@ def with_spelled_digits(text: str) -> str:
 
 
 def _as_digits(chain: re.Match[str]) -> str:
-    found = chain[0]
-    if not any(map(str.isdigit, found)):
-        return found
-    if sum(map(str.isdigit, found)) >= _FEWEST_DIGITS or (" " not in found and len(found) >= _LONG):
-        return found.translate(_AS_DIGIT)
-    return _WORD.sub(lambda word: word[0].translate(_AS_DIGIT) if any(map(str.isdigit, word[0])) else word[0], found)
+    if sum(map(str.isdigit, chain[0])) >= _FEWEST_DIGITS:
+        return chain[0].translate(_AS_DIGIT)
+    groups = chain[0].split(" ")
+    return " ".join(group.translate(_AS_DIGIT) if len(group) >= _LONG else _words_as_digits(group) for group in groups)
+
+
+def _words_as_digits(group: str) -> str:
+    """Return joined words with those as digits that have one."""
+    return _WORD.sub(lambda word: word[0].translate(_AS_DIGIT) if any(map(str.isdigit, word[0])) else word[0], group)
 
 
 def with_lookalike_digits(text: str) -> str:

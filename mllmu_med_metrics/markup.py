@@ -20,6 +20,8 @@ _POINTS = re.compile(
     re.IGNORECASE,
 )
 _ESCAPED_QUOTE = re.compile(r"\\{1,4}(?=[\"/])")
+# Not of a code point, U+0041.
+_PLUS = re.compile(r"(?<=\w)(?<!\b[uU])\+(?=\w)")
 _FORM_FIELD = re.compile(r"[^\s&=?]+")
 
 _TERMINAL = re.compile(r"\x1b\[[0-9;]{0,16}[a-z]", re.IGNORECASE)
@@ -51,6 +53,7 @@ _SUPERSCRIPT = re.compile(r"(?<=\d)\^(?=(?:st|nd|rd|th)\b)")
 _KEY = re.compile(
     r"[,{\[(\s]{0,60}[\"'][\w .-]{1,30}[\"']\s{0,4}(?::|=>)\s{0,4}"
     r"|(?:^|[ \t|,;]{0,6}\n)[ \t>*+|#-]{0,12}(?:\d{1,2}[.)] )?[A-Za-z][\w .]{0,30}?[ \t]{0,12}(?:[:=]|\|)\s{0,12}"
+    r"|(?:^|\n)[ \t>]{0,12}(?:[*+-]|\d{1,2}[.)])[ \t]"
     r"|(?<![\w@.])[A-Za-z_][\w.:-]{0,30}=|\b[A-Za-z]{2,20}:\s"
 )
 _BRACKETS = str.maketrans(dict.fromkeys("\"'{}[]", None) | dict.fromkeys("<>", " "))
@@ -71,9 +74,7 @@ def _percent(text: str) -> str:
     if "+" in text:
         # A plus is a space in a form's fields, and part of an address's user where there is an at sign.
         text = _FORM_FIELD.sub(
-            lambda field: (
-                field[0] if "@" in field[0] or "%40" in field[0] else re.sub(r"(?<=\w)\+(?=\w)", " ", field[0])
-            ),
+            lambda field: field[0] if "@" in field[0] or "%40" in field[0] else _PLUS.sub(" ", field[0]),
             text,
         )
     return _PERCENT.sub(lambda run: _decoded_bytes(unquote_to_bytes(run[0])), text) if "%" in text else text
@@ -149,7 +150,7 @@ def plain_texts(text: str) -> Iterator[str]:
         shown = without_escapes(source)
         bare = without_markup(shown)
         yield shown
-        yield bare
+        yield " ".join(bare.split())
         yield without_keys(shown)
         yield without_keys(bare)
 
