@@ -1,21 +1,22 @@
 """Calendar days told in an answer, in any usual way of writing a date."""
 
 import re
+from calendar import isleap
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
-from mllmu_med_metrics.normalise import normalise
+from mllmu_med_metrics.normalise import ascii_words, normalise
 
 Date = tuple[int, int, int]  # year, month, day
 
 _MONTHS = (
     ("january", "jan", "janvier", "januar", "enero", "gennaio", "janeiro", "januari", "janv", "ene", "stycznia"),
     ("february", "feb", "fevrier", "februar", "febrero", "febbraio", "fevereiro", "februari", "fevr", "fev", "lutego"),
-    ("march", "mar", "mars", "marz", "marzo", "marco", "maart", "mrt", "marca", "maerz"),
+    ("march", "mar", "mars", "marz", "marzo", "marco", "maart", "mrt", "marca", "marts", "maerz"),
     ("april", "apr", "avril", "abril", "aprile", "avr", "abr", "kwietnia"),
     ("may", "mai", "mayo", "maggio", "maio", "mei", "maj", "maja"),
     ("june", "jun", "juin", "juni", "junio", "giugno", "junho", "czerwca"),
@@ -94,11 +95,12 @@ _PART = re.compile(
 _FILLER = _any_of(
     (
         "of", "the", "in", "on", "de", "del", "di", "do", "da", "den", "der", "am", "im", "le", "el", "il", "and", "a",
-        "is", "was", "day", "month", "year", "jahr", "mes", "ano", "annee", "birth", *_WEEKDAYS,
+        "is", "was", "which", "back", "ad", "d", "our", "lord", "dob", "date",
+        "day", "month", "year", "jahr", "mes", "ano", "annee", "birth", *_WEEKDAYS,
         *(day[:3] for day in _WEEKDAYS),
     )
 )  # fmt: skip
-_BETWEEN = re.compile(rf"[^\w!?]{{0,16}}_?(?:(?:{_FILLER})(?![^\W_])(?:[^\w!?]|_){{0,8}}){{0,5}}")
+_BETWEEN = re.compile(rf"[^\w!?]{{0,16}}_?(?:(?:{_FILLER})(?![^\W_])(?:[^\w!?]|_){{0,8}}){{0,6}}")
 _SENTENCE_END = re.compile(r"\.\s")
 _LABEL_GAP = re.compile(r"[^\w.!?]{1,8}(?:(?:is|was|of|on|in|the)[^\w.!?]{1,4}){0,2}")
 _ROMAN_GAP = re.compile(r"[-./ ]\s?")
@@ -107,7 +109,8 @@ _USUAL_ORDERS, _YEAR_FIRST, _DAY_APART = ("dmy", "mdy"), ("ymd", "ydm"), ("myd",
 # 12MAR1947 and 12mar47 have no word's edge after the month.
 _GLUED = re.compile(rf"(?<![^\W_])(?P<day>\d{{1,2}})(?P<month>{_MONTH_NAME})(?P<year>\d{{4}}|\d{{2}})(?!\d)")
 _NUMERIC = re.compile(
-    r"(?<!\d)(?<!\d[./_-])(?P<a>\d{1,4})(?P<gap>\s?[-./_,:;|]\s?|\s{1,4})(?P<b>\d{1,2})(?P=gap)(?P<c>\d{4}|'?\d{1,2})"
+    r"(?<!\d)(?<!\d[./_-])(?P<a>\d{1,4})(?:\s{0,2}(?P<sign>[-./_,:;|])\s{0,2}|(?P<space>\s{1,4}))(?P<b>\d{1,2})"
+    r"(?(sign)\s{0,2}(?P=sign)\s{0,2}|(?P=space))(?P<c>\d{4}|'?\d{1,2})"
     r"(?!\d)(?![./_-]\d)(?!\s?(?:mm|cm|ml)\b)"
 )
 # Between the parts of a date only where its year has four digits.
@@ -115,13 +118,21 @@ _LISTED = (",", ":", ";", "|")
 _COMPACT = re.compile(r"(?<![\d.,])(?P<a>\d{4})(?P<b>\d{2})(?P<c>\d{2})(?!\d|[.,]\d)")
 _DIGIT_BY_DIGIT = re.compile(r"(?<!\d)\d(?:[ ./-]{1,5}\d){7}(?!\d)")
 # 1947-W11-3 and 1947-071; 1947年3月12日, the signs of Korean as `fold` leaves them.
-_WEEK = re.compile(r"(?<![^\W_])(\d{4})-?w(\d{2})-?([1-7])(?![^\W_])")
-_DAY_OF_YEAR = re.compile(r"(?<![\d.-])(\d{4})-(\d{3})(?![\d-])")
+_COUNTED = re.compile(r"(?<![^\W_])(?<![.-])(\d{4})-?(?:w(\d{2})-?([1-7])|(?<=-)(\d{3}))(?![^\W_]|-\d)")
 _YEAR_SIGN, _MONTH_SIGN, _DAY_SIGN = (
     f"(?:{'|'.join(normalise(sign) for sign in signs)})" for signs in ("年년", "月월", "日号號일")
 )
 _SIGNED = re.compile(rf"(\d{{4}})\s?{_YEAR_SIGN}\s?(\d{{1,2}})\s?{_MONTH_SIGN}\s?(\d{{1,2}})\s?{_DAY_SIGN}")
-_MAY_BE_DATE = re.compile(rf"\d\W?\D{{0,3}}\d|nineteen|twenty|thousand|{_MONTH_NAME}")
+# "12 of 3, 1947"; with "12th" it is a date in words.
+_DAY_OF_MONTH = re.compile(r"(?<![\d.,])(\d{1,2}) of (?:the )?(\d{1,2})(?:st|nd|rd|th)?,? (?:of |in )?(\d{4})(?!\d)")
+_DIGITS_NEAR = re.compile(r"\d\W?\D{0,3}\d")
+# A date in words has one of these.
+_WORDS_OF_DATES = frozenset(
+    {*_MONTH_OF, *_LABEL_OF, *_ROMAN, *(f"{role}{name}" for name in _LABEL_OF for role in ("birth", "born"))}
+    | {word for ordinal in _ORDINAL_OF for word in ordinal.split()}
+    | {f"{day}{end}" for day in range(1, 32) for end in ("st", "nd", "rd", "th", "er")}
+    | {"nineteen", "eighteen", "twenty", "thousand"}
+)
 
 
 class _Part(NamedTuple):
@@ -192,13 +203,13 @@ def _parts(text: str) -> list[_Part]:
     return found
 
 
-def _may_be(part: _Part, text: str, *, named_month: bool, last: bool) -> str:
+def _may_be(part: _Part, text: str, *, named_month: bool, all_roman: bool, last: bool) -> str:
     """Return the roles that a part of three may have, as letters."""
     kind = part.kind
     if part.role:
         return part.role
     if kind in ("month", "roman"):
-        return "m"
+        return "dm" if all_roman else "m"
     if kind in ("spoken", "year", "romanyear"):
         return "" if last and kind == "year" and _MEASURE.match(text, part.end) else "y"
     if kind == "number":
@@ -234,7 +245,11 @@ def _worded(text: str) -> Iterator[Date]:
             continue
         three = tuple(parts[at : at + 3])
         named = any("m" in part.role or part.kind in ("month", "roman") for part in three)
-        may = [_may_be(part, text, named_month=named, last=place == 2) for place, part in enumerate(three)]
+        all_roman = all(part.kind in ("roman", "romanyear") for part in three)
+        may = [
+            _may_be(part, text, named_month=named, all_roman=all_roman, last=place == 2)
+            for place, part in enumerate(three)
+        ]
         for order in (*_USUAL_ORDERS, *_YEAR_FIRST, *_DAY_APART):
             if all(role in roles for role, roles in zip(order, may, strict=True)) and _order_counts(order, three, text):
                 found.append((at, order, three))
@@ -258,22 +273,21 @@ def _worded(text: str) -> Iterator[Date]:
 
 def _readings(text: str) -> Iterator[Date]:
     """Yield (year, month, day) of everything that can be read as a date; not all are days of the calendar."""
-    yield from _worded(text)
     for found in _GLUED.finditer(text):
         for year in _years(found["year"]):
             yield year, _MONTH_OF[found["month"]], int(found["day"])
     for found in _NUMERIC.finditer(text):
         a, b, c = found["a"], int(found["b"]), found["c"]
-        if found["gap"].strip() in _LISTED and len(a) != 4 and len(c) != 4:
+        if found["sign"] in _LISTED and len(a) != 4 and len(c) != 4:
             continue
         if len(a) == 4:
             yield int(a), b, int(c.strip("'"))
         elif len(a) <= 2:
             # Three bare numbers of two digits apart by spaces are a list, not a date.
-            for year in _years(c) if len(c) == 4 or found["gap"].strip() else ():
+            for year in _years(c) if len(c) == 4 or found["sign"] else ():
                 yield year, b, int(a)
                 yield year, int(a), b
-            if len(a) == 2 and len(c) == 2 and found["gap"] == "-":
+            if len(a) == 2 and len(c) == 2 and found["sign"] == "-":
                 for year in _years(a):
                     yield year, b, int(c)
     compact = [found.group() for found in _COMPACT.finditer(text)]
@@ -282,21 +296,21 @@ def _readings(text: str) -> Iterator[Date]:
         yield int(whole[:4]), int(whole[4:6]), int(whole[6:])
         yield int(whole[4:]), int(whole[2:4]), int(whole[:2])
         yield int(whole[4:]), int(whole[:2]), int(whole[2:4])
-    for found in _SIGNED.finditer(text):
+    for found in _DAY_OF_MONTH.finditer(text) if " of " in text else ():
+        yield int(found[3]), int(found[2]), int(found[1])
+    for found in () if text.isascii() else _SIGNED.finditer(text):
         yield int(found[1]), int(found[2]), int(found[3])
 
 
 def _counted(text: str) -> Iterator[date]:
     """Yield the days told by the number of a week and a weekday, or by the number of a day in its year."""
-    for found in _WEEK.finditer(text):
+    for found in _COUNTED.finditer(text):
+        year, week, weekday, day = found.groups()
         with suppress(ValueError):
-            yield date.fromisocalendar(int(found[1]), int(found[2]), int(found[3]))
-    for found in _DAY_OF_YEAR.finditer(text):
-        with suppress(ValueError):
-            first = date(int(found[1]), 1, 1)
-            day = first + timedelta(days=int(found[2]) - 1)
-            if day.year == first.year:
-                yield day
+            if week:
+                yield date.fromisocalendar(int(year), int(week), int(weekday))
+            elif 1 <= int(day) <= 365 + isleap(int(year)):
+                yield date(int(year), 1, 1) + timedelta(days=int(day) - 1)
 
 
 def dates_in(text: str) -> frozenset[Date]:
@@ -305,10 +319,12 @@ def dates_in(text: str) -> frozenset[Date]:
     A date that can be read day first or month first is both days, a year of two digits is of the last and of this
     century. Dates without a year are none.
     """
-    if not _MAY_BE_DATE.search(text):
+    in_words = not (text.isascii() and _WORDS_OF_DATES.isdisjoint(ascii_words(text)))
+    in_digits = _DIGITS_NEAR.search(text) is not None
+    if not in_words and not in_digits:
         return frozenset()
     found = {(day.year, day.month, day.day) for day in _counted(text)}
-    for year, month, day in _readings(text):
+    for year, month, day in chain(_worded(text) if in_words else (), _readings(text)):
         try:
             date(year, month, day)
         except ValueError:

@@ -32,8 +32,10 @@ _FEWEST_DIGITS, _LONG = 3, 7
 
 
 def may_spell_digits(words: Iterable[str]) -> bool:
-    """Say whether some words may tell a number in words: at least four are number words."""
-    return not NUMBER_WORDS.isdisjoint(words) and sum(map(NUMBER_WORDS.__contains__, words)) >= FEWEST_WORDS
+    """Say whether some words may tell a number in words: at least four are numbers, some of them in words."""
+    if NUMBER_WORDS.isdisjoint(words):
+        return False
+    return sum([word in NUMBER_WORDS or word.isdigit() for word in words]) >= FEWEST_WORDS
 
 
 def spoken_number(number: int) -> str:

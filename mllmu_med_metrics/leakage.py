@@ -149,20 +149,24 @@ def leaks(answer: str | Reading, value: str, kind: str = "") -> bool:
     """
     reading = answer if isinstance(answer, Reading) else Reading(answer)
     wanted = traces(value, kind)
-    for one in (reading, *reading.others) if reading.others else (reading,):
-        for trace in wanted:
-            if _holds(one, trace):
-                return True
-    return False
+    for trace in wanted:
+        if _holds(reading, trace):
+            return True
+    others = reading.others
+    return bool(others) and any(_holds(one, trace) for one in others for trace in wanted)
 
 
 def longest_common_substring(answer: str, value: str) -> int:
     """Return the length of the longest run of characters that both texts hold."""
-    longest = 0
-    for start in range(len(value)):
+    longest, size = 0, len(value)
+    for start in range(size):
         # The window only grows, so that a value of m characters costs at most 2 m substring searches.
-        while start + longest < len(value) and value[start : start + longest + 1] in answer:
-            longest += 1
+        end = start + longest + 1
+        while end <= size and value[start:end] in answer:
+            end += 1
+        longest = end - start - 1
+        if end > size:
+            break
     return longest
 
 

@@ -28,6 +28,9 @@ _TERMINAL = re.compile(r"\x1b\[[0-9;]{0,16}[a-z]", re.IGNORECASE)
 _COMMENT = re.compile(
     r"<!--[^>]{0,400}-->|<!\[CDATA\[|\]\]>|\[/?(?:b|i|u|s|code|url|email|color|size|quote)(?:=[^\]]{0,80})?\]"
 )
+# What a link of Markdown leads to, behind what is shown of it.
+_TARGET = re.compile(r"\]\((?=[^()\s]{0,300}[a-z#])[^()\s]{0,300}\)", re.IGNORECASE)
+_SEMICOLONS = re.compile(r"\s?;[\s;]*")
 _TAG = re.compile(r"</?(?P<name>[a-z][\w:.-]{0,40})(?:\s[^<>]{0,300})?/?>", re.IGNORECASE)
 _INLINE = frozenset(
     {"a", "abbr", "b", "bdi", "code", "del", "em", "font", "i", "ins", "mark", "q", "s", "small", "span", "strong"}
@@ -39,6 +42,7 @@ _LETTER = re.compile(r"\\(ss|ae|oe|aa|o|l)(?![a-z])(?:\{\}|\s)?", re.IGNORECASE)
 _ENVIRONMENT = re.compile(
     r"\\(?:begin\{[^{}]{0,40}\}(?:\[[^\]]{0,40}\])?(?:\{[^{}]{0,40}\})?|end\{[^{}]{0,40}\}|[vh]space\*?\{[^{}]{0,40}\})"
 )
+_COLOUR = re.compile(r"\\(?:text)?color(?:box)?\{[^{}]{0,40}\}")
 _COMMAND = re.compile(r"\\[a-z]+\*?(?:\[[^\]]{0,40}\])?\s{0,4}(?=\{)", re.IGNORECASE)
 _SWITCH = re.compile(
     r"\\(?:bf|it|em|rm|sc|sf|tt|sl|bfseries|itshape|scshape|ttfamily|q?quad|large|small|par|item|noindent|newline|hfill"
@@ -115,7 +119,7 @@ def without_escapes(text: str) -> str:
 def _without_commands(text: str) -> str:
     """Return a text without the commands, ties and braces of LaTeX and RTF and the escapes of Markdown."""
     text = _LETTER.sub(r"\1", _ACCENT.sub(lambda found: found[1] or found[2], text))
-    text = _SWITCH.sub(" ", _COMMAND.sub("", _ENVIRONMENT.sub(" ", text)))
+    text = _SWITCH.sub(" ", _COMMAND.sub("", _COLOUR.sub("", _ENVIRONMENT.sub(" ", text))))
     text = re.sub(r"\\(?=[^\w\s,;:!\\])", "", _CONTROL.sub(" ", text))
     text = text.replace("}{", "} {").translate({ord(mark): None for mark in "{}$"})
     return _SUPERSCRIPT.sub("", text)
@@ -126,13 +130,15 @@ def without_markup(text: str) -> str:
     text = _HYPHENATED.sub("", re.sub(r"\\\r?\n", "", text))
     text = _TERMINAL.sub("", text)
     if "<" in text or "[" in text or "]" in text:
-        text = _TAG.sub(lambda tag: "" if tag["name"].lower() in _INLINE else " ", _COMMENT.sub("", text))
+        text = _TAG.sub(
+            lambda tag: "" if tag["name"].lower() in _INLINE else "; ", _TARGET.sub("]", _COMMENT.sub("", text))
+        )
     return _without_commands(text)
 
 
 def without_keys(text: str) -> str:
     """Return a text with a semicolon in place of what names its values: "area: 212, line: 0123" is "; 212; 0123"."""
-    return _KEY.sub("; ", text).translate(_BRACKETS)
+    return _SEMICOLONS.sub("; ", _KEY.sub("; ", text).translate(_BRACKETS))
 
 
 def letters_gathered(text: str) -> str:
@@ -150,7 +156,7 @@ def plain_texts(text: str) -> Iterator[str]:
         shown = without_escapes(source)
         bare = without_markup(shown)
         yield shown
-        yield " ".join(bare.split())
+        yield _SEMICOLONS.sub("; ", " ".join(bare.split()))
         yield without_keys(shown)
         yield without_keys(bare)
 

@@ -168,7 +168,7 @@ def _doctor(reading: "Reading", place: "Place") -> bool:
     """Say whether a family name has a doctor's title before it or a degree behind it."""
     before = reading.words[place.start - 1] if place.start else ""
     after = reading.words[place.end] if place.end < len(reading.words) else ""
-    return before in _DOCTORS or after in _DEGREES
+    return before in _DOCTORS or after in _DEGREES or "".join(reading.words[place.end : place.end + 2]) in _DEGREES
 
 
 def _family_first(reading: "Reading", place: "Place", initials: str) -> bool:

@@ -125,13 +125,13 @@ class Reading:
             return True
         if _TELLING_WORDS.isdisjoint(self.words):
             self._unlabelled = True
-        elif not self._has_no_labels or may_spell_digits(self.words):
+        elif not NAME_LABELS.isdisjoint(self.words) or may_spell_digits(self.words):
             return True
         return _LETTERS_APART in shape.translate(_LETTERS_AND_GAPS)
 
     def _has_lookalikes(self) -> bool:
         shape = self._shape
-        return b"0l" in shape or b"l0" in shape or b"0-l" in shape or b"l-0" in shape
+        return b"0l" in shape or b"l0" in shape or b"0-l" in shape or b"l-0" in shape or b"0 l 0" in shape
 
     def _read_others(self) -> "Iterator[Reading]":
         known = {self.text}
@@ -156,14 +156,8 @@ class Reading:
             yield with_lookalike_digits(self.lower)
         if _LETTERS_APART in self._shape.translate(_LETTERS_AND_GAPS):
             yield letters_gathered(self.text)
-        if not self._has_no_labels:
+        if not NAME_LABELS.isdisjoint(self.words):
             yield ". ".join(names_in_parts(self.text))
-
-    @property
-    def _has_no_labels(self) -> bool:
-        if self._unlabelled is None:
-            self._unlabelled = NAME_LABELS.isdisjoint(self.words)
-        return self._unlabelled
 
     @property
     def normal(self) -> str:
@@ -192,7 +186,9 @@ class Reading:
     @property
     def without_labels(self) -> "Reading":
         """The same without words such as "surname" and "first name"; itself where no part of a name is labelled."""
-        if self._has_no_labels or not self._is_labelled():
+        if self._unlabelled is None:
+            self._unlabelled = NAME_LABELS.isdisjoint(self.words)
+        if self._unlabelled or not self._is_labelled():
             return self
         if self._without_labels is None:
             self._without_labels = self._without(_LABELLED)
@@ -200,9 +196,9 @@ class Reading:
         return self._without_labels
 
     def _is_labelled(self) -> bool:
-        """Say whether a part of a name is labelled: "first" and "last" are labels beside each other or "name"."""
+        """Say whether a part of a name is labelled: "first" and "last" are labels of a name beside that word."""
         found = NAME_LABELS.intersection(self.words)
-        return not found <= {"first", "last"} or len(found) == 2 or "name" in self.words
+        return not found <= {"first", "last"} or "name" in self.words
 
     def _without(self, words: frozenset[str]) -> "Reading":
         kept = [index for index, word in enumerate(self.words) if word not in words]
