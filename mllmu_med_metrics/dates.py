@@ -108,10 +108,12 @@ _DAY_FOLLOWS = re.compile(r"\b(?:on|the|day)\b")
 _USUAL_ORDERS, _YEAR_FIRST, _DAY_APART = ("dmy", "mdy"), ("ymd", "ydm"), ("myd", "dym")
 # 12MAR1947 and 12mar47 have no word's edge after the month.
 _GLUED = re.compile(rf"(?<![^\W_])(?P<day>\d{{1,2}})(?P<month>{_MONTH_NAME})(?P<year>\d{{4}}|\d{{2}})(?!\d)")
+# In front of it no other part of a dotted number; a date by hyphens may follow a slash, and one by slashes a hyphen.
 _NUMERIC = re.compile(
-    r"(?<!\d)(?<!\d[./_-])(?P<a>\d{1,4})(?:\s{0,2}(?P<sign>[-./_,:;|])\s{0,2}|(?P<space>\s{1,4}))(?P<b>\d{1,2})"
-    r"(?(sign)\s{0,2}(?P=sign)\s{0,2}|(?P=space))(?P<c>\d{4}|'?\d{1,2})"
-    r"(?!\d)(?![./_-]\d)(?!\s?(?:mm|cm|ml)\b)"
+    r"(?<!\d)(?:(?<!\d[./_-])|(?<=[._/])(?=\d{4}-)|(?<=[-._])(?=\d{4}/))"
+    r"(?P<a>\d{1,4})(?:\s{0,8}(?P<sign>[-./_,:;|])\s{0,8}|(?P<space>\s{1,4}))(?P<b>\d{1,2})"
+    r"(?(sign)\s{0,8}(?P=sign)\s{0,8}|(?P=space))(?P<c>\d{4}|'?\d{1,2})"
+    r"(?!\d|[._-]\d)(?(sign)(?!(?P=sign)\d)|(?!/\d))(?!\s?(?:mm|cm|ml)\b)"
 )
 # Between the parts of a date only where its year has four digits.
 _LISTED = (",", ":", ";", "|")

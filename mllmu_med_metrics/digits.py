@@ -25,7 +25,7 @@ _RUN = re.compile(rf"\b(?:{_ANY})s?\b(?:(?:[ \t]{{1,4}}|-)(?:and[ -])?(?:{_ANY})
 _LIKE = "oilsbz"
 _AS_DIGIT = str.maketrans(_LIKE, "011582")
 # Words of such letters and digits, joined as the groups of a number are.
-_CHAIN = re.compile(rf"(?:(?<![^\W_])|(?=\d))[\d{_LIKE}]+(?:[-./ ][\d{_LIKE}]+)*(?![^\W_])")
+_CHAIN = re.compile(rf"(?:(?<![^\W_])|(?=\d))[\d{_LIKE}]{{1,24}}(?:[-./ ][\d{_LIKE}]{{1,24}})*(?![^\W_])")
 _WORD = re.compile(r"[^\W_]+")
 # So many digits, or joined characters, make a chain a number as a whole: "555-oloo", "2oo2-oi-io".
 _FEWEST_DIGITS, _LONG = 3, 7

@@ -4,6 +4,7 @@ What is escaped, marked up, spelled or spaced is read twice: as it stands, and a
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -232,9 +233,10 @@ class Reading:
         text, starts = self.squeezed
         at = text.find(form)
         while at >= 0:
-            end = at + len(form)
-            if at in starts and (end == len(text) or end in starts):
-                yield Place(starts.index(at), len(starts) if end == len(text) else starts.index(end))
+            first, after = bisect_left(starts, at), bisect_left(starts, at + len(form))
+            begins = first < len(starts) and starts[first] == at
+            if begins and starts[after - 1] + len(self.words[after - 1]) == at + len(form):
+                yield Place(first, after)
             at = text.find(form, at + 1)
 
 
