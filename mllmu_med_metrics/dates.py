@@ -69,7 +69,7 @@ _MEASURE = re.compile(
     r"[\d%]|[.,:]\d|\s?(?:mm|cm|ml|mg|kg|hu|years?|yrs?|patients?|cases?|slices?|lesions?|nodules?|o'clock)\b"
 )
 _LABELS = {
-    "y": ("year", "yyyy", "yr", "jahr", "annee", "ano", "anno", "jaar"),
+    "y": ("year", "yyyy", "yr", "jahr", "jahres", "annee", "ano", "anno", "jaar"),
     "m": ("month", "mm", "monat", "mois", "mes", "mese", "maand"),
     "d": ("day", "dd", "tag", "jour", "dia", "giorno", "dag"),
 }
@@ -83,7 +83,7 @@ _LABEL_OF = {name: role for role, names in _LABELS.items() for name in names}
 _PART = re.compile(
     rf"(?<![^\W_])(?:(?P<spoken>{_SPOKEN_YEAR})"
     rf"|(?P<year>\d{{4}}(?!\d)|'\s?\d{{2}}(?![\d']))"
-    rf"|(?P<ordinal>\d{{1,2}}(?:st|nd|rd|th|er)(?![^\W_]))"
+    rf"|(?P<ordinal>\d{{1,2}}[ -]?(?:st|nd|rd|th|er)(?![^\W_]))"
     rf"|(?P<number>\d{{1,2}}(?!\d)(?=\W|_|$|{_MONTH_NAME}))"
     rf"|(?P<worded>{_any_of(_ORDINAL_OF)})(?![^\W_])"
     rf"|(?P<cardinal>{_any_of(_CARDINAL_OF)})(?![^\W_])"
@@ -95,7 +95,7 @@ _PART = re.compile(
 _FILLER = _any_of(
     (
         "of", "the", "in", "on", "de", "del", "di", "do", "da", "den", "der", "am", "im", "le", "el", "il", "and", "a",
-        "is", "was", "which", "back", "ad", "d", "our", "lord", "dob", "date",
+        "is", "was", "s", "des", "which", "back", "ad", "d", "our", "lord", "dob", "date",
         "day", "month", "year", "jahr", "mes", "ano", "annee", "birth", *_WEEKDAYS,
         *(day[:3] for day in _WEEKDAYS),
     )
@@ -117,7 +117,8 @@ _NUMERIC = re.compile(
 )
 # Between the parts of a date only where its year has four digits.
 _LISTED = (",", ":", ";", "|")
-_COMPACT = re.compile(r"(?<![\d.,])(?P<a>\d{4})(?P<b>\d{2})(?P<c>\d{2})(?!\d|[.,]\d)")
+# Behind it may stand the time of the day.
+_COMPACT = re.compile(r"(?<![\d.,])(?P<a>\d{4})(?P<b>\d{2})(?P<c>\d{2})(?:\d{4}|\d{6})?(?!\d|[.,]\d)")
 _DIGIT_BY_DIGIT = re.compile(r"(?<!\d)\d(?:[ ./-]{1,5}\d){7}(?!\d)")
 # 1947-W11-3 and 1947-071; 1947年3月12日, the signs of Korean as `fold` leaves them.
 _COUNTED = re.compile(r"(?<![^\W_])(?<![.-])(\d{4})-?(?:w(\d{2})-?([1-7])|(?<=-)(\d{3}))(?![^\W_]|-\d)")
@@ -173,7 +174,7 @@ def _values_of(kind: str, text: str) -> tuple[int, ...]:
     if kind == "romanyear":
         return (_roman_number(text),)
     if kind in ("ordinal", "number"):
-        return (int(text.rstrip("adehnrst")),)
+        return (int(text.rstrip("dehnrst -")),)
     if kind == "month":
         return (_MONTH_OF[text],)
     if kind == "roman":
@@ -292,7 +293,7 @@ def _readings(text: str) -> Iterator[Date]:
             if len(a) == 2 and len(c) == 2 and found["sign"] == "-":
                 for year in _years(a):
                     yield year, b, int(c)
-    compact = [found.group() for found in _COMPACT.finditer(text)]
+    compact = ["".join(found.groups()) for found in _COMPACT.finditer(text)]
     compact += ["".join(filter(str.isdigit, found.group())) for found in _DIGIT_BY_DIGIT.finditer(text)]
     for whole in compact:
         yield int(whole[:4]), int(whole[4:6]), int(whole[6:])

@@ -1,7 +1,7 @@
 """Digits that are told in words, or by letters that look like them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 _ONES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _TEENS = (
@@ -31,11 +31,12 @@ _WORD = re.compile(r"[^\W_]+")
 _FEWEST_DIGITS, _LONG = 3, 7
 
 
-def may_spell_digits(words: Iterable[str]) -> bool:
-    """Say whether some words may tell a number in words: at least four are numbers, some of them in words."""
+def may_spell_digits(words: Sequence[str]) -> bool:
+    """Say whether some words may tell a number in words: four are numbers, or a number word stands beside digits."""
     if NUMBER_WORDS.isdisjoint(words):
         return False
-    return sum([word in NUMBER_WORDS or word.isdigit() for word in words]) >= FEWEST_WORDS
+    kinds = "".join(["w" if word in NUMBER_WORDS else "d" if word.isdigit() else " " for word in words])
+    return len(kinds) - kinds.count(" ") >= FEWEST_WORDS or "wd" in kinds or "dw" in kinds
 
 
 def spoken_number(number: int) -> str:

@@ -16,7 +16,12 @@ _INVISIBLE = (
 # Punctuation look-alikes that NFKD leaves apart, characters that print nothing, letters without a decomposition, and
 # the Cyrillic and Greek letters that look like Latin ones.
 _SAME = str.maketrans(
-    {**dict.fromkeys("‐‑‒–—―−", "-"), **dict.fromkeys("‘’‛′´", "'"), **dict.fromkeys("“”„″", '"')}
+    {
+        **dict.fromkeys("‐‑‒–—―−", "-"),
+        **dict.fromkeys("⁄∕", "/"),
+        **dict.fromkeys("‘’‛′´", "'"),
+        **dict.fromkeys("“”„″", '"'),
+    }
     | dict.fromkeys(map(chr, _INVISIBLE), None)
     | {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "ı": "i"}
     | {"æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "þ": "th", "Þ": "Th"}

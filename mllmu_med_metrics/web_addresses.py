@@ -17,7 +17,7 @@ _VERSION_6 = re.compile(
     r"(?<![^\W_])(?=[0-9a-f:]{0,10}:)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){1,8}(?:(?:\.\d{1,3}){3})?(?![^\W_])"
 )
 _COLON = re.compile(r"(?<=[0-9a-f: ]) ?(?:[\[({]:[\])}]|\bcolon\b|:) ?(?=[0-9a-f:[({]|colon)")
-_DOT = r"\s?(?:[\[({]\s?)?(?:\.|\b(?:dot|point|punkt)\b)(?:\s?[\])}])?\s?"
+_DOT = r"\s?(?:[\[({]\s?)?(?:[.。]|\b(?:dot|point|punkt)\b)(?:\s?[\])}])?\s?"
 
 
 def address_form(value: str) -> str:
@@ -63,7 +63,9 @@ def _tells_octets(text: str, octets: Sequence[str]) -> bool:
         return True
     first, *rest = padded
     return (
-        re.search(rf"(?<!\d)(?<!\d[-,_])(?<!\d, ){first}(?P<by>[-_]|, ?){'(?P=by)'.join(rest)}(?!\d|(?P=by)\d)", text)
+        re.search(
+            rf"(?<!\d)(?<!\d[-,_])(?<!\d[,;] ){first}(?P<by>[-_]|[,;] ?){'(?P=by)'.join(rest)}(?!\d|(?P=by)\d)", text
+        )
         is not None
     )
 
