@@ -60,7 +60,7 @@ _KEY = re.compile(
     r"|(?:^|\n)[ \t>]{0,12}(?:[*+-]|\d{1,2}[.)])[ \t]"
     r"|(?<![\w@.])[A-Za-z_][\w.:-]{0,30}=|\b[A-Za-z]{2,20}:\s"
 )
-_BRACKETS = str.maketrans(dict.fromkeys("\"'{}[]", None) | dict.fromkeys("<>", " "))
+_BRACKETS = str.maketrans(dict.fromkeys("\"'{}[]<>", " "))
 
 # Letters apart by one separator each, words by more: "Q u i l l b y", "A-d-a". Digits stay apart from letters.
 _APART = re.compile(r"(?<![^\W_])[^\W_](?P<by>[ ._-])[^\W_](?![^\W_])(?:(?P=by)[^\W_](?![^\W_]))*")
@@ -120,7 +120,7 @@ def _without_commands(text: str) -> str:
     """Return a text without the commands, ties and braces of LaTeX and RTF and the escapes of Markdown."""
     text = _LETTER.sub(r"\1", _ACCENT.sub(lambda found: found[1] or found[2], text))
     text = _SWITCH.sub(" ", _COMMAND.sub("", _COLOUR.sub("", _ENVIRONMENT.sub(" ", text))))
-    text = re.sub(r"\\(?=[^\w\s,;:!\\])", "", _CONTROL.sub(" ", text))
+    text = re.sub(r"\\(?=[^\w\s,;:!\\]|_)", "", _CONTROL.sub(" ", text))
     text = text.replace("}{", "} {").translate({ord(mark): None for mark in "{}$"})
     return _SUPERSCRIPT.sub("", text)
 
@@ -138,7 +138,7 @@ def without_markup(text: str) -> str:
 
 def without_keys(text: str) -> str:
     """Return a text with a semicolon in place of what names its values: "area: 212, line: 0123" is "; 212; 0123"."""
-    return _SEMICOLONS.sub("; ", _KEY.sub("; ", text).translate(_BRACKETS))
+    return _SEMICOLONS.sub("; ", _KEY.sub("; ", text).translate(_BRACKETS)).strip()
 
 
 def letters_gathered(text: str) -> str:
