@@ -35,11 +35,13 @@ _FAMILY_LABELS = frozenset(
     | {"apellido", "apellidos", "achternaam", "nazwisko"}
 )
 NAME_LABELS = _GIVEN_LABELS | _FAMILY_LABELS
+_NAME_WORD = r"(?:[^\W\d_](?:\.|(?![^\W_]))|[^\W\d_]{2,40})"
 # "First name: Ada", "first=Ada", "<first>Ada</first>", "her first name is Ada"; not "</first>" and "the first lesion".
 _PART = re.compile(
     rf"(?<![^\W_])(?<!/)(?P<label>{'|'.join(sorted(NAME_LABELS, key=len, reverse=True))})"
     r"(?:[ _-]?names?\b(?P<named>)|\b)(?:\((?:s|of[^()]{0,20})\))?"
-    r"(?P<gap>\W{1,12})(?:(?:is|was|as|of)\b\W{1,4})?(?P<words>[^\W\d_]+\.?(?:[ '-]{1,2}[^\W\d_]+){0,3})",
+    r"(?P<gap>\W{1,12})(?:(?:is|was|as|of)\b\W{1,4})?"
+    rf"(?=(?P<words>{_NAME_WORD}(?:[ '-]{{1,2}}{_NAME_WORD}){{0,3}}))",
     re.IGNORECASE,
 )
 _FARTHEST_PART = 200
