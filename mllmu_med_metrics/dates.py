@@ -229,8 +229,8 @@ def _order_counts(order: str, three: tuple[_Part, ...], text: str) -> bool:
         return False
     if order in _USUAL_ORDERS:
         return True
-    short_year = three[order.index("y")].kind == "number"
-    if short_year or any(_SENTENCE_END.search(gap) for gap in gaps[: 1 + order.index("y")][-1:]):
+    year = order.index("y")
+    if three[year].kind == "number" or _SENTENCE_END.search(gaps[year]):
         return any(part.role for part in three)
     if order in _YEAR_FIRST:
         return True
