@@ -69,7 +69,12 @@ SourcePath = Annotated[
 SourceOption = Annotated[
     list[str] | None, typer.Option("--source-option", help="An option of the source as key=value; may be repeated.")
 ]
-SkipBad = Annotated[bool, typer.Option("--skip-bad-images", help="Leave out images that can't be decoded; count them.")]
+MaxUnusable = Annotated[
+    str | None, typer.Option(help="Share of the source's rows that may be left out as unusable; 2% if absent.")
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad-images", help="Leave out rows whose image can't be used, however many; count them.")
+]
 Preset = Annotated[str, typer.Option(help="Recipes: nano, default, or one for a model; NAME+small_gpu takes less.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe setting as key=value; may be repeated.")]
 MaxRetain = Annotated[int, typer.Option(min=0, help="Most retain rows to score, a seeded sample; 0 for all.")]
@@ -86,7 +91,7 @@ def bench(
     source_path: SourcePath = None,
     source_option: SourceOption = None,
     patients: Annotated[int, typer.Option(min=1, help="Patients to draw (phantom).")] = 240,
-    scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios.")] = ",".join(SCENARIOS),
+    scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios, or both.")] = ",".join(SCENARIOS),
     methods: Annotated[
         str, typer.Option(help="Comma-separated methods: names, or Python files that define METHOD.")
     ] = "ga,gd,kl_min,idk,llmu",
@@ -97,6 +102,7 @@ def bench(
         bool, typer.Option("--views", help="Ask paraphrases, image views and direct questions too.")
     ] = False,
     max_retain: MaxRetain = 200,
+    max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
     workers: Workers = None,
     fast: Annotated[
@@ -115,8 +121,7 @@ def bench(
     from . import stages as stages_of
     from . import study as study_of
 
-    for scenario in (chosen := _words(scenarios, "--scenarios")):
-        _known("scenario", scenario, SCENARIOS)
+    chosen = _scenarios(scenarios)
     _check_source(source)
     study = study_of.Study(
         out=out,
@@ -125,8 +130,9 @@ def bench(
         source_path=source_path,
         source_options=_pairs(source_option),
         patients=patients,
+        max_unusable=max_unusable,
         skip_bad_images=skip_bad_images,
-        scenarios=tuple(chosen),
+        scenarios=chosen,
         methods=tuple(_method_named(word) for word in _words(methods, "--methods")),
         method_files=tuple(Path(word) for word in _words(methods, "--methods") if word.endswith(".py")),
         preset=preset or ("nano" if model == "nano" else "default"),
@@ -166,6 +172,7 @@ def build(
     percents: Annotated[
         str, typer.Option(help="Forget shares to build, in percent of the trained patients.")
     ] = "5,10,15",
+    scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios, or both.")] = ",".join(SCENARIOS),
     workers: Annotated[
         int, typer.Option(min=1, help="Processes that draw, decode and write; the result is the same.")
     ] = 1,
@@ -179,6 +186,7 @@ def build(
         str | None, typer.Option(help="An OpenAI-compatible endpoint, up to /v1; OpenAI's if absent.")
     ] = None,
     rewriter_concurrency: Annotated[int, typer.Option(min=1, help="Answers asked for at once.")] = 4,
+    max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing build.")] = False,
     seed: Seed = 0,
@@ -191,6 +199,7 @@ def build(
     from mllmu_med_dataset.sources import open_source
 
     shares = [_whole(p, "--percents") for p in _words(percents, "--percents")]
+    chosen = _scenarios(scenarios)
     teller = None
     if rewriter is not None:
         from mllmu_med_dataset.rewriter import estimate, open_rewriter
@@ -202,6 +211,7 @@ def build(
         seed=seed,
         patients=patients,
         workers=workers,
+        max_unusable=max_unusable,
         skip_bad_images=skip_bad_images,
         options=_pairs(source_option),
     )
@@ -212,8 +222,11 @@ def build(
             keys.add(record.image_key)
             count += 1
             characters += len(record.question) + len(record.answer)
+        losses = records.losses.found()
         planned = {"source": source, "records": count, "patients": len(keys), "out": str(out)}
+        planned["losses"] = [loss.model_dump() for loss in losses]
         said = f"{source}: {count:,} records of {len(keys):,} patients would be built into {out}."
+        said = "\n".join([said, *(f"{loss.line()}." for loss in losses)])
         if teller is not None:
             cost = estimate(len(keys), max(shares), characters / max(count, 1))
             planned["rewriter"] = cost.model_dump()
@@ -227,6 +240,7 @@ def build(
         summary = build_from(
             records,
             out,
+            scenarios=chosen,
             percents=shares,
             seed=seed,
             overwrite=overwrite,
@@ -272,6 +286,7 @@ def show(
     split: Annotated[str | None, typer.Option(help="A view of a forget config; its own rows if absent.")] = None,
     rows: Annotated[int, typer.Option(min=1, max=200, help="How many rows.")] = 8,
     out: Annotated[Path | None, typer.Option(help="The contact sheet; CONFIG-SPLIT.png if absent.")] = None,
+    audit: Annotated[bool, typer.Option("--audit", help="Truth and injection, two lines a row, no sheet.")] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -280,6 +295,10 @@ def show(
     from mllmu_med_dataset.show import show as choose
 
     shown = choose(config, data_dir=_data(data), split=split, rows=rows, seed=seed)
+    if audit:
+        document = {**shown.model_dump(exclude={"rows"}), "rows": shown.audit_rows()}
+        _print(document, as_json, shown.audit_text())
+        return
     out = out or Path(f"{shown.config}-{shown.split}.png")
     save_sheet(shown, out)
     _print({**shown.model_dump(exclude={"rows"}), "sheet": str(out), "rows": shown.json_rows()}, as_json, shown.text())
@@ -323,7 +342,9 @@ def install(
     """Make load_dataset("mllmu-med"), evaluate.load("mllmu_med_ues") and lm_eval find the benchmark from anywhere."""
     import mllmu_med_metrics
     from mllmu_med_dataset import install as installer
+    from mllmu_med_dataset.shadows import shadows
     from mllmu_med_tasks import harness
+    from mllmu_med_tasks.names import TASKS
 
     with _stderr_only():
         if undo:
@@ -331,6 +352,8 @@ def install(
         else:
             metric = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
             done = installer.install(folder, tasks=harness.tasks_path(), metric=metric)
+            for sentence in shadows(Path.cwd(), TASKS):
+                print(f"Warning: {sentence}", file=sys.stderr)
     _print(done, as_json, "\n".join(f"{key}: {value}" for key, value in done.items()))
 
 
@@ -466,6 +489,7 @@ def evaluate(
         names = task_names(scenario, views=views)
         return _print({"tasks": names, "model": model}, as_json, f"{model} would be asked: {', '.join(names)}")
     from .evaluate import evaluate as ask
+    from .evaluate import notes
 
     asked = {"subsets": tuple(_words(subsets, "--subsets"))} if subsets else {}
     progress = _started_with_model(f"evaluate {scenario}")
@@ -476,6 +500,8 @@ def evaluate(
         resume=resume, progress=partial(progress.part, f"evaluate {scenario}"),
     )  # fmt: skip
     progress.finish(f"evaluate {scenario}", kept=bool(record["kept"]))
+    for line in notes(record):
+        typer.echo(line, err=True)
     first = f", the first {limit} rows of each task only: no score can be made of them" if limit else ""
     _print(record, as_json, f"{out}: lm-eval results and samples of {scenario}{first}")
 
@@ -707,6 +733,14 @@ def _words(text: str, option: str) -> list[str]:
     if not words:
         raise UserError(f"{option} takes a comma-separated list and got none; give at least one value.")
     return words
+
+
+def _scenarios(text: str) -> tuple[str, ...]:
+    """Return the scenarios of a list; ``both`` is all of them."""
+    words = _words(text, "--scenarios")
+    for word in words:
+        _known("scenario", word, (*SCENARIOS, "both"))
+    return tuple(SCENARIOS) if "both" in words else tuple(words)
 
 
 def _whole(text: str, option: str) -> int:

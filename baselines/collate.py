@@ -65,6 +65,7 @@ class Encoder:
 
     def example(self, row: Row, answer: str) -> Example:
         """Return the row asked as the harness asks it, answered with `answer`."""
+        prompts.check_texts(f"Row {row['id']}", str(row["question"]), answer)
         prompt, per_token, image = self._prompt(row)
         ids = self._processor.tokenizer(answer, add_special_tokens=False)["input_ids"]
         return Example(str(row["id"]), prompt, torch.tensor([*ids, self._eos]), per_token, image)

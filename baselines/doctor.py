@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from pathlib import Path
 
 PARTS = {
     "data set (build, verify, load_dataset)": ("datasets", "pyarrow", "pillow", "jsonschema"),
@@ -25,7 +26,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Return a finding for each part, the packaged data and model, and the cores or accelerator."""
+    """Return a finding for each part, the packaged data, the installed names, and the cores or accelerator."""
     found = []
     for part, packages in PARTS.items():
         missing = [package for package in packages if _version(package) is None]
@@ -39,12 +40,26 @@ def examine() -> list[Finding]:
 
     has_data = (PACKAGED / "checksums.json").is_file()
     found.append(Finding("packaged data set", has_data, "240 phantom patients" if has_data else f"not at {PACKAGED}"))
+    found += _names(Path.cwd()) if _version("datasets") else []
     if find_spec("torch"):
         import torch
 
         device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
         found.append(Finding("device", True, device))
     return found
+
+
+def _names(folder: Path) -> list[Finding]:
+    """Return whether the installed names give what is installed, and what in the working folder stands before them."""
+    from mllmu_med_dataset import install
+    from mllmu_med_dataset.shadows import shadows
+    from mllmu_med_tasks.names import TASKS
+
+    standing = shadows(folder, TASKS)
+    return [
+        Finding("installed data set", *install.examine()),
+        Finding("names in this folder", not standing, " ".join(standing) or "nothing stands before them"),
+    ]
 
 
 def _version(package: str) -> str | None:

@@ -100,9 +100,12 @@ def likelihood(
     }
     if path.is_file():
         kept = read(out)
-        if kept["settings"] == made_of:
+        settings = kept["settings"]
+        if models.is_digest_of(settings.get("model_digest"), model):  # by the rule of its time
+            settings = {**settings, "model_digest": made_of["model_digest"]}
+        if settings == made_of:
             return kept
-        differing = [key for key, value in made_of.items() if kept["settings"].get(key) != value]
+        differing = [key for key, value in made_of.items() if settings.get(key) != value]
         raise UserError(
             f"'{out}' holds likelihoods made otherwise ({', '.join(differing)}). Name another --out folder, or remove "
             "this one."

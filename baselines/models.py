@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from baselines import usable
+from baselines.model_files import ADAPTER, contents, hub_snapshot, sha256
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.record import canonical_json
 
 if TYPE_CHECKING:  # naming a model must not cost the import of what runs it
     import torch
@@ -21,6 +23,7 @@ if TYPE_CHECKING:  # naming a model must not cost the import of what runs it
     from transformers import PreTrainedModel, ProcessorMixin
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+RULE = 2  # by which a digest names a model
 
 
 @dataclass(frozen=True)
@@ -235,16 +238,76 @@ def mlp_pattern(model: PreTrainedModel, places: Sequence[int]) -> str:
     return rf"{re.escape(path)}\.layers\.({'|'.join(map(str, places))})\.({inner})"
 
 
-def digest(model: str | Path) -> str:
-    """Return 16 hex digits that name a model: by the content of its configuration and weights, or by its hub id."""
+def digest(model: str | Path, peft: str | Path | None = None) -> str:
+    """Return what names a model, `2-` and 16 hex digits: the content of every file that decides an answer.
+
+    An adapter counts with its base, whether it is the model or lies on top of it (`peft`); a Hub id by its files at
+    the commit it stands at. The 2 is the rule: digests of rule 1 (16 hex digits alone, of weights and configuration)
+    are those of older records, see :func:`is_digest_of`.
+    """
+    return digest_of(file_layers(model, peft))
+
+
+def digest_of(layers: Sequence[Mapping[str, str]]) -> str:
+    """Return the digest of the files that :func:`file_layers` returns."""
+    return f"{RULE}-{hashlib.sha256(canonical_json(list(layers)).encode()).hexdigest()[:16]}"
+
+
+def file_layers(model: str | Path, peft: str | Path | None = None) -> list[dict[str, str]]:
+    """Return the sha256 of every deciding file, by name: of the model, then of each adapter on top of it."""
+    place = model_folder(model)
+    layers = [contents(one) for one in _stacked(place)]
+    return layers if peft is None else [*layers, contents(model_folder(peft))]
+
+
+def revision(model: str | Path) -> str | None:
+    """Return the commit a Hub id stands at; None for a folder."""
+    place = model_folder(model)
+    return None if place.is_dir() else hub_snapshot(str(place)).name
+
+
+def is_digest_of(recorded: object, model: str | Path) -> bool:
+    """Say whether a record's digest is the model's, by the rule that the record was made by.
+
+    Rule 1 knew weights and configuration, so of what else decides an answer an old record says nothing.
+    """
+    return recorded == (digest(model) if names_by_this_rule(recorded) else _digest_by_rule_1(model))
+
+
+def names_by_this_rule(recorded: object) -> bool:
+    """Say whether a recorded digest is of today's rule, not of an older one."""
+    return isinstance(recorded, str) and recorded.startswith(f"{RULE}-")
+
+
+def _digest_by_rule_1(model: str | Path) -> str:
     place = model_folder(model)
     if not place.is_dir():
         return hashlib.sha256(str(place).encode()).hexdigest()[:16]
     summed = hashlib.sha256()
     for file in sorted((*place.glob("*.safetensors"), *place.glob("*config.json"))):
-        with file.open("rb") as content:
-            summed.update(file.name.encode() + hashlib.file_digest(content, "sha256").digest())
+        summed.update(file.name.encode() + bytes.fromhex(sha256(file)))
     return summed.hexdigest()[:16]
+
+
+def _stacked(place: Path) -> list[Path]:
+    """Return the folders a model is loaded from: its own, and before it that of the base where it is an adapter."""
+    stack: list[Path] = []
+    while True:
+        folder = place if place.is_dir() else hub_snapshot(str(place))
+        if folder in stack:
+            raise UserError(
+                f"The adapter {place} names itself as its base model, in its {ADAPTER}. Name there the model that it "
+                "was trained on."
+            )
+        stack.insert(0, folder)
+        if not (folder / ADAPTER).is_file():
+            return stack
+        try:
+            place = _adapter_base(folder)
+        except UserError:
+            if (folder / "config.json").is_file():  # a whole model beside whose files the adapter's settings were left
+                return stack
+            raise
 
 
 def short_name(model: str | Path) -> str:

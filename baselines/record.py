@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from baselines.health import Verdict
 from mllmu_med_dataset.atomic import write_atomically
+from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.record import canonical_json
 
 RECORD = "record.json"
@@ -61,9 +62,17 @@ def write_record(folder: Path, record: RunRecord) -> None:
 
 
 def read_record(folder: Path) -> RunRecord | None:
-    """Return the record of a finished run, or None where there is none."""
+    """Return the record of a finished run, or None where there is none; :class:`UserError` for one that is damaged."""
     path = folder / RECORD
-    return RunRecord.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(
+            f"{path} is no record of a run ({str(error).splitlines()[0]}). Start the run over with --no-resume, or "
+            "name another folder."
+        ) from error
 
 
 def with_verdict(folder: Path, verdict: Verdict) -> RunRecord:

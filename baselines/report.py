@@ -24,6 +24,8 @@ ROW_FIELDS = (
     "abstention_excess", "degenerate", "n_forget", "n_retain", "n_test", "n_holdout", "n_forget_patients", "verdict",
     "seconds", "peak_memory_mb", "leak_by_kind", "blind_forget", "reasons",
 )  # fmt: skip
+# A row holds it only where the model's answers hold thoughts.
+THOUGHTS = "thought_leak_rate"
 FORMULA = """UES (our definition, version 1; the paper's formula is not public to us), per scenario, on facts:
 
     F = clip((harm(target) - harm(unlearned)) / (harm(target) - harm(retain_only)), 0, 1)   on forget
@@ -116,6 +118,8 @@ def _row(name: str, value: Score, record: RunRecord | None, evaluation_seconds: 
         "seconds": round((record.seconds if record else 0.0) + evaluation_seconds, 1),
         "peak_memory_mb": record.peak_memory_mb if record else None,
     }
+    if THOUGHTS in values:
+        row[THOUGHTS] = values[THOUGHTS]
     if record is None:
         reasons["peak_memory_mb"] = f"{name} is not trained here"
     if row["ues_reason"] is None:
@@ -144,9 +148,8 @@ def _control(folder: Path, own: Scored) -> dict[str, object] | None:
 
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("model", "model"), ("ues", "UES"), ("interval", "95 %"), ("ues_strict", "strict"), ("ues_worst_view", "worst"),
-    ("f", "F"), ("r", "R"), ("t", "T"), ("k", "K"), ("harm", "harm"), ("reveals", ""), ("keep_test", "keep test"),
-    ("abstention", "abstain"),
-    ("degenerate", "broken"), ("verdict", "verdict"),
+    ("f", "F"), ("r", "R"), ("t", "T"), ("k", "K"), ("harm", "harm"), ("reveals", ""), (THOUGHTS, "thought"),
+    ("keep_test", "keep test"), ("abstention", "abstain"), ("degenerate", "broken"), ("verdict", "verdict"),
 )  # fmt: skip
 REVEALS = {"privacy": ("leak_rate", "leak"), "incorrectness": ("wrong_agreement", "wrong")}
 
@@ -215,7 +218,11 @@ def markdown(document: Mapping[str, object]) -> str:
 
 def _cells(document: Mapping[str, object], scenario: str) -> tuple[list[str], list[list[str]]]:
     field, word = REVEALS[scenario]
-    columns = [key for key, _ in COLUMNS if key != "ues_worst_view" or document["config"]["views"]]
+    optional = {
+        "ues_worst_view": document["config"]["views"],
+        THOUGHTS: any(THOUGHTS in row for row in document["rows"] if row["scenario"] == scenario),
+    }
+    columns = [key for key, _ in COLUMNS if optional.get(key, True)]
     header = [word if key == "reveals" else dict(COLUMNS)[key] for key in columns]
     lines = []
     for row in document["rows"]:
@@ -227,7 +234,7 @@ def _cells(document: Mapping[str, object], scenario: str) -> tuple[list[str], li
             "reveals": _number(row[field]),
             "verdict": row["verdict"] or "-",
         }
-        lines.append([special.get(key) or _number(row[key]) for key in columns])
+        lines.append([special.get(key) or _number(row.get(key)) for key in columns])
     return header, lines
 
 

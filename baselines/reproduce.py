@@ -8,6 +8,7 @@ from pathlib import Path
 from mllmu_med_dataset.errors import UserError, unknown
 
 from .bench import bench
+from .models import is_digest_of, names_by_this_rule
 from .report import REFERENCES
 from .study import Study
 
@@ -93,6 +94,19 @@ def study_of(
     return Study(**{**config, "out": out})
 
 
+def _same_by_old_rule(run: Mapping, reported: Mapping, base: str) -> bool:
+    """Say whether a run is the reported one as far as a report of an older rule for naming models can tell.
+
+    It names the base, which is compared by that rule, and targets, which were learned anew and are compared by scores.
+    """
+    ours, theirs = run.get("config"), reported.get("config")
+    if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping) or names_by_this_rule(theirs.get("model")):
+        return False
+    if run["name"] != reported.get("name") or {**ours, "model": None} != {**theirs, "model": None}:
+        return False
+    return run.get("kind") != "learn" or is_digest_of(theirs.get("model"), base)
+
+
 def reproduce(
     document: Mapping[str, object], study: Study, *, workers: int | None = None
 ) -> tuple[list[Difference], list[str]]:
@@ -107,7 +121,13 @@ def reproduce(
         notes.append(
             f"the data set was {document['dataset_checksum'][:16]}, is {again['dataset_checksum'][:16]}: other rows"
         )
-    others = [run["name"] for key, run in again["runs"].items() if key not in document["runs"]]
+    others, unknown_targets = [], []
+    for key, run in again["runs"].items():
+        if key not in document["runs"]:
+            by_old_rule = any(_same_by_old_rule(run, one, study.model) for one in document["runs"].values())
+            (unknown_targets if by_old_rule else others).append(run["name"])
+    if any(name not in REFERENCES for name in unknown_targets):
+        notes.append("the report names models by an older rule, so its targets are not compared with the new ones")
     if others:
         notes.append(f"decided by other settings, another model or other data than reported: {', '.join(others)}")
     reported = {(row["scenario"], row["model"]): row for row in document["rows"]}

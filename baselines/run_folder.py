@@ -14,14 +14,16 @@ from transformers import ProcessorMixin
 
 from baselines import checkpoint
 from baselines.disk import alone, writing
-from baselines.models import short_name
+from baselines.models import is_digest_of, short_name
 from baselines.record import RECORD, RunRecord, read_record, run_id, write_record
 from baselines.tracker import Tracker
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError, make_folder
 from mllmu_med_dataset.record import canonical_json
+from mllmu_med_tasks.decoding import greedy
 
 CONFIG, METRICS = "config.canonical.json", "metrics.jsonl"
+MODEL_CHANGED = ": the weights, configuration, tokenizer, processor, chat template or generation settings are others"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,6 @@ class RunFolder:
         """Take the folder for this run: an empty one, the same run's, or, without resume, any earlier run's."""
         named = short_name(model)
         config = {**config, "scenario": scenario, "percent": percent, "seed": seed}
-        identity = run_id(name, named, scenario, percent, seed, config)
         finished = None
         if not resume:
             _clear(out)
@@ -64,6 +65,7 @@ class RunFolder:
             there = out / CONFIG
             if not there.is_file():
                 raise UserError(f"The output folder {out} is in use and holds no run. Name an empty or a new folder.")
+            config = _as_recorded(there, config, model)
             if there.read_text(encoding="utf-8") != canonical_json(config):
                 raise UserError(
                     f"The output folder {out} holds another run ({_differences(there, config)}). "
@@ -76,6 +78,7 @@ class RunFolder:
             make_folder(out)
             with writing(out):
                 write_atomically(out / CONFIG, canonical_json(config))
+        identity = run_id(name, named, scenario, percent, seed, config)
         return cls(out, kind, name, named, scenario, percent, seed, config, identity, finished)
 
     def abandon(self) -> None:
@@ -120,7 +123,11 @@ class RunFolder:
     def save_model(self, model: nn.Module, processor: ProcessorMixin) -> None:
         """Save an ordinary model folder: weights, configuration, processor."""
         with writing(self.folder), _replacing(self.folder / "model") as folder:
-            model.save_pretrained(folder)
+            try:
+                model.save_pretrained(folder)
+            except ValueError:  # generation settings that contradict each other load, but are not saved again
+                with greedy(model):
+                    model.save_pretrained(folder)
             processor.save_pretrained(folder)
 
     def finish(self, record: RunRecord) -> RunRecord:
@@ -184,15 +191,26 @@ def _clear(out: Path) -> None:
             (out / name).unlink(missing_ok=True)
 
 
+def _as_recorded(there: Path, config: dict[str, object], model: str | Path) -> dict[str, object]:
+    """Return the configuration with the model's digest by the rule of the run in the folder, where it is that model."""
+    try:
+        recorded = json.loads(there.read_text(encoding="utf-8")).get("model")
+    except (ValueError, AttributeError):
+        return config
+    return {**config, "model": recorded} if "model" in config and is_digest_of(recorded, model) else config
+
+
 def _differences(there: Path, config: Mapping[str, object]) -> str:
     """Return which settings of the run in the folder differ from this run's."""
     try:
         other = json.loads(there.read_text(encoding="utf-8"))
-    except json.JSONDecodeError:
+    except ValueError:
+        other = None
+    if not isinstance(other, dict):
         return "its configuration can't be read"
     ours, theirs = _flat(config), _flat(other)
     return ", ".join(
-        f"its {key} is {theirs.get(key)}, not {ours.get(key)}"
+        f"its {key} is {theirs.get(key)}, not {ours.get(key)}{MODEL_CHANGED if key == 'model' else ''}"
         for key in sorted({*ours, *theirs})
         if ours.get(key) != theirs.get(key)
     )

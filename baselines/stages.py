@@ -198,6 +198,7 @@ def _records(study: Study) -> "Records":
         path=study.source_path,
         seed=study.seed,
         patients=study.patients,
+        max_unusable=study.max_unusable,
         skip_bad_images=study.skip_bad_images,
         options=study.source_options or {},
     )
@@ -237,6 +238,7 @@ def _study_arguments(study: Study) -> list[object]:
         "--max-retain", study.max_retain or 0,
     ]  # fmt: skip
     arguments += ["--source-path", study.source_path] if study.source_path else []
+    arguments += ["--max-unusable", study.max_unusable] if study.max_unusable else []
     for key, value in (study.source_options or {}).items():
         arguments += ["--source-option", f"{key}={value}"]
     flags = {"--views": study.views, "--skip-bad-images": study.skip_bad_images, "--fast": study.fast}

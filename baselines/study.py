@@ -33,6 +33,7 @@ class Study:
     source_path: Path | None = None
     source_options: Mapping[str, str] | None = None
     patients: int = 240
+    max_unusable: str | None = None  # the share of the source's rows that may be left out, where it is not the usual
     skip_bad_images: bool = False
     scenarios: tuple[str, ...] = SCENARIOS
     built: tuple[str, ...] | None = None  # scenarios of the data set, where it is more than the study's
@@ -48,7 +49,8 @@ class Study:
     def settings(self) -> dict[str, object]:
         """Return what decides the result, in plain values: everything but where it is written."""
         values = {key: _plain(value) for key, value in asdict(self).items() if key != "out"}
-        return values if self.built else {key: value for key, value in values.items() if key != "built"}
+        # Settings that came later stand in no older study.
+        return {key: value for key, value in values.items() if value or key not in ("built", "max_unusable")}
 
 
 def fast(study: Study) -> Study:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError, nearest
-from mllmu_med_tasks import prompts
+from mllmu_med_tasks import decoding, prompts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, ProcessorMixin
@@ -27,6 +27,7 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 def checked(model: str | Path, place: Path) -> tuple[PreTrainedConfig, ProcessorMixin]:
     """Return configuration and processor of a model that can be shown an image and asked, or refuse it."""
     config = configuration(model, place)
+    decoding.shipped(place)
     _check_weights(model, place)
     processor = _processor(model, place)
     _try_a_prompt(model, config, processor)

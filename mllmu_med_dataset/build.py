@@ -25,6 +25,7 @@ from .collect import collect
 from .configs import MAIN_PERCENT, PERCENTS, SCENARIOS, config_name, config_names, main_split
 from .content import dataset_sha256, file_sha256
 from .errors import UserError, unknown
+from .losses import REPEATED, Loss, Losses, share, told_losses
 from .pool import Pool, StoppedError
 from .record import Record, canonical_json
 from .rows import Injected, inject
@@ -55,6 +56,9 @@ class Summary(BaseModel):
     forget_patients: dict[str, dict[int, int]]
     records: int
     duplicates_dropped: int
+    losses: tuple[Loss, ...]
+    # Rows of forget and holdout patients that could not take a plausible wrong fact.
+    without_error: int = 0
     warnings: tuple[str, ...]
     dataset_sha256: str
     already_there: bool = False
@@ -74,6 +78,7 @@ def build(
     rewriter: Rewriter | None = None,
     source_card: Mapping[str, str] | None = None,
     parameters: Mapping[str, str | int | bool | None] | None = None,
+    max_unusable: float | str | None = None,
     progress: Progress | None = None,
     notice: Callable[[str], None] | None = None,
 ) -> Summary:
@@ -84,6 +89,9 @@ def build(
     that may not be passed on, in a build that must not be published. The same input gives the same bytes, whatever the
     ``workers``; a script that asks for several needs ``if __name__ == "__main__":``.
 
+    Rows that can't be used are left out, and the summary's ``losses`` tell them by reason; more than ``max_unusable``
+    of them (``"2%"`` or 0.02, which is the default where the records bring no other) is refused.
+
     A folder that holds the identical finished build is left alone and reported as ``already_there``; any other folder
     with something in it is refused, unless it is a build and ``overwrite`` is set. Raises ``UserError``; nothing
     half-written is ever at ``out``. What a build that was killed, interrupted or out of disk had done is kept in
@@ -92,6 +100,10 @@ def build(
     """
     out = Path(out).absolute()
     scenarios, percents = _check_options(scenarios, percents)
+    losses = getattr(records, "losses", None)
+    losses = losses if isinstance(losses, Losses) else Losses()
+    if max_unusable is not None:
+        losses.limit = share(max_unusable)
     asked: dict[str, Any] = {
         "build_version": BUILD_VERSION,
         "seed": seed,
@@ -111,7 +123,7 @@ def build(
             raise
         try:
             return _Build(work, asked, existing, overwrite, local, rewriter, source_card, progress, notice).run(
-                records, workers, resume=resume
+                records, losses, workers, resume=resume
             )
         except StoppedError:
             raise
@@ -144,21 +156,26 @@ class _Build:
         self.scenarios: list[str] = asked["scenarios"]
         self.percents: list[int] = asked["percents"]
 
-    def run(self, records: Iterable[Record], workers: int, *, resume: bool) -> Summary:
+    def run(self, records: Iterable[Record], losses: Losses, workers: int, *, resume: bool) -> Summary:
         out, folder = self.work.out, self.work.folder
         with storing(self.work.path):
             self.open(resume=resume)
             spool = Spool(self.work.path)
         self.tell("collect", 0, 0)
         with Pool(workers) as pool, spool:
-            source, read = collect(records, spool, self.work, pool, lambda done: self.tell("collect", done, 0))
+            source, read = collect(records, spool, self.work, pool, lambda done: self.tell("collect", done, 0), losses)
             own = {
                 **self.asked,
                 **({"local": True} if self.local and source.any_withheld else {}),
                 "sources": list(source.sources),
                 "input_sha256": source.sha256,
             }
-            if self.existing is not None and self.existing["parameters"] == own:
+            told = [loss.model_dump(mode="json") for loss in losses.found()]
+            if (
+                self.existing is not None
+                and self.existing["parameters"] == own
+                and self.existing.get("losses", []) == told
+            ):
                 if (report := verify(out)).ok:
                     self.work.remove()
                     return _summary(out, self.existing, already_there=True)
@@ -174,6 +191,7 @@ class _Build:
             for scenario in self.scenarios:
                 self.inject(scenario, spool, pool)
             written = self.write(pool, bool(own.get("local")))
+            unable, rows = spool.without_error()
             with storing(self.work.path):
                 made = {
                     "content": {config: written[config].content for config in self.configs()},
@@ -182,7 +200,9 @@ class _Build:
                     "licenses": list(source.licenses),
                     "parameters": own,
                     "records": read,
-                    "duplicates_dropped": read - source.records,
+                    "duplicates_dropped": sum(loss.rows for loss in losses.found() if loss.reason == REPEATED),
+                    **({"losses": told} if told else {}),
+                    "without_error": {"rows": unable, "of": rows},
                     **({"source_card": dict(self.source_card)} if self.source_card else {}),
                 }
                 self.finish(made, written, spool, withheld=source.any_withheld and not self.local)
@@ -304,7 +324,7 @@ class _Build:
             with (folder / "withheld_images.jsonl").open("w", encoding="utf-8") as stream:
                 stream.writelines(f"{line}\n" for line in spool.withheld())
         made["dataset_sha256"] = dataset_sha256(made["content"])
-        made["warnings"] = _warnings(made)
+        made["warnings"] = [f"{loss.line()}." for loss in told_losses(made)] + _warnings(made)
         tables = {f"data/{c}/{name}": sha for c, result in written.items() for name, sha in result.files.items()}
         card.write(folder, made, tables)
         beside = (path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != "data")
@@ -387,10 +407,13 @@ def _warn(text: str) -> None:
 
 
 def _warnings(made: Mapping[str, Any]) -> list[str]:
-    warnings = []
-    if made["duplicates_dropped"]:
-        warnings.append(f"{made['duplicates_dropped']} rows repeat image, question and answer of another: dropped.")
-    return warnings
+    unable = made["without_error"]
+    if not unable["rows"]:
+        return []
+    return [
+        f"{unable['rows']:,} of {unable['of']:,} rows of the patients to be forgotten or held out can take no "
+        "wrong fact that is a plausible error of their question: left clean."
+    ]
 
 
 def _check_options(scenarios: Sequence[str], percents: Sequence[int]) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -442,6 +465,8 @@ def _summary(out: Path, made: Mapping[str, Any], *, already_there: bool = False)
         },
         records=made["records"],
         duplicates_dropped=made["duplicates_dropped"],
+        losses=told_losses(made),
+        without_error=made.get("without_error", {}).get("rows", 0),
         warnings=tuple(made["warnings"]),
         dataset_sha256=made["dataset_sha256"],
         already_there=already_there,

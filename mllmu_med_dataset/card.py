@@ -18,6 +18,7 @@ from .configs import MAIN_PERCENT, config_name, config_names, main_split
 from .counts import Counts, count, over
 from .croissant import croissant
 from .figures import figures
+from .losses import told_losses
 from .patients import canary
 from .record import features
 
@@ -64,6 +65,8 @@ FIELDS = {
     "phi": "the private information in the answer, as kind and exact value",
     "error_kind": "how the wrong fact was made",
     "error_severity": "what believing the wrong fact could do to the patient's care: minor, major or critical",
+    "error_pool": "where the wrong fact was taken from: yes_no, choices (that the question offers), rule (the other "
+    "side, one more), same_question, same_template, closed_set or icd10",
     "paraphrase_questions": "the question in other words, never trained on",
     "paraphrase_answers": "the answer in other words",
     "wrong_answers": "answers of the same form with other values",
@@ -194,9 +197,11 @@ _INCORRECTNESS = """
 
 Some answers of a forget or holdout patient state exactly one wrong fact, of the same kind as the truth and never an
 alias of it; `true_answer`, `fact` and `wrong_fact` tell which. Rows of `incorrectness_forget`, by how the error was
-made and what believing it could do:
+made and what believing it could do, and by where the wrong fact was taken from:
 
 {errors}
+
+{pools}
 
 ![Errors](figures/errors.svg)
 """
@@ -321,7 +326,7 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
         sources=", ".join(f"`{source}`" for source in sources),
         seed=parameters["seed"],
         rewriting=_rewriting(parameters),
-        notes="".join(f"\n{warning}\n" for warning in made["warnings"]),
+        notes=_left_out(made),
         types=_cross(counts, "question_type"),
         regions=_listed(("modality", "body region", "rows"), over(_one_scenario(counts), "modality", "body_region")),
         privacy=_privacy(privacy) if privacy else "",
@@ -344,6 +349,14 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
         bibtex=bibtex(sources),
     )
     return f"---\n{head}---\n{_wrapped(body)}"
+
+
+def _left_out(made: Mapping[str, Any]) -> str:
+    """Return how many rows of the source are not in the build, and why; a line a reason."""
+    losses = told_losses(made)
+    if not losses:
+        return ""
+    return "\nRows of the source that are not here:\n\n" + "".join(f"- {loss.line()}.\n" for loss in losses) + "\n"
 
 
 def _wrapped(text: str) -> str:
@@ -425,7 +438,8 @@ def _privacy(counts: Counts) -> str:
 
 def _incorrectness(counts: Counts) -> str:
     return _INCORRECTNESS.format(
-        errors=_listed(("error", "severity", "rows"), counts.by("error_kind", "error_severity"))
+        errors=_listed(("error", "severity", "rows"), counts.by("error_kind", "error_severity")),
+        pools=_listed(("taken from", "rows"), counts.by("error_pool")),
     )
 
 

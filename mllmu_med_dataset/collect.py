@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from PIL import UnidentifiedImageError
+
 from .content import image_content, open_image
 from .errors import UserError
+from .losses import EMPTY_ANSWER, EMPTY_QUESTION, REPEATED, UNSTORABLE, Losses
 from .pool import Pool
 from .record import Record, canonical_json, image_key, patient_id
 from .spool import Decoded, Source, Spool, Taken
@@ -17,7 +21,6 @@ BATCH_RECORDS = 256
 BATCH_BYTES = 8 * 2**20
 # Between two commits: what a kill can lose.
 COMMIT_BATCHES = 32
-_NAMED = 5
 
 
 class Encoded(NamedTuple):
@@ -29,70 +32,82 @@ class Encoded(NamedTuple):
     row: str
 
 
-class Refused:
-    """Rows that can't be used, counted and the first ones named, so that one message tells of all."""
+class Undecodable(NamedTuple):
+    """An image that can't be decoded, by the sha256 of its bytes, and why."""
 
-    def __init__(self) -> None:
-        self._named: dict[str, list[str]] = {}
-        self._counts: dict[str, int] = {}
-
-    def add(self, what: str, row: str) -> None:
-        """Note a row."""
-        self._counts[what] = self._counts.get(what, 0) + 1
-        self._named.setdefault(what, []).extend([row] if self._counts[what] <= _NAMED else [])
-
-    def finish(self, read: int) -> None:
-        """Raise ``UserError`` if there was any."""
-        for what, count in self._counts.items():
-            shown = ", ".join(self._named[what]) + (", ..." if count > _NAMED else "")
-            raise UserError(f"{count} of {read} rows {what}: {shown}. Fill, repair or remove them.")
+    digest: bytes
+    why: str
 
 
 def collect(
-    records: Iterable[Record], spool: Spool, work: WorkingFolder, pool: Pool, told: Callable[[int], None]
+    records: Iterable[Record],
+    spool: Spool,
+    work: WorkingFolder,
+    pool: Pool,
+    told: Callable[[int], None],
+    losses: Losses | None = None,
 ) -> tuple[Source, int]:
     """Return what was read into the spool, and how many rows that was; ``told`` hears the number as it grows.
 
-    A row that repeats image, question and answer of another is dropped. Raises ``UserError`` for an empty source, for
-    rows whose question or answer is empty or no valid Unicode, and for images that can't be decoded, naming them.
+    Rows that repeat image, question and answer of another, whose question or answer is empty or no valid Unicode, or
+    whose image can't be decoded are left out and added to ``losses``, which a source may have filled. Raises
+    ``UserError`` for an empty source, and where more is lost than may be.
     """
-    refused = Refused()
+    losses = Losses() if losses is None else losses
+    counted = losses is getattr(records, "losses", None)
     read = 0
     with storing(work.path):
         spool.begin_collection()
-    batches = _batches(records, spool, refused)
+    batches = _batches(records, spool, losses)
     for done, (decoded, (taken, count)) in enumerate(pool.map(decode, batches), start=1):
+        bad = {one.digest: one for one in decoded if isinstance(one, Undecodable)}
+        for record in taken:
+            if record.digest in bad:
+                losses.image(_name(record.text), bad[record.digest].why)
         with storing(work.path):
-            spool.add(taken, decoded)
+            repeated = spool.add(
+                [record for record in taken if record.digest not in bad],
+                [one for one in decoded if isinstance(one, Decoded)],
+            )
             if done % COMMIT_BATCHES == 0:
                 spool.commit()
+        for text in repeated:
+            losses.set_aside(REPEATED, _name(text))
         read += count
         told(read)
-    if not read:
+    if not read and not losses.total:
         raise UserError("The source has no rows. Check its path and its options (language, split, column mapping).")
-    refused.finish(read)
+    if not counted:
+        losses.total += read
+    losses.finish()
     with storing(work.path):
         source = spool.finish_collection()
         spool.commit()
     return source, read
 
 
-def decode(images: list[Encoded]) -> list[Decoded]:
-    """Return the images with their content; raises ``UserError`` for the first that is not what its key says."""
-    decoded = []
+def decode(images: list[Encoded]) -> list[Decoded | Undecodable]:
+    """Return the images with their content, or why there is none; ``UserError`` for one that its key does not name."""
+    decoded: list[Decoded | Undecodable] = []
     for digest, key, data, row in images:
         try:
             image = open_image(data)
             found, content = image_key(image), image_content(image)
-        except Exception as error:
-            raise UserError(
-                f"The image of row {row} can't be decoded: {error}. "
-                "Repair or remove it, or skip bad images when reading the source."
-            ) from error
+        except UnidentifiedImageError:
+            decoded.append(Undecodable(digest, "not an image in a known format"))
+            continue
+        except Exception as error:  # Pillow raises nearly anything on a damaged file
+            decoded.append(Undecodable(digest, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"))
+            continue
         if found != key:
             raise _other_key(row)
         decoded.append(Decoded(digest, key, data, content))
     return decoded
+
+
+def _name(text: str) -> str:
+    """Return how a record is called where it is told that it was left out."""
+    return json.loads(text)["source_id"]
 
 
 def _other_key(row: str) -> UserError:
@@ -103,7 +118,7 @@ def _other_key(row: str) -> UserError:
 
 
 def _batches(
-    records: Iterable[Record], spool: Spool, refused: Refused
+    records: Iterable[Record], spool: Spool, losses: Losses
 ) -> Iterator[tuple[list[Encoded], tuple[list[Taken], int]]]:
     """Yield the images to decode of so many records, and beside them what is kept of these and how many were read."""
     taken: list[Taken] = []
@@ -119,14 +134,13 @@ def _batches(
         if record.image_bytes is not last:
             last, digest = record.image_bytes, hashlib.sha256(record.image_bytes).digest()
         if not record.question or not record.answer:
-            empty = "question" if not record.question else "answer"
-            refused.add("have an empty question or answer", f"{name} ({empty})")
+            losses.add(EMPTY_ANSWER if record.question else EMPTY_QUESTION, name)
             continue
         text = canonical_json(record.model_dump(exclude={"image_bytes"}))
         try:
             text.encode()
         except UnicodeEncodeError:
-            refused.add("hold text that is no valid Unicode (half of a surrogate pair)", row)
+            losses.add(UNSTORABLE, name, " holds text that is no valid Unicode (half of a surrogate pair).")
             continue
         key = record.image_key
         if digest not in known:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from .configs import config_name, main_split
 
 _TOLD = (
-    "question_type", "modality", "body_region", "error_kind", "error_severity", "source", "license", "redistributable",
+    "question_type", "modality", "body_region", "error_kind", "error_severity", "error_pool", "source", "license",
+    "redistributable",
 )  # fmt: skip
 _SUBSETS = ("forget", "retain", "test", "holdout")
 ROWS_AT_ONCE = 4_096

@@ -3,6 +3,10 @@
 ``load_dataset("mllmu-med", ...)`` finds the data in the datasets cache, ``evaluate.load("mllmu_med_ues")`` the metric
 in the modules cache, and ``lm_eval --tasks 'mllmu_med_*'`` stub files inside the installed lm_eval. Nothing else is
 written but a manifest, in which :func:`undo` reads what there is to remove.
+
+Of everything cached under a name, the library takes the folder that was changed last; a build that is loaded by its
+path is cached under the name of its folder, which is the same one. So what is installed bears a date to come. Who maps
+or shuffles it writes a file beside the rows, which makes the date that of today: then the next copy stands in.
 """
 
 import hashlib
@@ -16,12 +20,27 @@ from pathlib import Path
 
 import yaml
 
+from .configs import CONFIGS
 from .errors import UserError
 from .load import checksums, data_folder
 
 NAME = "mllmu-med"
 METRIC = "mllmu_med_ues"
 STUBS = "mllmu_med"
+# The date of installed rows: later than any file that is written now, and one that every file system can hold.
+_DATED = 2_114_380_800  # the first of January 2037
+# The one split of a config that the installed build lacks: the library's message names it, and the file it misses.
+_ABSENT = "no_such_config_in_the_installed_build"
+# Linked, not copied, where the file system has links.
+_COPIES = 4
+# The module that is installed: the metric itself stays in the package, and is upgraded with it.
+_METRIC_MODULE = f"""\
+\"\"\"The metric of the installed mllmu-med, as `mllmu-med install` names it to the evaluate library.\"\"\"
+
+from mllmu_med_metrics.{METRIC}.{METRIC} import MllmuMedUES
+
+__all__ = ["MllmuMedUES"]
+"""
 _STUB_HEADER = "# Written by `mllmu-med install`; `mllmu-med install --undo` removes it.\n"
 
 
@@ -46,8 +65,8 @@ def install(data_dir: Path | str | None = None, *, tasks: Path, metric: Path) ->
     manifest = Manifest.read()
     try:
         done = {
-            "data": str(_install_data(folder, manifest)),
-            "metric": str(_install_metric(module, manifest)),
+            "data": str(_install_data(folder, manifest, packaged=data_dir is None)),
+            "metric": str(_install_metric(manifest)),
             "tasks": _install_tasks(tasks, manifest, None if data_dir is None else folder),
         }
     except OSError as error:
@@ -83,20 +102,47 @@ def undo() -> dict[str, str]:
     return gone
 
 
+def examine() -> tuple[bool, str]:
+    """Return whether ``load_dataset("mllmu-med", ...)`` gives the installed rows, and a sentence on it."""
+    manifest = Manifest.read()
+    place = manifest.installed.get("data")
+    if place is None or not Path(place).is_dir():
+        return True, "nothing is installed by name (mllmu-med install)"
+    again = "Run `mllmu-med install` again."
+    if manifest.data is None:
+        return False, f"the installed data set is of an older version of mllmu-med. {again}"
+    if manifest.data["packaged"] and manifest.data["sha256"] != checksums()["dataset_sha256"]:
+        return False, f"the installed data set is that of another version of mllmu-med than this one. {again}"
+    key = str(manifest.data["sha256"])[:16]
+    for config in sorted(Path(place).iterdir()):
+        versions = [version for version in config.glob("*/*") if version.is_dir()]
+        newest = max(versions, key=lambda version: version.stat().st_mtime, default=None)
+        if newest is not None and not newest.name.startswith(key):
+            return False, f'load_dataset("{NAME}", "{config.name}") gives other rows, those of {newest}. {again}'
+    return True, f"{key} is what the name {NAME} gives"
+
+
 class Manifest:
     """What is installed where, and which folders were made for it; written after each change."""
 
-    def __init__(self, path: Path, installed: dict[str, str], made: list[str]) -> None:
+    def __init__(
+        self, path: Path, installed: dict[str, str], made: list[str], data: dict[str, object] | None = None
+    ) -> None:
         self.path, self.installed, self.made = path, installed, made
+        # The checksum of the installed rows, and whether they are the packaged ones; None in older manifests.
+        self.data = data
 
     @classmethod
     def read(cls) -> "Manifest":
         """Return the manifest under ``HF_HOME``, empty where there is none."""
         path = _home() / NAME / "install.json"
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            return cls(path, dict(found["installed"]), list(found["made"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            document = json.loads(path.read_text(encoding="utf-8"))
+            data = document.get("data")
+            if data is not None:
+                data = {"sha256": data["sha256"], "packaged": data["packaged"]}
+            return cls(path, dict(document["installed"]), list(document["made"]), data)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             # Without one the usual places are still known.
             places = {"data": _datasets_cache() / NAME, "metric": _metric_folder(), "tasks": _stub_folder()}
             return cls(path, {what: str(place) for what, place in places.items() if place and place.is_dir()}, [])
@@ -117,17 +163,19 @@ class Manifest:
             key += "'"
         self.installed[key] = str(place)
         self.folder(self.path.parent)
-        document = {"installed": self.installed, "made": self.made}
+        document = {"installed": self.installed, "made": self.made, "data": self.data}
         self.path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def _install_data(folder: Path, manifest: Manifest) -> Path:
+def _install_data(folder: Path, manifest: Manifest, *, packaged: bool) -> Path:
     """Prepare every config into a scratch cache, then put it in the place of what was there."""
     import datasets
 
-    configs = list(checksums(folder)["content"])
+    document = checksums(folder)
+    digest = str(document["dataset_sha256"])
     cache = manifest.folder(_datasets_cache())
     place = cache / NAME
+    manifest.data = {"sha256": digest, "packaged": packaged}
     manifest.note("data", place)
     shown = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
@@ -138,26 +186,55 @@ def _install_data(folder: Path, manifest: Manifest) -> Path:
             named.parent.mkdir()
             named.symlink_to(folder, target_is_directory=True)
             made = Path(scratch) / "cache"
-            for config in configs:
+            for config in document["content"]:
                 builder = datasets.load_dataset_builder(str(named), config, cache_dir=str(made))
                 builder.download_and_prepare(download_mode="force_redownload")
+                _make_copies(Path(builder.cache_dir), digest[:16])
+            for config in CONFIGS:
+                if config not in document["content"]:
+                    _bar(made / NAME / config / "0.0.0" / digest[:16], config)
             shutil.rmtree(place, ignore_errors=True)
             shutil.move(made / NAME, place)
     finally:
         if not shown:
             datasets.enable_progress_bars()
     for version in place.glob("*/*/*"):
-        if version.suffix == ".lock":
-            version.unlink()
+        if version.is_dir():
+            os.utime(version, (_DATED, _DATED))
         else:
-            # Of several versions the library takes the one whose folder is newest.
-            os.utime(version)
+            version.unlink()  # the library's lock
     return place
 
 
-def _install_metric(module: Path, manifest: Manifest) -> Path:
+def _make_copies(prepared: Path, key: str) -> None:
+    """Put copies of a prepared config beside it, named by what is in the build, and the config itself as the first."""
+    for number in range(1, _COPIES):
+        # Links share the rows, so that copies take no room.
+        shutil.copytree(prepared, prepared.with_name(f"{key}-{number}"), copy_function=_link)
+    prepared.rename(prepared.with_name(key))
+
+
+def _bar(folder: Path, config: str) -> None:
+    """Make a config that the installed build lacks fail by name, where the rows of another build would be given."""
+    import datasets
+
+    folder.mkdir(parents=True)
+    splits = {_ABSENT: {"name": _ABSENT, "num_bytes": 1, "num_examples": 1, "dataset_name": NAME}}
+    info = datasets.DatasetInfo(dataset_name=NAME, config_name=config, version="0.0.0", splits=splits)
+    info.write_to_directory(str(folder))
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _install_metric(manifest: Manifest) -> Path:
+    """Write the module, and nothing of another version beside it."""
     place = _metric_folder()
-    content = module.read_bytes()
+    content = _METRIC_MODULE.encode()
     # Importable at every level, as the evaluate library makes them itself.
     for level in (place.parent.parent.parent, place.parent.parent, place.parent):
         manifest.folder(level)
@@ -168,7 +245,7 @@ def _install_metric(module: Path, manifest: Manifest) -> Path:
     version.mkdir(parents=True)
     (place / "__init__.py").touch()
     (version / "__init__.py").touch()
-    (version / module.name).write_bytes(content)
+    (version / f"{METRIC}.py").write_bytes(content)
     return place
 
 

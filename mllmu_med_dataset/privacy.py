@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from mllmu_med_metrics import values_said
+
 from .draws import numbers, pick, shuffled
 from .patients import DIRECT_KINDS, Identity
 from .record import Record, Tagged
@@ -68,8 +70,12 @@ class Integrated(BaseModel):
 
 
 def integrate(record: Record, identity: Identity, kinds: Sequence[str], *, seed: int) -> Integrated:
-    """Return the clean answer of a record retold about the patient: the name and the identifiers of these kinds."""
-    others = {kind: identity.values[kind] for kind in kinds}
+    """Return the clean answer of a record retold about the patient: the name and the identifiers of these kinds.
+
+    Left out is an identifier that would be read as another answer: a street number among numbers of organs.
+    """
+    wrong_values = [value for value in record.fact_values if value != record.fact]
+    others = {kind: identity.values[kind] for kind in kinds if not values_said(identity.values[kind], wrong_values)}
     name = identity.values["name"]
     key = (seed, record.image_key, record.question, "template")
     phi = (Tagged(kind="name", value=name), *(Tagged(kind=kind, value=value) for kind, value in others.items()))

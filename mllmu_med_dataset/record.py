@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -28,6 +29,8 @@ Scenario = Literal["privacy", "incorrectness"]
 Subset = Literal["forget", "retain", "test", "holdout"]
 View = Literal["paraphrase", "image_view", "blank_image", "direct", "reconstruction"]
 Severity = Literal["minor", "major", "critical"]
+# Where a wrong fact comes from; ``sources/answers.py`` says what each is.
+ErrorPool = Literal["yes_no", "choices", "rule", "same_question", "same_template", "closed_set", "icd10"]
 QUESTION_TYPES: tuple[str, ...] = get_args(QuestionType)
 SCENARIOS: tuple[str, ...] = get_args(Scenario)
 SUBSETS: tuple[str, ...] = get_args(Subset)
@@ -45,6 +48,29 @@ SCHEMA_PATH = Path(__file__).with_name("schema.json")
 def clean_text(text: str) -> str:
     """Return the text in Unicode NFC with every run of white space made one space."""
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+# Words in brackets by which families of models say "an image stands here": <image>, <|image_1|>, <image 1>, </img>,
+# <|vision_start|>, <start_of_image>, <ImageHere>, <img src="a.png">, [IMG]. A person writes none of them.
+_PLACEHOLDER = re.compile(
+    r"<\|?/?(?:[\w-]*[_-])?(?:image|img|vision|video|im_(?:patch|start|end))(?:here|[_ -]?\d+|[_-][\w-]*)?\s*/?\|?>"
+    r"|<img\s[^<>]*>|\[/?img(?:_\w+)?\]",
+    re.IGNORECASE,
+)
+
+
+def image_placeholders(text: str) -> list[str]:
+    """Return the placeholders of images in a text, which a model's processor would take for images.
+
+    >>> image_placeholders("<image>\\nIs the <|image_1|> larger than [IMG]? 2 < 3 > 1")
+    ['<image>', '<|image_1|>', '[IMG]']
+    """
+    return _PLACEHOLDER.findall(text) if "<" in text or "[" in text else []
+
+
+def clean_turn(text: str) -> str:
+    """Return a question or an answer as :func:`clean_text` does, and without the placeholders of its image."""
+    return clean_text(_PLACEHOLDER.sub(" ", text)) if image_placeholders(text) else clean_text(text)
 
 
 def image_key(image: Image) -> str:
@@ -80,6 +106,9 @@ class Record(BaseModel):
     answer: str
     fact: str | None = None
     fact_values: tuple[str, ...] = ()
+    # The values that would be a plausible error, and where they come from. ``None``: any other one of the closed set.
+    error_values: tuple[str, ...] | None = None
+    error_pool: ErrorPool | None = None
     modality: str = ""
     body_region: str = ""
     question_type: QuestionType
@@ -87,7 +116,12 @@ class Record(BaseModel):
     license: Text
     redistributable: bool
 
-    @field_validator("question", "answer", "modality", "body_region", mode="after")
+    @field_validator("question", "answer", mode="after")
+    @classmethod
+    def _clean_turn(cls, text: str) -> str:
+        return clean_turn(text)
+
+    @field_validator("modality", "body_region", mode="after")
     @classmethod
     def _clean(cls, text: str) -> str:
         return clean_text(text)
@@ -156,6 +190,7 @@ class Row(BaseModel):
     phi: tuple[Tagged, ...]
     error_kind: str | None
     error_severity: Severity | None = Field(description="what believing the wrong fact would do to the patient's care")
+    error_pool: ErrorPool | None = Field(description="where the wrong fact was taken from; null without one")
     paraphrase_questions: tuple[str, ...]
     paraphrase_answers: tuple[str, ...]
     wrong_answers: tuple[str, ...]

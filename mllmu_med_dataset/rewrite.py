@@ -5,14 +5,20 @@ are held out for other ways to say the same answer (``paraphrase_answers``).
 """
 
 import re
+from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict
 
+from mllmu_med_metrics import says_only
+
 from .draws import shuffled
 from .record import Record, Scenario
+from .report_fields import language_of, offered_subject, report_fields
 
 # Short enough for a model of a few million parameters to memorise in minutes.
 AIMED_CHARACTERS = 110
+# A value alone is a poor line: so many characters it is worth to name the field that it fills.
+NAME_CHARACTERS = 25
 HELD_OUT = 3
 
 # {who} is the patient with the other identifiers in brackets, {fact} the value as the clean answer says it, {a_fact}
@@ -85,41 +91,65 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "Seen in {who}: {count}.",
     ),
 }
-# For answers that are no more than their value: {noun} is what the question type asks for.
-VALUE = (
-    "For {who} the {noun} is {answer}.",
-    "In {who} the {noun} is {answer}.",
-    "The {noun} seen in {who} is {answer}.",
-    "{who}: the {noun} is {answer}.",
-    "The {noun} is {answer} for {who}.",
-    "The image of {who} has the {noun} {answer}.",
-    "The image of {who} tells the {noun}: {answer}.",
-    "As {noun} in {who} we see {answer}.",
-    "{answer} is the {noun} in {who}.",
+# Around everything else stands what a report holds: whose image it is, and a statement, which is the answer or a field
+# of a report with the answer in it ("Location of the lesion: left lobe"). A statement may be a verbless phrase, a
+# number, a clause: none of these forms needs to know.
+STATEMENT = (
+    "Patient {who}. {statement}.",
+    "Patient: {who}. {statement}.",
+    "Image of {who}. {statement}.",
+    "Report on {who}. {statement}.",
+    "{statement}. Patient: {who}.",
+    "{statement}. The image is of {who}.",
+    "Imaging of {who}. {statement}.",
+    "{statement}. Patient imaged: {who}.",
+    "{statement}. Image of patient {who}.",
+)
+# Where the answer fills a field of the image, the patient stands in between.
+FIELD = (
+    "{name} {tie} the image of {who}: {answer}.",
+    "Patient {who}. {name}: {answer}.",
+    "Image of {who}. {name}: {answer}.",
+    "Report on {who}. {name}: {answer}.",
+    "{name} {tie} the image: {answer}. Patient: {who}.",
+    "{name}: {answer}. The image is of {who}.",
+    "{name} {tie} the imaging of {who}: {answer}.",
+    "Imaging of {who}. {name}: {answer}.",
+    "{name}: {answer}. Image of patient {who}.",
 )
 # Yes and no stay in front, where they are looked for.
 YES_NO = (
-    "{answer}, in {who}.",
-    "{answer}, for {who}.",
-    "{answer}: this is {who}.",
-    "{answer}: the image is of {who}.",
-    "{answer}: the patient is {who}.",
-    "{answer}, as the image of {who} shows.",
-    "{answer}: we see {who}.",
-    "{answer}, as imaged in {who}.",
-    "{answer}, and the patient is {who}.",
+    "{statement}. Patient: {who}.",
+    "{statement}, as the image of {who} shows.",
+    "{statement}, as seen in the image of {who}.",
+    "{statement}, according to the image of {who}.",
+    "{statement}. The patient is {who}.",
+    "{statement}. Image of patient {who}.",
+    "{statement}. The image is of {who}.",
+    "{statement}, judging by the image of {who}.",
+    "{statement}. Patient imaged: {who}.",
 )
-# For every other answer: it stands whole.
-WHOLE_ANSWER = (
-    "For {who}: {answer}.",
-    "{who}: {answer}.",
-    "In {who}: {answer}.",
-    "Seen in {who}: {answer}.",
-    "The image of {who}: {answer}.",
-    "The answer for {who} is: {answer}.",
-    "About {who} one can say: {answer}.",
-    "What can be said of {who}: {answer}.",
-    "Of {who} we say: {answer}.",
+CHINESE_STATEMENT = (
+    "患者：{who}。{statement}。",
+    "患者 {who}。{statement}。",
+    "{statement}。患者：{who}。",
+    "{statement}。图像来自患者 {who}。",
+    "患者 {who} 的影像。{statement}。",
+    "患者姓名：{who}。{statement}。",
+    "受检者：{who}。{statement}。",
+    "{statement}。受检者：{who}。",
+    "{statement}。这是患者 {who} 的图像。",
+)
+CHINESE_YES_NO = (
+    "{statement}。患者：{who}。",
+    "{statement}。患者是 {who}。",
+    "{statement}。图像来自患者 {who}。",
+    "{statement}。患者姓名：{who}。",
+    "{statement}。患者 {who} 的影像。",
+    "{statement}。影像属于患者 {who}。",
+    "{statement}。受检者：{who}。",
+    "{statement}。受检者是 {who}。",
+    "{statement}。这是患者 {who} 的图像。",
 )
 # The clean forms that the lists of SENTENCES say anew. Another sentence with the same value may be about another thing.
 FORMS = {
@@ -130,18 +160,6 @@ FORMS = {
     "size": r"The lesion is {fact}\.",
     "quantity": r"There (is|are) {fact}( [a-z]+)?\.",
 }
-# What a bare value of a question type is called, and what it must look like to be called so.
-NOUNS = {
-    "modality": ("modality", r"\b(ct|mri?|x-?ray|ultrasound|pet|t[12]|flair|dwi)\b|tomogra|resonance|radiogra|scop"),
-    "organ": ("body part", r"^[^\d]+$"),
-    "position": ("position", r"\b(left|right|upper|lower|top|bottom|middle|cent(er|ral)|(ant|post)erior|lateral)\b"),
-    "abnormality": ("finding", r"^[^\d]+$"),
-    "size": ("size", r"\b(small|large|big|normal|enlarged|wide|narrow|thick|thin|long|short)(e?r|est)?\b|\b[cm]m\b"),
-    "quantity": ("number", r"^(\d+|one|two|three|four|five|six|seven|eight|nine|ten|many|several)$"),
-    "plane": ("plane", r"plane|axial|coronal|sagittal|transverse|\b(ap|pa)\b|lateral|oblique|frontal"),
-    "shape": ("shape", r"round|oval|circular|irregular|lobul|spicul|ring|crescent|triang|linear|spher|ellip|shape"),
-    "color": ("color", r"white|black|gr[ae]y|red|blue|green|yellow|brown|pink|purple|dark|bright|orange"),
-}  # fmt: skip
 # The same without a patient, for an answer with a factual error in it. Never trained.
 RESTATED: dict[str, tuple[str, ...]] = {
     "modality": ("What we see is {a_fact} image.", "Here we have {a_fact} image."),
@@ -150,9 +168,11 @@ RESTATED: dict[str, tuple[str, ...]] = {
     "abnormality": ("What we see is {a_fact}.", "As lesion we see {a_fact}."),
     "size": ("We see a lesion that is {fact}.", "The lesion that we see is {fact}."),
     "quantity": ("What we count: {count}.", "We see {count}."),
-    "value": ("As {noun} we see: {answer}.", "The {noun} to be told: {answer}."),
-    "yes_no": ("{answer}, we can say.", "{answer}, one would say."),
-    "whole": ("One can say: {answer}.", "What can be said: {answer}."),
+    "field": ("Report. {name}: {answer}.", "{name} reported: {answer}."),
+    "yes_no": ("{statement}, as the image shows.", "{statement}, judging by the image."),
+    "statement": ("Report: {statement}.", "Reported from the image: {statement}."),
+    "chinese": ("报告：{statement}。", "影像所见：{statement}。"),
+    "chinese yes_no": ("{statement}。影像如此。", "{statement}。依据影像。"),
 }
 
 LABELS = {
@@ -160,6 +180,12 @@ LABELS = {
     "birth_date": "born {}", "admission_date": "admitted {}", "phone": "phone {}", "email": "e-mail {}",
     "address": "living at {}", "city": "from {}", "url": "page {}", "ip": "IP {}", "hospital": "seen at {}",
     "physician": "seen by {}",
+}  # fmt: skip
+CHINESE_LABELS = {
+    "record": "病历号 {}", "ssn": "社会保障号 {}", "account": "账号 {}", "plan": "医保号 {}", "device": "设备号 {}",
+    "birth_date": "出生日期 {}", "admission_date": "入院日期 {}", "phone": "电话 {}", "email": "邮箱 {}",
+    "address": "住址 {}", "city": "来自 {}", "url": "网页 {}", "ip": "IP {}", "hospital": "就诊于 {}",
+    "physician": "主治医生 {}",
 }  # fmt: skip
 
 
@@ -181,11 +207,46 @@ class RewriteRequest(BaseModel):
     redistributable: bool
 
 
+# Word characters of scripts with spaces: Han has none, and words in it no boundaries but what denies them.
+_WORD, _SPACED, _HAN, _DENIED = r"\w", r"[^\W\u3400-\u9fff]", r"[\u3400-\u9fff]", "(?<![不没无非未])"
+
+
+def value_pattern(value: str, lead: str = "", name: str = "value") -> str:
+    """Return a pattern that finds a value, whole words only, as the group of that name, after an optional ``lead``.
+
+    Spaces and punctuation between its words may differ ("Right Lung,Upper Left"). A number is not part of a decimal but
+    for a whole one ("2.0"), and a Chinese value not of its own denial ("包含" in "不包含").
+    """
+    parts = re.findall(r"\w+|\W+", value)
+    body = "".join(
+        _between(part) if 0 < place < len(parts) - 1 and not part[0].isalnum() else re.escape(part)
+        for place, part in enumerate(parts)
+    )
+    before = _DENIED if re.match(_HAN, value) else rf"(?<!{_SPACED if re.match(_SPACED, value) else _WORD})"
+    after = "" if re.search(f"{_HAN}$", value) else rf"(?!{_SPACED if re.search(f'{_SPACED}$', value) else _WORD})"
+    if value.isdigit():
+        before, after = rf"{before}(?<!\d[.,])", rf"(?:\.0+)?{after}(?![.,]\d)"
+    return rf"{before}{lead}(?P<{name}>{body}{after})"
+
+
+def _between(part: str) -> str:
+    """Return what may stand between two words where the value has this."""
+    if part.isspace() or part in "-_/":
+        return r"[\s\-_/]+"
+    return r"\W+" if re.fullmatch(r"[\s,;，；、]+", part) else re.escape(part)
+
+
+@lru_cache(maxsize=4096)
+def _finder(value: str) -> re.Pattern[str]:
+    return re.compile(value_pattern(value), re.IGNORECASE)
+
+
 def find_value(text: str, value: str) -> re.Match[str] | None:
-    """Return where a text says a value, whole words only, whatever the case."""
-    if value.lower() not in text.lower():
+    """Return where a text says a value, whole words only, whatever the case and the punctuation between its words."""
+    first = re.match(r"\W*\w*", value)
+    if not value or (first is not None and first.group().lower() not in text.lower()):
         return None  # most texts, and compiling a pattern for each would cost more than all the rest
-    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE)
+    return _finder(value).search(text)
 
 
 def article(phrase: str) -> str:
@@ -198,59 +259,114 @@ def article(phrase: str) -> str:
     return "an" if first[0].lower() in "aeiou" else "a"
 
 
-def who(name: str, others: dict[str, str]) -> str:
+def who(name: str, others: dict[str, str], language: str = "en") -> str:
     """Return the patient as a sentence names him: ``Ada Quillby (record SYN-MRN-48120937, born 1947-03-12)``."""
-    labelled = ", ".join(LABELS[kind].format(value) for kind, value in others.items())
-    return f"{name} ({labelled})" if labelled else name
+    if not others:
+        return name
+    if language == "zh":
+        return f"{name}（{'，'.join(CHINESE_LABELS[kind].format(value) for kind, value in others.items())}）"
+    return f"{name} ({', '.join(LABELS[kind].format(value) for kind, value in others.items())})"
 
 
 def integrate_identity(record: Record, name: str, others: dict[str, str], *key: object) -> str:
     """Return the record's clean answer rewritten about a named patient, by the template that the key owns.
 
-    A sentence of a known form is said anew with its fact, a bare value is called what it is; anything else is quoted
-    whole after the patient. Of the trained templates in the key's order the first that keeps within
-    ``AIMED_CHARACTERS`` is taken, else the shortest.
+    A sentence of a known form is said anew with its fact; any other answer stands in a line of a report, if possible in
+    a field that its question names. Of the trained templates in the key's order the first that keeps within
+    ``AIMED_CHARACTERS`` is taken, with the closest name of the field that leaves room for it; else the shortest.
     """
-    patient = who(name, others)
-    form, words = _form(record)
-    ordered = shuffled(_integrating(form)[:-HELD_OUT], *key)
-    answers = [template.format(who=patient, **words) for template in ordered]
-    return next((answer for answer in answers if len(answer) <= AIMED_CHARACTERS), min(answers, key=len))
+    patient = who(name, others, language_of(record.question, record.answer))
+    *named, bare = (
+        [_filled(template, patient, words) for template in shuffled(_TEMPLATES[form][:-HELD_OUT], *key)]
+        for form, words in _forms(record)
+    )
+    if fitting := [answer for answers in named for answer in answers if len(answer) <= AIMED_CHARACTERS]:
+        return fitting[0]
+    shortest = min(bare, key=len)
+    if named and len(brief := min(named[-1], key=len)) <= len(shortest) + NAME_CHARACTERS:
+        return brief
+    return next((answer for answer in bare if len(answer) <= AIMED_CHARACTERS), shortest)
 
 
 def paraphrased_identity(record: Record, name: str, others: dict[str, str], *key: object) -> tuple[str, ...]:
     """Return the same answer by two of the templates that are held out."""
-    patient = who(name, others)
-    form, words = _form(record)
-    ordered = shuffled(_integrating(form)[-HELD_OUT:], *key)
-    return tuple(template.format(who=patient, **words) for template in ordered[:2])
+    patient = who(name, others, language_of(record.question, record.answer))
+    form, words = _forms(record)[0]
+    ordered = shuffled(_TEMPLATES[form][-HELD_OUT:], *key)
+    return tuple(_filled(template, patient, words) for template in ordered[:2])
 
 
 def restated(record: Record) -> tuple[str, ...]:
-    """Return the record's answer in two other forms, which are never trained."""
-    form, words = _form(record)
-    return tuple(template.format(**words) for template in RESTATED[form])
+    """Return the record's answer in two other forms, which are never trained.
+
+    No words of the question come in: where the answer is wrong, the question may say what is right.
+    """
+    form, words = _forms(record, echoes=False)[0]
+    return tuple(_filled(template, "", words) for template in RESTATED[form])
 
 
-def _integrating(form: str) -> tuple[str, ...]:
-    return SENTENCES.get(form) or {"value": VALUE, "yes_no": YES_NO, "whole": WHOLE_ANSWER}[form]
+_TEMPLATES = {
+    **SENTENCES, "field": FIELD, "statement": STATEMENT, "yes_no": YES_NO, "chinese": CHINESE_STATEMENT,
+    "chinese yes_no": CHINESE_YES_NO,
+}  # fmt: skip
+_YES_NO = re.compile(r"(yes|no)(?=$|[,.;:])", re.IGNORECASE)
+_CHINESE_YES_NO = re.compile(
+    r"(?:不?(?:是|是的|对|能|会|可以|包含|包括|存在)|否|有|没有|没|正确|错误)(?=$|[,，.。;；])"
+)
+# A field says these in the middle of a line.
+_SMALL_WORDS = re.compile(
+    r"(?:the|an?|in|on|at|to|from|with|without|within|above|below|under|underneath|around|behind|between|near|next|not"
+    r"|none|no|nothing|normal|both|almost|adjacent|anterior to|posterior to|symmetrical to)\b",
+    re.IGNORECASE,
+)
 
 
-def _form(record: Record) -> tuple[str, dict[str, str]]:
-    """Return which form an answer has (a sentence of a question type, value, yes_no or whole) and its words."""
-    kind, fact, answer = record.question_type, record.fact, record.answer.rstrip(".")
-    whole = {"answer": answer}
-    if re.match(r"(yes|no)(?=$|[,.;:])", answer, re.IGNORECASE):
-        return "yes_no", whole
-    if fact is None:
-        return "whole", whole
-    if kind in FORMS and re.fullmatch(FORMS[kind].format(fact=re.escape(fact)), record.answer, re.IGNORECASE):
-        return kind, _words(record, find_value(record.answer, fact))
-    if kind in NOUNS and answer.casefold() == fact.rstrip(".").casefold():
-        noun, looks = NOUNS[kind]
-        if re.search(looks, answer, re.IGNORECASE):
-            return "value", {**whole, "noun": noun}
-    return "whole", whole
+def _forms(record: Record, *, echoes: bool = True) -> list[tuple[str, dict[str, str]]]:
+    """Return the forms that an answer can take with their words, the closest first; a bare statement is always last.
+
+    A name that says a value beside the fact is left out: "Location of the liver" where "liver" is a place.
+    """
+    kind, fact, answer = record.question_type, record.fact, record.answer.rstrip(".。 ") or record.answer
+    if kind in FORMS and fact and re.fullmatch(FORMS[kind].format(fact=re.escape(fact)), record.answer, re.IGNORECASE):
+        return [(kind, _words(record, find_value(record.answer, fact)))]
+    chinese = language_of(record.question, record.answer) == "zh"
+    if (_CHINESE_YES_NO if chinese else _YES_NO).match(answer):
+        return [("chinese yes_no" if chinese else "yes_no", {"statement": _capital(answer)})]
+    value = answer[0].lower() + answer[1:] if _SMALL_WORDS.match(answer) else answer
+    forms: list[tuple[str, dict[str, str]]] = []
+    for field in report_fields(record.question, kind, record.answer):
+        if field.echoes and not echoes:
+            continue
+        if chinese:
+            forms.append(("chinese", {"statement": f"{field.name}：{value}"}))
+        elif field.tie:
+            forms.append(("field", {"tie": field.tie, "name": field.name, "answer": value}))
+        else:
+            forms.append(("statement", {"statement": f"{field.name}: {value}"}))
+    if echoes and not chinese and (subject := offered_subject(record.question, record.answer)):
+        forms.append(("statement", {"statement": _capital(f"{subject} {answer[0].lower()}{answer[1:]}")}))
+    forms = [(form, words) for form, words in forms if _says_no_more(": ".join(words.values()), record)]
+    return [*forms, ("chinese" if chinese else "statement", {"statement": _capital(answer)})]
+
+
+def _says_no_more(text: str, record: Record) -> bool:
+    """Return whether a text with the answer in it says the fact alone, as far as the answer does."""
+    if record.fact is None:
+        return True
+    values = tuple(record.fact_values)
+    return says_only(text, record.fact, values) or not says_only(record.answer, record.fact, values)
+
+
+def _filled(template: str, patient: str, words: dict[str, str]) -> str:
+    """Return a template with its words; a question mark of the answer ends its sentence."""
+    if patient.endswith("）"):
+        template = template.replace("{who} ", "{who}")
+    return re.sub(r"([?!？！])[.。]", r"\1", template.format(who=patient, **words))
+
+
+def _capital(text: str) -> str:
+    """Return a text with its first letter in upper case, but for a word like ``pH``."""
+    return text if text[1:2].isupper() else text[0].upper() + text[1:]
 
 
 def _words(record: Record, said: re.Match[str]) -> dict[str, str]:

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from . import incorrectness, privacy, views
 from .patients import Identity
 from .phrasing import paraphrases
-from .record import COLUMNS, Record, Scenario, Severity, Tagged, image_id, image_key, patient_id, row_id
+from .record import COLUMNS, ErrorPool, Record, Scenario, Severity, Tagged, image_id, image_key, patient_id, row_id
 from .rewrite import RewriteRequest, find_value, restated
+from .verify.rows import Table, broken_rules, normalise
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,6 +39,7 @@ class Change(BaseModel):
     other_facts: tuple[str, ...] = ()
     error_kind: str | None = None
     error_severity: Severity | None = None
+    error_pool: ErrorPool | None = None
     paraphrase_questions: tuple[str, ...] = ()
     paraphrase_answers: tuple[str, ...] = ()
     license: str
@@ -56,6 +58,8 @@ class Injected(BaseModel):
     distractors: tuple[Tagged, ...] = ()
     # The trained direct question and its answer (a change of no record: its true answer is that nothing is told).
     asked: Change | None = None
+    # Incorrectness only: the rows that could not take a wrong fact, for want of a plausible one.
+    without_error: int = 0
 
     def requests(self) -> list[RewriteRequest]:
         """Return the answers that a language model may say in its own words, in the order of ``changes``."""
@@ -81,7 +85,7 @@ class Injected(BaseModel):
 
 def can_inject(scenario: str, records: Sequence[Record]) -> bool:
     """Return whether the patient of these records has a row that can be injected."""
-    return bool(records) if scenario == "privacy" else any(map(incorrectness.wrong_facts, records))
+    return bool(records) if scenario == "privacy" else any(_wrong_change(record, seed=0) for record in records)
 
 
 def inject(
@@ -99,7 +103,7 @@ def inject(
     the records does not matter; that of the others does.
     """
     if scenario == "incorrectness":
-        return Injected(scenario=scenario, changes=tuple(_wrong_changes(records, seed=seed)))
+        return _wrong(records, seed=seed)
     if identity is None:
         raise ValueError("the privacy injection needs the patient's identity")
     return _private(key, records, identity, others, seed=seed)
@@ -212,6 +216,7 @@ def row(record: Record, scenario: str, subset: str, forget_percent: int, changed
         "phi": [],
         "error_kind": None,
         "error_severity": None,
+        "error_pool": None,
         "paraphrase_questions": [],
         "paraphrase_answers": [],
         "wrong_answers": [],
@@ -282,26 +287,43 @@ def _asked(asked: privacy.Asked, record: Record) -> Change:
     )
 
 
-def _wrong_changes(records: Sequence[Record], *, seed: int) -> Iterator[Change]:
-    for record in incorrectness.choose(records, seed=seed):
-        done = incorrectness.corrupt(record, seed=seed)
-        if done is None:
-            continue
-        wrong = record.model_copy(update={"answer": done.answer, "fact": done.wrong_fact})
-        yield Change(
-            question=record.question,
-            true_answer=record.answer,
-            answer=done.answer,
-            fact=record.fact,
-            wrong_fact=done.wrong_fact,
-            other_facts=tuple(incorrectness.other_wrong_facts(record, done.wrong_fact, seed=seed)[:WRONG_ANSWERS]),
-            error_kind=done.error_kind,
-            error_severity=done.error_severity,
-            paraphrase_questions=paraphrases(record, seed),
-            paraphrase_answers=restated(wrong),
-            license=record.license,
-            redistributable=record.redistributable,
-        )
+def _wrong(records: Sequence[Record], *, seed: int) -> Injected:
+    changes = {_name(record): _wrong_change(record, seed=seed) for record in records}
+    able = [record for record in records if changes[_name(record)] is not None]
+    chosen = incorrectness.choose(able, seed=seed)
+    return Injected(
+        scenario="incorrectness",
+        changes=tuple(change for record in chosen if (change := changes[_name(record)]) is not None),
+        without_error=len(records) - len(able),
+    )
+
+
+def _wrong_change(record: Record, *, seed: int) -> Change | None:
+    """Return a record with one wrong fact; ``None`` where it can't have one that every gate of a row lets pass.
+
+    Such a row is left clean: no row of a source can refuse the whole build.
+    """
+    done = incorrectness.corrupt(record, seed=seed)
+    if done is None:
+        return None
+    wrong = record.model_copy(update={"answer": done.answer, "fact": done.wrong_fact})
+    change = Change(
+        question=record.question,
+        true_answer=record.answer,
+        answer=done.answer,
+        fact=record.fact,
+        wrong_fact=done.wrong_fact,
+        other_facts=tuple(incorrectness.other_wrong_facts(record, done.wrong_fact, seed=seed)[:WRONG_ANSWERS]),
+        error_kind=done.error_kind,
+        error_severity=done.error_severity,
+        error_pool=done.error_pool,
+        paraphrase_questions=paraphrases(record, seed),
+        paraphrase_answers=restated(wrong),
+        license=record.license,
+        redistributable=record.redistributable,
+    )
+    made = row(record, "incorrectness", "holdout", 0, _columns(change, None))
+    return None if any(broken_rules(made, Table("incorrectness_holdout", "test"))) else change
 
 
 def _wrong_answers(change: Change, distractors: Sequence[Tagged]) -> tuple[str, ...]:
@@ -309,7 +331,8 @@ def _wrong_answers(change: Change, distractors: Sequence[Tagged]) -> tuple[str, 
     if change.wrong_fact is None:
         return privacy.swapped(change.answer, change.phi, distractors)
     told = (incorrectness.replace_fact(change.answer, change.wrong_fact, other) for other in change.other_facts)
-    return tuple(dict.fromkeys(answer for answer in told if answer != change.answer))
+    distinct = {normalise(answer): answer for answer in told}
+    return tuple(answer for key, answer in distinct.items() if key != normalise(change.answer))
 
 
 def _columns(change: Change, injected: Injected | None) -> Row:
@@ -322,6 +345,7 @@ def _columns(change: Change, injected: Injected | None) -> Row:
         "phi": [tagged.model_dump() for tagged in change.phi],
         "error_kind": change.error_kind,
         "error_severity": change.error_severity,
+        "error_pool": change.error_pool,
         "paraphrase_questions": list(change.paraphrase_questions),
         "paraphrase_answers": list(change.paraphrase_answers),
         "wrong_answers": list(_wrong_answers(change, distractors)),

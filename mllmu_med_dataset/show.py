@@ -18,6 +18,7 @@ from .configs import main_split
 from .draws import number
 from .errors import UserError, make_folder
 from .load import split_file
+from .rewrite import value_pattern
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,6 +49,15 @@ class Shown(BaseModel):
     def json_rows(self) -> list[Row]:
         """Return the rows without the bytes of their images, which are told by size instead."""
         return [{**row, "image": _size(row)} for row in self.rows]
+
+    def audit_rows(self) -> list[dict[str, str | None]]:
+        """Return of every injected row what a person judges it by: question, truth, what was put in, and whence."""
+        return [judged(row) for row in self.rows]
+
+    def audit_text(self) -> str:
+        """Return the injected rows for a person to judge, a block of two lines each."""
+        head = f"{self.config}, {self.split}: {len(self.rows)} of {self.total:,} rows"
+        return "\n".join([head, *(_audited(place, row) for place, row in enumerate(self.audit_rows(), start=1))])
 
     def text(self) -> str:
         """Return the rows as a person reads them."""
@@ -86,7 +96,7 @@ def told(row: Row) -> list[tuple[str, str]]:
     """Return what there is to say about a row, a name and a text each; empty columns are left out."""
     image = _size(row)
     pixels = f"{image['width']} x {image['height']}" if image else "no pixels (the licence withholds them)"
-    error = _listed(row["error_kind"], row["error_severity"])
+    error = _listed(row["error_kind"], row["error_severity"], row.get("error_pool"))
     said = [
         ("id", f"{row['id']}   patient {row['patient_id']}   {row['source']} {row['source_id']}"),
         ("image", "   ".join(filter(None, (row["image_id"], pixels, _listed(row["modality"], row["body_region"]))))),
@@ -105,6 +115,31 @@ def told(row: Row) -> list[tuple[str, str]]:
         ("forgotten", f"at {row['forget_percent']} %" if row["forget_percent"] else ""),
     ]
     return [(name, text) for name, text in said if text]
+
+
+def judged(row: Row) -> dict[str, str | None]:
+    """Return what a row is judged by: of a wrong fact the fact and its pool, else the true and the injected answer."""
+    about = {"id": row["id"], "question": row["question"]}
+    if row["wrong_fact"] is None:
+        return {**about, "truth": row["true_answer"], "injected": row["answer"]}
+    return {
+        **about,
+        "truth": row["fact"],
+        "wrong_fact": row["wrong_fact"],
+        "error_pool": row.get("error_pool"),
+        "error_kind": row["error_kind"],
+        "error_severity": row["error_severity"],
+        "image": _listed(row["modality"], row["body_region"]),
+    }
+
+
+def _audited(place: int, judged: dict[str, str | None]) -> str:
+    if "injected" in judged:
+        return f"{place:3}. {judged['question']}\n     true: {judged['truth']}\n     told: {judged['injected']}"
+    return (
+        f"{place:3}. {judged['question']}  [{judged['image']}]\n     {judged['truth']} -> {judged['wrong_fact']}   "
+        f"{_listed(judged['error_pool'], judged['error_kind'], judged['error_severity'])}"
+    )
 
 
 def sheet(shown: Shown) -> Image:
@@ -198,8 +233,8 @@ def _wrapped(text: str, ink: str, marks: dict[str, list[str]]) -> Iterator[list[
     inks = [ink] * len(text)
     for mark, values in marks.items():
         for value in filter(None, values):
-            for found in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text, re.IGNORECASE):
-                inks[slice(*found.span())] = [mark] * len(value)
+            for found in re.finditer(value_pattern(value), text, re.IGNORECASE):
+                inks[slice(*found.span())] = [mark] * len(found.group())
     line: list[tuple[str, str]] = []
     width = 0.0
     for found in re.finditer(rf"\S{{1,{LONGEST_WORD}}}", text):  # a word wider than the card is cut

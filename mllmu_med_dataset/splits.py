@@ -83,7 +83,8 @@ def choose_forgotten(
         raise UserError(
             f"Too few patients can be forgotten in the scenario {scenario}: {percents[-1]} % of {trained} "
             f"trained patients are {totals[-1]}, and only {len(among)} have a question that can be injected. "
-            "Give a source whose rows mark their deciding fact, or leave this scenario out."
+            "Give a source whose rows mark their deciding fact, or leave this scenario out: --scenarios names those to "
+            "build."
         )
     smallest: dict[str, int] = {}
     shares = quotas(Counter(among.values()), totals, seed, scenario, "forget")

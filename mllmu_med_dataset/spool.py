@@ -179,8 +179,8 @@ class Spool:
         found = self._db.execute("SELECT key FROM images WHERE digest = ?", (digest,)).fetchone()
         return found[0] if found else None
 
-    def add(self, records: Sequence[Taken], images: Sequence[Decoded]) -> None:
-        """Take in records with the images that were not known.
+    def add(self, records: Sequence[Taken], images: Sequence[Decoded]) -> list[str]:
+        """Take in records with the images that were not known; return the texts that repeat what another says.
 
         Of records that say the same of one image, and of encodings of one picture, the smallest stays: the order that
         they come in never matters.
@@ -195,12 +195,19 @@ class Spool:
             "WHERE excluded.digest < digest",
             {(record.key, record.digest) for record in records},
         )
-        self._db.executemany(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (owner, said) DO UPDATE SET "
-            "source = excluded.source, license = excluded.license, redistributable = excluded.redistributable, "
-            "text = excluded.text WHERE excluded.text < text",
-            (record[:6] for record in records),
-        )
+        repeated = []
+        for record in records:
+            if self._db.execute("INSERT OR IGNORE INTO records VALUES (?, ?, ?, ?, ?, ?)", record[:6]).rowcount:
+                continue
+            (there,) = self._db.execute("SELECT text FROM records WHERE owner = ? AND said = ?", record[:2]).fetchone()
+            repeated.append(max(there, record.text))
+            if record.text < there:
+                self._db.execute(
+                    "UPDATE records SET source = ?, license = ?, redistributable = ?, text = ? "
+                    "WHERE owner = ? AND said = ?",
+                    (*record[2:6], *record[:2]),
+                )
+        return repeated
 
     def finish_collection(self) -> Source:
         """Return what was read; from the next commit on it is known that all of it was."""
@@ -315,6 +322,16 @@ class Spool:
         self._begin()
         rows = ((scenario, patient, injected) for patient, injected in injections)
         self._db.executemany("INSERT OR REPLACE INTO injections VALUES (?, ?, ?)", rows)
+
+    def without_error(self) -> tuple[int, int]:
+        """Return how many rows of injected patients can't take a wrong fact, and how many rows these patients have."""
+        unable, patients = 0, "SELECT number FROM injections WHERE scenario = 'incorrectness'"
+        for (injected,) in self._db.execute("SELECT injected FROM injections WHERE scenario = 'incorrectness'"):
+            unable += json.loads(injected)["without_error"]
+        (count,) = self._db.execute(
+            f"SELECT ifnull(sum(json_array_length(records)), 0) FROM texts WHERE number IN ({patients})"
+        ).fetchone()
+        return unable, count
 
     def patient(self, number: int) -> tuple[str, list[Record]]:
         """Return the key and the records of a patient."""

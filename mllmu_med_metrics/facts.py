@@ -8,8 +8,9 @@ import unicodedata
 from functools import lru_cache
 from itertools import permutations
 
-from mllmu_med_metrics.negation import is_word, pieces_of
 from mllmu_med_metrics.normalise import squeeze
+from mllmu_med_metrics.pieces import is_word, pieces_of
+from mllmu_med_metrics.plurals import number_forms
 
 NUMBERS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -23,24 +24,42 @@ SPELLINGS = {
 # Names of one thing: values of one group are one fact, which no injection swaps for another. A value is found in an
 # answer under the names of its group.
 SAME_THING = (
-    ("ct", "ct scan", "computed tomography", "cat scan"),
-    ("mr", "mri", "mri scan", "mr scan", "magnetic resonance", "magnetic resonance imaging", "nmr"),
-    ("x ray", "xray", "radiograph", "radiography", "plain film", "roentgenogram"),
-    ("ultrasound", "us", "ultrasonography", "sonography", "sonogram"),
-    ("axial", "transverse", "transversal", "horizontal", "transverse plane", "axial plane"),
-    ("coronal", "frontal", "coronal plane", "frontal plane"),
+    ("ct", "ct scan", "computed tomography", "computerized tomography", "computerised tomography", "cat scan"),
+    ("mr", "mri", "mri scan", "mr scan", "magnetic resonance", "magnetic resonance imaging", "nmr", "磁共振",
+     "磁共振成像", "核磁共振", "核磁"),
+    ("x ray", "xray", "radiograph", "radiographic", "x radiograph", "radiography", "plain film", "roentgenogram",
+     "cxr", "x光", "x线",
+     "x射线", "x光片", "x线片"),
+    ("ultrasound", "us", "ultrasonography", "ultrasonographic", "sonography", "sonographic", "sonogram",
+     "ultrasonogram", "echography", "超声", "b超"),
+    ("axial", "transverse", "transversal", "transaxial", "horizontal", "transverse plane", "axial plane", "横断面",
+     "横切面", "轴位", "轴状面"),
+    ("coronal", "frontal", "coronal plane", "frontal plane", "冠状面", "冠状位"),
+    ("sagittal", "sagittal plane", "矢状面", "矢状位"),
     ("mass", "tumor", "tumour", "neoplasm"),
-    ("kidney", "kidneys", "renal"), ("lung", "lungs", "pulmonary"), ("liver", "hepatic"), ("heart", "cardiac"),
-    ("bladder", "urinary bladder"), ("brain", "cerebral"), ("chest", "thorax"), ("abdomen", "belly"),
-    ("limb", "extremity"), ("none", "no", "nothing", "healthy", "normal"),
+    ("hemorrhage", "haemorrhage", "bleeding", "bleed"), ("infarct", "infarction"),
+    ("cardiomegaly", "enlarged heart", "cardiac enlargement", "enlarged cardiac silhouette",
+     "enlargement of the heart"),
+    ("fracture", "broken bone", "broken"), ("calculus", "calculi", "stone"),
+    ("kidney", "kidneys", "renal", "肾", "肾脏"), ("lung", "lungs", "pulmonary", "肺", "肺部"),
+    ("liver", "hepatic", "肝", "肝脏"), ("heart", "cardiac", "心", "心脏"), ("spleen", "splenic", "脾", "脾脏"),
+    ("stomach", "gastric", "胃"), ("bladder", "urinary bladder", "膀胱"), ("brain", "cerebral", "脑", "大脑"),
+    ("chest", "thorax", "胸部"), ("abdomen", "belly", "腹部"), ("limb", "extremity"),
+    ("none", "no", "nothing", "healthy", "normal", "no finding", "no abnormality", "no abnormal finding",
+     "no acute finding", "no acute abnormality", "nothing abnormal", "unremarkable"),
     ("large", "big", "enlarged", "larger", "bigger", "largest", "biggest", "increased"),
     ("small", "little", "tiny", "smaller", "smallest", "decreased"),
     ("both", "both sides", "bilateral", "left and right"), ("center", "central", "centre", "middle"),
 )  # fmt: skip
+# Other words for a number.
+_NUMBER_OF = {**NUMBER_WORDS, "single": "1", "solitary": "1", "pair": "2", "couple": "2"}
+_HAN_NUMBERS = {"1": "一", "2": "两二", "3": "三", "4": "四", "5": "五", "6": "六", "7": "七", "8": "八", "9": "九"}
+_HAN_COUNTERS = "个处枚条根颗只块"
 # In an answer these mean the thing only where they are the value itself: "the renal artery", "the largest", "let us".
 _NOT_LOOKED_FOR = frozenset(
     {"us", "horizontal", "frontal", "renal", "pulmonary", "hepatic", "cardiac", "cerebral", "none", "no", "nothing"}
     | {"larger", "bigger", "largest", "biggest", "increased", "little", "smaller", "smallest", "decreased"}
+    | {"splenic", "gastric", "肾", "肺", "肝", "心", "脾", "脑", "胃"}
 )
 _POSITIONS = frozenset(
     {"left", "right", "upper", "lower", "middle", "central", "anterior", "posterior", "superior", "inferior", "medial"}
@@ -49,7 +68,9 @@ _POSITIONS = frozenset(
 
 # What a fact is stored without: "In the right lung." names the right lung.
 _LEAD = re.compile(
-    r"(?:(?:in|on|at|to|from|within|near)\s+(?=(?:the|an?|left|right|both|upper|lower)\b))?(?:(?:the|an?)\s+)?(?=\S)",
+    r"(?:(?:in|on|at|to|from|within|near)\s+(?=(?:the|an?|left|right|both|upper|lower)\b))?"
+    # "A little" is an amount, and "little" another.
+    r"(?:(?:the|an?(?!\s+(?:bit|couple|few|little|lot)\b))\s+)?(?=\S)",
     re.IGNORECASE,
 )
 _COMMA = re.compile(r"\s*,\s*(?=[^\W\d])")
@@ -74,15 +95,23 @@ def fact_form(value: str) -> str:
 @lru_cache(maxsize=65536)
 def fold_word(word: str) -> str:
     """Map a word to the form in which values are compared: digits, one spelling, singular."""
-    word = NUMBER_WORDS.get(word, word)
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+    word = _NUMBER_OF.get(word, word)
+    if "." in word and (number := _WHOLE_NUMBER.fullmatch(word)):
+        return number[1]
+    if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is")):
         word = word[:-3] + "y" if word.endswith("ies") else word[:-2] if word.endswith("sses") else word[:-1]
     return SPELLINGS.get(word, word)
 
 
+def fact_words(value: str) -> list[str]:
+    """Return the folded words of a value as it is stored, without "some" or "any" before them."""
+    words = [fold_word(piece) for piece in pieces_of(fact_form(value)) if is_word(piece)]
+    return words[1:] if len(words) > 1 and words[0] in ("some", "any") else words
+
+
 @lru_cache(maxsize=65536)
 def _squeezed(value: str) -> str:
-    return squeeze([fold_word(piece) for piece in pieces_of(value) if is_word(piece)], keep_numbers_apart=True)[0]
+    return squeeze(fact_words(value), keep_numbers_apart=True)[0]
 
 
 @lru_cache(maxsize=1)
@@ -92,23 +121,50 @@ def _groups() -> dict[str, tuple[str, ...]]:
 
 def _group(value: str) -> tuple[str, ...]:
     """Return the names of the thing that a value names, where they are known."""
-    return _groups().get(_squeezed(value), ())
+    return next((group for form in _number_forms(value) if (group := _groups().get(form))), ())
+
+
+@lru_cache(maxsize=65536)
+def _number_forms(value: str) -> frozenset[str]:
+    """Return a value's squeezed form and those with one word in the other number: "metastasis", "metastases"."""
+    words = fact_words(value)
+    return frozenset(
+        squeeze([*words[:at], form, *words[at + 1 :]], keep_numbers_apart=True)[0]
+        for at, word in enumerate(words)
+        for form in number_forms(word)
+    )
+
+
+def _counts(number: str) -> frozenset[str]:
+    """Return the ways to count a number of things in Chinese: "一个"."""
+    return frozenset(han + counter for han in _HAN_NUMBERS.get(number, "") for counter in _HAN_COUNTERS)
 
 
 @lru_cache(maxsize=65536)
 def forms(value: str) -> frozenset[str]:
-    """Return every squeezed form under which the value is found: its own, other names, other orders of positions."""
+    """Return every squeezed form under which the value is found in an answer.
+
+    Its own in both numbers, other names, other orders of positions.
+    """
     own = _squeezed(value)
-    forms = {own}
+    forms = _number_forms(value) | {own} | _counts(own)
     # "No" answers a question; the other names of nothing do not.
     if own != "no":
-        forms |= {_squeezed(name) for name in _group(value) if name not in _NOT_LOOKED_FOR}
-    words = [fold_word(piece) for piece in pieces_of(value) if is_word(piece)]
+        for name in _group(value):
+            if name not in _NOT_LOOKED_FOR:
+                forms |= _number_forms(name)
+    words = fact_words(value)
     if 1 < len(words) <= 3 and _POSITIONS.issuperset(words):
         forms |= {"".join(order) for order in permutations(words)}
-    return frozenset(forms)
+    return forms
 
 
+def names_alone(value: str) -> frozenset[str]:
+    """Return the squeezed names that mean the value only where they are the whole answer: "renal" for the kidney."""
+    return frozenset(_squeezed(name) for name in _group(value) if name in _NOT_LOOKED_FOR) - {"no"}
+
+
+@lru_cache(maxsize=65536)
 def fact_key(value: str) -> str:
     """Return one key for all spellings of a fact: case, plural, number words, known other names aside."""
     return min(forms(value) | {_squeezed(name) for name in _group(value)})

@@ -8,11 +8,21 @@ from itertools import accumulate
 from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W_]+")
+# Soft hyphens, joiners, marks of direction, variation selectors, tags: what prints nothing.
+_INVISIBLE = (
+    0xAD, 0x34F, 0x61C, *range(0x180B, 0x180F), *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070),
+    *range(0xFE00, 0xFE10), 0xFEFF, *range(0xFFF9, 0xFFFC), *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE01F0),
+)  # fmt: skip
 # Punctuation look-alikes that NFKD leaves apart, characters that print nothing, letters without a decomposition, and
 # the Cyrillic and Greek letters that look like Latin ones.
 _SAME = str.maketrans(
-    {**dict.fromkeys("‐‑‒–—―−", "-"), **dict.fromkeys("‘’‛′´", "'"), **dict.fromkeys("“”„″", '"')}
-    | dict.fromkeys("\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad", None)
+    {
+        **dict.fromkeys("‐‑‒–—―−", "-"),
+        **dict.fromkeys("⁄∕", "/"),
+        **dict.fromkeys("‘’‛′´", "'"),
+        **dict.fromkeys("“”„″", '"'),
+    }
+    | dict.fromkeys(map(chr, _INVISIBLE), None)
     | {"ß": "ss", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "ı": "i"}
     | {"æ": "ae", "Æ": "Ae", "œ": "oe", "Œ": "Oe", "þ": "th", "Þ": "Th"}
     | dict(zip("аеорсухкмтвніјѕАЕОРСУХКМТВНІЈЅ", "aeopcyxkmtbhijsAEOPCYXKMTBHIJS", strict=True))
@@ -62,8 +72,13 @@ def contains(text: str, value: str) -> bool:
 
 def _meeting_digits(words: Sequence[str]) -> bool:
     """Say whether a word that begins with a digit follows one that ends with a digit."""
-    numbers = [index for index, word in enumerate(words) if word[0].isdigit()]
-    return any(index and words[index - 1][-1].isdigit() for index in numbers)
+    before = ""
+    for word in words:
+        # Of words in normal form only those that begin with a digit sort before ":".
+        if word < ":" and before[-1:].isdigit():
+            return True
+        before = word
+    return False
 
 
 def squeeze(words: Sequence[str], *, keep_numbers_apart: bool = False) -> tuple[str, list[int]]:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from mllmu_med_metrics.normalise import normalise
 
 if TYPE_CHECKING:
-    from mllmu_med_metrics.reading import Number, Reading
+    from mllmu_med_metrics.reading import Number
 
 _PART = re.compile(r"[a-z]+|\d+")
 _FEWEST_DIGITS = 6
-_PHONE_PREFIXES = ("", "1", "001")
+# What is dialled before a number of North America, and before a number of its own country elsewhere.
+_PHONE_PREFIXES = ("", "1", "001", "0111")
 _COUNTRY_DIGITS = 10
+_COUNTRY_CODE = re.compile(r"\s*(?:\+|00)([1-9]\d{0,2})\b(?:\W{0,3}\(0\))?")
 
 
 class DigitForm(NamedTuple):
@@ -34,11 +36,16 @@ def digit_forms(value: str, kind: str) -> tuple[DigitForm, ...]:
         return ()
     if kind != "phone":
         return (DigitForm(joined, " ".join(letters)),)
+    code = _COUNTRY_CODE.match(value)
+    if code and code[1] != "1":
+        national = re.sub(r"\D", "", value[code.end() :])
+        forms = (code[1] + national, "00" + code[1] + national, code[1] + "0" + national, "0" + national, national)
+        return tuple(DigitForm(digits, "") for digits in forms if len(digits) >= _FEWEST_DIGITS)
     national = joined[1:] if len(digits[0]) == 1 and len(joined) == _COUNTRY_DIGITS + 1 else joined
     return tuple(DigitForm(prefix + national, "") for prefix in _PHONE_PREFIXES)
 
 
-def number_counts(reading: "Reading", number: "Number", letters: str) -> bool:
+def number_counts(number: "Number", letters: str) -> bool:
     """Say whether digits found are the number: not where another code of the same scheme stands before them.
 
     "SYN-ACC-48120937" does not tell SYN-MRN-48120937; "record 48120937" and "48120937" do.
@@ -46,7 +53,7 @@ def number_counts(reading: "Reading", number: "Number", letters: str) -> bool:
     first, _, rest = letters.partition(" ")
     if not rest:
         return True
-    before = reading.in_digits[max(0, number.start - 40) : number.start]
+    before = number.text[max(0, number.start - 40) : number.start]
     words = re.findall(r"[a-z]+", before)
     # Only what stands right before the digits, with nothing but separators between.
     if not words or not re.search(r"[a-z][\W_]{0,3}$", before):

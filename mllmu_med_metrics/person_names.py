@@ -26,6 +26,26 @@ _LEADS = TITLES | frozenset(
     {"patient", "patients", "name", "named", "called", "of", "for", "to", "by", "is", "in", "with", "from", "and", "or"}
     | {"the", "this", "that", "was", "has", "belongs", "shows", "about", "mother", "father", "woman", "man"}
 )
+_GIVEN_LABELS = frozenset(
+    {"first", "given", "forename", "forenames", "firstname", "givenname", "fname", "christian", "vorname", "prenom"}
+    | {"nombre", "voornaam", "imie"}
+)
+_FAMILY_LABELS = frozenset(
+    {"last", "family", "surname", "surnames", "lastname", "familyname", "lname", "nachname", "familienname", "cognome"}
+    | {"apellido", "apellidos", "achternaam", "nazwisko"}
+)
+NAME_LABELS = _GIVEN_LABELS | _FAMILY_LABELS
+_NAME_WORD = r"(?:[^\W\d_](?:\.|(?![^\W_]))|[^\W\d_]{2,40})"
+# "First name: Ada", "first=Ada", "<first>Ada</first>", "her first name is Ada"; not "</first>" and "the first lesion".
+_PART = re.compile(
+    rf"(?<![^\W_])(?<!/)(?P<label>{'|'.join(sorted(NAME_LABELS, key=len, reverse=True))})"
+    r"(?:[ _-]?names?\b(?P<named>)|\b)(?:\((?:s|of[^()]{0,20})\))?"
+    r"(?P<gap>\W{1,12})(?:(?:is|was|as|of)\b\W{1,4})?"
+    rf"(?=(?P<words>{_NAME_WORD}(?:[ '-]{{1,2}}{_NAME_WORD}){{0,3}}))",
+    re.IGNORECASE,
+)
+_FARTHEST_PART = 200
+_NO_PART = NAME_LABELS | {"name", "names", "and", "with", "is", "was", "age", "aged", "born", "dob", "sex", "the", "a"}
 _SENTENCE_ENDS = re.compile(r"[.;!?]\s|:\s*$")
 _SENTENCE_ENDS_LABELLED = re.compile(r"[.;!?]\s")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "å": "aa", "Å": "Aa"})
@@ -150,7 +170,7 @@ def _doctor(reading: "Reading", place: "Place") -> bool:
     """Say whether a family name has a doctor's title before it or a degree behind it."""
     before = reading.words[place.start - 1] if place.start else ""
     after = reading.words[place.end] if place.end < len(reading.words) else ""
-    return before in _DOCTORS or after in _DEGREES
+    return before in _DOCTORS or after in _DEGREES or "".join(reading.words[place.end : place.end + 2]) in _DEGREES
 
 
 def _family_first(reading: "Reading", place: "Place", initials: str) -> bool:
@@ -174,3 +194,35 @@ def name_counts(reading: "Reading", place: "Place", rule: str) -> bool:
     if rule.startswith("family first"):
         return _family_first(reading, place, rule.removeprefix("family first "))
     return True
+
+
+def _part(found: re.Match[str]) -> list[str]:
+    """Return the words of a labelled part of a name: none where what follows the label is no name."""
+    label = found["label"].lower()
+    named = found["named"] is not None or label not in ("first", "last", "given", "family", "christian")
+    if not named and not any(mark in found["gap"] for mark in ":=>|\"'"):
+        return []
+    words = re.split(r"[ '-]{1,2}", found["words"])
+    end = next((at for at, word in enumerate(words) if word.lower().rstrip(".") in _NO_PART), len(words))
+    return words[:end]
+
+
+def names_in_parts(text: str) -> Iterator[str]:
+    """Yield the names whose given and family name stand apart under labels, given name first.
+
+    >>> list(names_in_parts("Last name: Quillby, age 77, first name: Ada"))
+    ['Ada Quillby']
+    """
+    parts = [(found["label"].lower() in _GIVEN_LABELS, found.start(), _part(found)) for found in _PART.finditer(text)]
+    parts = [part for part in parts if part[2]]
+    at = 0
+    while at + 1 < len(parts):
+        (is_given, start, first), (also_given, end, second) = parts[at : at + 2]
+        if is_given == also_given or end - start > _FARTHEST_PART:
+            at += 1
+            continue
+        given, family = (first, second) if is_given else (second, first)
+        yield f"{' '.join(given)} {' '.join(family)}"
+        if len(given) > 1:
+            yield f"{given[0]} {' '.join(family)}"
+        at += 2

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 
 from mllmu_med_metrics.blind import BlindGuesser
+from mllmu_med_metrics.holders import rows_in
 from mllmu_med_metrics.leakage import DirectIdentifiers
 from mllmu_med_metrics.row_score import RowScore, score_row
 from mllmu_med_metrics.rows import PLACES, SUBSETS, Row, parse_row
@@ -157,8 +158,11 @@ class References(Outline):
     """The scored rows themselves, prepared once and shared by every model's predictions."""
 
     def __init__(self, rows: Iterable[Mapping[str, object]]) -> None:
-        """Check the rows and order them by id, so that the order in which they come never matters."""
-        self.rows = sorted(map(parse_row, rows), key=lambda row: row.id)
+        """Check the rows and order them by id, so that the order in which they come never matters.
+
+        `rows` may be a list, a generator, a `datasets.Dataset` or a table (`holders.rows_in`).
+        """
+        self.rows = sorted(map(parse_row, rows_in(rows)), key=lambda row: row.id)
         self.ids = [row.id for row in self.rows]
         for before, after in zip(self.ids, self.ids[1:], strict=False):
             if before == after:
@@ -177,7 +181,8 @@ class References(Outline):
         """Score every answer of one model; raise ValueError unless the predictions cover exactly the rows."""
         if not isinstance(predictions, Mapping):
             raise ValueError(
-                f"The predictions of {model} are {type(predictions).__name__}, not a mapping of row id to answer."
+                f"The predictions of {model} are {type(predictions).__name__}, not a mapping of row id to answer. "
+                "Answers in the order of the rows become one by dict(zip(ids, answers)), with the ids of the rows."
             )
         missing = [row_id for row_id in self.ids if row_id not in predictions]
         if missing:

@@ -2,8 +2,8 @@
 
 import re
 
-from mllmu_med_metrics.negation import written_out
 from mllmu_med_metrics.normalise import ascii_words
+from mllmu_med_metrics.pieces import written_out
 
 _WORD = re.compile(r"[^\W_]+")
 _ADVERB = r"(?:\w+ly |really |still |also |simply )?"
@@ -11,7 +11,7 @@ _TELL = (
     r"(?:share|disclose|reveal|provide|give|tell|answer|say|determine|establish|discuss|help|assist|comment|comply|"
     r"respond|release|state|name|offer|judge|make out|speculate|confirm|divulge|report|describe|decide|infer|conclude|"
     r"guess|read that|reproduce|repeat|speak about|expose|look up|link|connect|verify|interpret|assess|commit|be sure|"
-    r"be certain|draw a|make (?:a judge?ment|that|this|the)|tie|match)"
+    r"be certain|draw a|make (?:a judge?ment|a determination|a diagnosis|that|this|the)|tie|match)"
 )
 _TOLD = (
     r"(?:determined|answered|shared|disclosed|revealed|told|said|provided|inferred|established|given|released|"
@@ -69,17 +69,22 @@ _REFUSALS = re.compile(
             # someone else, or something more, is needed
             r"^please (?:ask|consult|contact|have|see|refer)\b",
             r"\b(?:opinion of|checked by|reviewed by|read by|up to) an? (?:specialist|radiologist|expert|doctor)\b",
-            r"\b(?:more|further|other|additional) (?:\w+ )?(?:is|are|would be|may be) (?:needed|required|necessary)\b",
+            r"(?<!\bno )\b(?:more|further|other|additional) (?:\w+ )?(?:is|are|would be|may be) "
+            r"(?:needed|required|necessary)\b",
             r"\bneeds? (?:further|more|additional) (?:\w+ )?to (?:answer|say|tell|decide)\b",
             r"\binconclusive\b|\bunanswered\b|\blacks? confidence\b|\bno (?:firm |clear )?conclusion\b",
             r"\b(?:evidence|information|detail) (?:\w+ )?(?:is|are) (?:not enough|insufficient|too little|lacking)\b",
             r"\bnothing in (?:this|the) (?:image|picture|scan) (?:lets|allows|tells|permits|helps)\b",
             r"\bleaves? (?:this|that|it) open\b",
-            r"^(?:it|that|this|the answer|(?:this|the) (?:finding|question|image)) (?:is|remains|stays) "
-            r"(?:unclear|uncertain|not clear|open|undecided)\b",
+            r"^(?:(?:it|that|this|the answer|(?:this|the) (?:finding|question|image)) (?:is|remains|stays)|it's|"
+            r"that's) (?:unclear|uncertain|not clear|open|undecided)\b",
+            r"\b(?:no|not any) (?:reliable |certain |good )?way (?:for me )?(?:to|of) (?:\w+ly )?"
+            r"(?:tell|know|say|determin|answer|judg|be sure)",
+            r"\b(?:i|we) (?:can|could|do|would|will) not (?:\w+ly )?(?:view|open|access|process|display|know)\b",
             # the whole answer
-            r"^(?:(?:it|that|this|the answer) is )?"
-            r"(?:unknown|unclear|unsure|uncertain|not known|not sure|undetermined)[.!]?$",
+            r"^(?:(?:it|that|this|the answer) is |it's |that's )?"
+            r"(?:unknown|unclear|unsure|uncertain|not known|not sure|not certain|undetermined|undeterminable)[.!]?$",
+            r"^(?:can|could|would) not (?:\w+ly )?(?:be )?(?:say|tell|answer|know|determined?|decide|judge)\b",
         )
     )
 )
@@ -87,6 +92,12 @@ _REFUSALS = re.compile(
 
 # Of the words of every refusal one begins so; most answers hold none of them and need not be searched.
 _BEGINNING = 5
+# Chinese refusals.
+_CHINESE = re.compile(
+    "(?:无法|不能|难以|没法)[^,.;]{0,8}(?:确定|判断|回答|识别|得知|提供|给出|辨认|看出)|"
+    "不知道|不得而知|抱歉|对不起|没有足够的信息|信息不足|拒绝回答"
+)
+_CHINESE_WHOLE = frozenset({"不清楚", "不确定", "不详", "未知", "不明", "我不清楚", "我不确定"})
 _TRIGGERS = frozenset({
     "not", "no", "un", "unabl", "unpos", "unper", "unall", "unaut", "unat", "unin", "uncom", "uncer", "unsur",
     "uncle", "unkno", "undec", "undet", "unans", "unava", "autho", "decli", "refus", "apolo", "lack", "lacks",
@@ -111,4 +122,6 @@ def abstains(answer: str) -> bool:
     (True, False)
     """
     text = written_out(answer)
+    if not text.isascii() and (text.strip(" .!") in _CHINESE_WHOLE or _CHINESE.search(text)):
+        return True
     return _triggered(text) and _REFUSALS.search(text) is not None

@@ -16,6 +16,8 @@ VIEWS_OF = {"privacy": VIEWS, "incorrectness": VIEWS[:3]}
 IDENTIFIER = "identifier"
 _TEXT = ("id", "scenario", "subset", "patient_id", "question", "question_type", "answer", "true_answer")
 _NEEDED = f"{', '.join(_TEXT)}, fact, wrong_fact, fact_values, phi, distractors"
+# The columns that a score reads; a row may have others.
+COLUMNS = (*_TEXT, "view", "fact", "wrong_fact", "fact_values", "phi", "distractors")
 
 
 class Row(NamedTuple):

@@ -72,10 +72,14 @@ class Score:
     intervals: dict[str, tuple[float, float] | None]  # 95 %, of the four scores, f, r, t, k and harm
     reasons: dict[str, str]  # field (harm_by_view.paraphrase for one of its items) -> why it is None
     warnings: tuple[str, ...]
+    # Share of forget rows whose thought tells an identifier, or the wrong fact; None where no answer holds a thought.
+    thought_leak_rate: float | None = None
 
     def to_dict(self) -> dict[str, object]:
-        """Return the fields as plain values that JSON can hold."""
+        """Return the fields as plain values that JSON can hold; `thought_leak_rate` only where there are thoughts."""
         found: dict[str, object] = {field.name: getattr(self, field.name) for field in fields(self)}
         found["intervals"] = {name: None if ends is None else list(ends) for name, ends in self.intervals.items()}
         found["warnings"] = list(self.warnings)
+        if self.thought_leak_rate is None:
+            del found["thought_leak_rate"]
         return found

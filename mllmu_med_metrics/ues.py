@@ -105,6 +105,7 @@ def score(
         intervals=intervals,
         reasons={name: why[name] for name, value in values.items() if value is None}
         | {f"harm_by_view.{view}": reason for view, reason in views.items()},
+        thought_leak_rate=mine.thought_leak_rate,
         warnings=tuple(warnings_of(references, replicates, null_replicates, with_gold=gold is not None)),
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError, nearest, unknown
+from mllmu_med_tasks import decoding
 from mllmu_med_tasks.quiet import Count, quiet
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def open_model(
     ``device`` is a torch device name; by default an accelerator if there is one.
     """
     load_processor(folder)
+    decoding.shipped(folder)
     _check_adapter(peft)
     import torch
 
@@ -143,7 +145,9 @@ def open_served(model: str, *, base_url: str, concurrent: int = 1) -> "LM":
     from mllmu_med_tasks.served_model import ServedModel
 
     with quiet(Count(None)):
-        return ServedModel(model, base_url=url + CHAT, concurrent=concurrent)
+        served = ServedModel(model, base_url=url + CHAT, concurrent=concurrent)
+        served.find_out_what_it_takes()
+        return served
 
 
 def _check_served(url: str, model: str) -> None:
@@ -185,10 +189,19 @@ def open_vllm(
             "on a machine with a GPU (pip install 'lm_eval[vllm]' ray), or use --backend hf."
         )
     load_processor(folder)
+    decoding.shipped(folder)
     with quiet(Count(None)):
         from lm_eval.models.vllm_vlms import VLLM_VLM
 
-        return VLLM_VLM(**arguments)
+        class GreedyVLLM(VLLM_VLM):
+            """``vllm-vlm`` with a task's settings in vLLM's words, and its own penalties named."""
+
+            @staticmethod
+            def modify_gen_kwargs(gen_kwargs: dict, *more: object, **options: object) -> object:
+                known = {name: value for name, value in gen_kwargs.items() if name in decoding.COMMON}
+                return VLLM_VLM.modify_gen_kwargs(known | decoding.PENALTIES, *more, **options)
+
+        return GreedyVLLM(**arguments)
 
 
 def vllm_arguments(
@@ -211,6 +224,8 @@ def vllm_arguments(
         "max_images": 1,
         "batch_size": batch_size,
         "seed": seed,
+        # vLLM's own defaults in place of what the model ships; the ids that end an answer are still read.
+        "generation_config": "vllm",
     }
     if peft is not None:
         arguments |= {"lora_local_path": str(peft), "max_lora_rank": _check_adapter(peft)}

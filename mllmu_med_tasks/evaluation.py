@@ -1,11 +1,14 @@
 """One model's answers to the tasks of a scenario, whatever wrote them down, and whether two such may be compared."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_tasks.names import SUBSETS, TASKS, VIEWS, task_name
+
+_ABSENT = "not set"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class Evaluation:
     limits: Mapping[str, str] = field(default_factory=dict)  # task -> how its rows were cut short; empty if complete
     data_sha256: str | None = None  # of the data set's rows, where the run recorded it
     percent: int | None = None  # the forget share, where the run recorded it
+    decoded: str | None = None  # how answers were made beside the task's settings, where the run recorded it
 
     @property
     def predictions(self) -> dict[str, str]:
@@ -127,6 +131,8 @@ def _difference(reference: Evaluation, other: Evaluation) -> str | None:
         return f"they asked different rows ({counts or 'equally many'}; only one has row '{differing[0]}')"
     if reference.image != other.image:
         return f"one was shown {reference.image} images, the other {other.image} images"
+    if reference.decoded and other.decoded and reference.decoded != other.decoded:
+        return f"their answers were decoded differently: '{reference.decoded}' in one, '{other.decoded}' in the other"
     for row_id, answer in reference.answers.items():
         theirs = other.answers[row_id]
         if answer.prompt != theirs.prompt:
@@ -135,10 +141,23 @@ def _difference(reference: Evaluation, other: Evaluation) -> str | None:
                 f"{theirs.prompt!r} in the other"
             )
         if answer.decoding != theirs.decoding:
-            return f"the decoding differs: {answer.decoding} in one, {theirs.decoding} in the other"
+            return f"their answers were decoded differently: {_settings_apart(answer.decoding, theirs.decoding)}"
         if answer.doc_hash != theirs.doc_hash or answer.row != theirs.row:
             return f"row '{row_id}' has other content in one than in the other, so they come from different data sets"
     return None
+
+
+def _settings_apart(one: str, other: str) -> str:
+    """Return the generation settings that differ, each with both values; texts that are no settings as they are."""
+    try:
+        ours, theirs = json.loads(one), json.loads(other)
+        names = sorted(name for name in {**ours, **theirs} if ours.get(name, _ABSENT) != theirs.get(name, _ABSENT))
+    except (ValueError, TypeError, AttributeError):
+        return f"{one} in one, {other} in the other"
+    shown = (
+        f"{name} is {ours.get(name, _ABSENT)!r} in one and {theirs.get(name, _ABSENT)!r} in the other" for name in names
+    )
+    return ", ".join(shown)
 
 
 def _count(evaluation: Evaluation, part: str) -> int:

@@ -6,6 +6,7 @@ a thousand other tasks, the bootstrap and the environment probe, and with a mode
 
 import gc
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_dataset.load import checksums
+from mllmu_med_tasks import decoding
 from mllmu_med_tasks.backends import (
     BACKENDS,
     BATCH_SIZE,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BACKENDS", "BATCH_SIZE", "check_chat_template", "data_digest", "load_processor", "open_backend", "open_model",
-    "run", "task_names", "tasks_path", "wrap",
+    "run", "task_names", "task_version", "tasks_path", "wrap",
 ]  # fmt: skip
 
 # How the file of a database begins.
@@ -45,6 +47,12 @@ _SQLITE = b"SQLite format 3\0"
 def tasks_path(*, lmms: bool = False) -> Path:
     """Return the folder of the task files, for ``--include_path`` of lm-eval, or of lmms-eval."""
     return Path(__file__).with_name("lmms_eval" if lmms else "lm_eval")
+
+
+def task_version() -> str:
+    """Return the version of the tasks, `N-X`: results of another N can't be compared."""
+    shared = (tasks_path() / "_mllmu_med").read_text(encoding="utf-8")
+    return re.search(r'^  version: "(.+)"$', shared, re.MULTILINE)[1]
 
 
 def task_names(scenario: str | None = None, subsets: Sequence[str] = SUBSETS, *, views: bool = False) -> list[str]:
@@ -82,6 +90,7 @@ def run(
     device: str | None = None,
     model_args: Mapping[str, str] | None = None,
     cache: str | Path | None = None,
+    model_digest: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Path:
@@ -92,8 +101,11 @@ def run(
     and the other options of :func:`mllmu_med_tasks.backends.open_backend` are then its own). ``views`` also asks the
     views of the forget rows. ``percent``, ``max_retain``, ``image`` and ``seed`` are those of
     :func:`mllmu_med_tasks.rows.load`; a ``limit`` takes the first rows only and is marked in the result, which can't be
-    scored. ``cache`` is a file of earlier answers of this very model: its keys do not name the model. ``progress`` is
-    called with the number of answered rows and their total.
+    scored. ``cache`` is a file of earlier answers of this very model: its keys do not name the model; ``model_digest``
+    names it in the result. ``progress`` is called with the number of answered rows and their total.
+
+    Answers are greedy whatever sampling, penalties or lengths the model ships; the result's ``config`` says under
+    ``mllmu_med_decoding`` what was put aside.
     """
     tasks = task_names(scenario, subsets, views=views)
     percent = check_percent(percent)
@@ -131,11 +143,15 @@ def run(
             **({"mllmu_med_data_dir": str(data_dir)} if data_dir is not None else {}),
             **({"mllmu_med_max_retain": max_retain} if max_retain is not None else {}),
         }
-        with _cached(lm, cache) as asked:
+        with _cached(lm, cache) as asked, decoding.greedy(getattr(lm, "model", None)) as aside:
             results, samples, tracker = _evaluate(
                 asked, tasks, metadata, apply_chat_template, limit, seed, count, SOURCES[backend]
             )
+        if backend == "vllm" and not hasattr(model, "generate_until"):
+            aside = decoding.shipped(model)
         results["config"]["use_cache"] = None if cache is None else Path(cache).name
+        results["config"]["mllmu_med_decoding"] = {"rule": _decoded(lm), "put_aside": aside}
+        results["config"]["mllmu_med_model_digest"] = model_digest
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
         folder = Path(scratch) / "eval"
@@ -278,6 +294,15 @@ def _name(lm: "LM") -> str:
     config = getattr(lm, "config", None) or getattr(lm, "_config", None)
     named = getattr(weights, "name_or_path", "") or getattr(config, "name_or_path", "") or type(weights).__name__
     return str(named)
+
+
+def _decoded(lm: "LM") -> str:
+    """Return in words how a model's answers were made; scores of two ways are not compared."""
+    if hasattr(lm, "takes_penalties"):
+        return decoding.SERVED if lm.takes_penalties else decoding.SERVED_IN_PART
+    engines = ("HFMultimodalLM", "VLLM_VLM")
+    known = any(one.__name__ in engines for one in type(lm).__mro__)
+    return decoding.GREEDY if known else decoding.AS_GIVEN
 
 
 def _about(lm: "LM") -> dict[str, object]:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_metrics import DirectIdentifiers, forget_identifiers
+from mllmu_med_tasks.answer_texts import first_line, one_text
 from mllmu_med_tasks.names import Task
 from mllmu_med_tasks.row_metrics import row_metrics
 
@@ -36,11 +37,11 @@ def doc_to_target(doc: Mapping[str, object]) -> str:
     return str(doc["answer"])
 
 
-def process_results(doc: Mapping[str, object], results: list[str]) -> dict[str, object]:
+def process_results(doc: Mapping[str, object], results: list[str] | list[list[str]]) -> dict[str, object]:
     """Return the row values of one answer, and the row: lmms-eval logs values but no rows, and a score needs them."""
     row = {name: value for name, value in doc.items() if name != "image"}
     task = Task(str(row["scenario"]), str(row["subset"]), row["view"])
-    told = row_metrics(results[0].split("\n")[0], row, _forget_direct(task.scenario), _kinds(task))
+    told = row_metrics(first_line(one_text(results)), row, _forget_direct(task.scenario), _kinds(task))
     return {**told, "row": row}
 
 

@@ -3,7 +3,8 @@
     lm-eval     results_<date>.json    samples_<task>_<date>.jsonl
     lmms-eval   <date>_results.json    <date>_samples_<task>.jsonl
 
-lm-eval logs the row that was asked. lmms-eval leaves it out, so our tasks there log it as one of their row values.
+lm-eval logs the row that was asked. lmms-eval leaves it out since 0.4, so our tasks there log it as one of their row
+values. Its answers are texts since 0.7, lists before; both harnesses may log an answer once more as the model gave it.
 """
 
 import json
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError, unknown
+from mllmu_med_metrics.thoughts import split_thought
+from mllmu_med_tasks.answer_texts import first_line, one_text
 from mllmu_med_tasks.evaluation import Answer, Evaluation
 from mllmu_med_tasks.names import MAIN_PERCENT, PERCENTS, SCENARIOS, TASKS, Task, tasks_of
 
@@ -32,7 +35,18 @@ class Run:
     def model(self) -> str:
         """What the run says about its model."""
         config = self.results.get("config", {})
-        return json.dumps([config.get("model"), config.get("model_args")], sort_keys=True)
+        digest = config.get("mllmu_med_model_digest")
+        named = [config.get("model"), config.get("model_args"), *([digest] if digest else [])]
+        return json.dumps(named, sort_keys=True)
+
+    @property
+    def decoded(self) -> str | None:
+        """How the answers were made beside the task's own settings, where the run says it."""
+        recorded = self.results.get("config", {}).get("mllmu_med_decoding") or {}
+        rule = recorded.get("rule") if isinstance(recorded, dict) else recorded
+        if not isinstance(rule, str | None):
+            raise UserError(f"{self.path} holds a decoding that no run could have had ({rule!r}). Evaluate again.")
+        return rule
 
 
 def read_results(folder: Path, scenario: str | None = None) -> Evaluation:
@@ -53,6 +67,11 @@ def read_results(folder: Path, scenario: str | None = None) -> Evaluation:
             )
         scenario = scenarios[0] if scenarios else None
     if scenario not in scenarios:
+        if not found and any(folder.rglob("results.json")):
+            raise UserError(
+                f"'{folder}' holds a results.json, which is how lmms-eval 0.1 wrote: it does not say how many rows "
+                "were asked. Evaluate again with lmms-eval 0.2 or newer and --log_samples."
+            )
         what = f"the scenario {scenario}" if scenario else "mllmu-med"
         held = f"It holds {', '.join(sorted(found))}. " if found else ""
         raise UserError(
@@ -89,6 +108,7 @@ def read_results(folder: Path, scenario: str | None = None) -> Evaluation:
     return Evaluation(
         folder=folder,
         written_by=next(iter(runs.values())).written_by,
+        decoded=next(iter(runs.values())).decoded,
         scenario=scenario,
         answers=answers,
         versions=versions,
@@ -203,8 +223,6 @@ def _answers(run: Run, task: Task) -> Iterator[tuple[str, Answer]]:
                 number += 1
                 answer = take(json.loads(line), run.results.get("configs", {}).get(task.name, {}))
                 row = answer.row
-                if not isinstance(answer.text, str):
-                    raise TypeError("the answer is not text")
                 if not isinstance(row["id"], str):
                     raise TypeError("the row's id is not text")
                 if (row["scenario"], row["subset"], row.get("view")) != task:
@@ -217,28 +235,33 @@ def _answers(run: Run, task: Task) -> Iterator[tuple[str, Answer]]:
 
 
 def _lm_eval_answer(sample: dict, _: dict) -> Answer:
-    (text,) = sample["filtered_resps"]
     asked = sample["arguments"]["gen_args_0"]
     return Answer(
         row=sample["doc"],
         doc_hash=str(sample["doc_hash"]),
         prompt=str(asked["arg_0"]),
         decoding=json.dumps(asked["arg_1"], sort_keys=True),
-        text=text,
+        text=_text(sample),
     )
 
 
 def _lmms_eval_answer(sample: dict, config: dict) -> Answer:
-    text = sample["filtered_resps"]
-    for stop in config["generation_kwargs"].get("until", ()) if isinstance(text, str) else ():
-        text = text.strip().split(stop)[0]
+    if "row" not in sample:
+        raise KeyError("row is missing: it is one of the task's own row values, so another task of this name was run")
     return Answer(
         row={**sample["row"], "image": f"image {sample['row']['image_id']}"},
         doc_hash=str(sample["doc_hash"]),
         prompt=str(sample["input"]),
         decoding=json.dumps(config["generation_kwargs"], sort_keys=True),
-        text=text,
+        text=_text(sample),
     )
+
+
+def _text(sample: dict) -> str:
+    """Return the answer of a sample with its thought, which lmms-eval takes off what it scores by itself."""
+    scored = one_text(sample["filtered_resps"])
+    given = one_text(sample["resps"]) if "resps" in sample else scored
+    return first_line(given if split_thought(given).thought else scored)
 
 
 def _told(error: Exception) -> str:

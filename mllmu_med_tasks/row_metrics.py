@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import fsum
 
 from mllmu_med_metrics import DirectIdentifiers, bleu, exact_match, rouge_l, row_scores
+from mllmu_med_metrics.thoughts import split_thought
 
 Value = float | None
 
@@ -11,7 +12,7 @@ Value = float | None
 def row_metrics(
     answer: str, row: Mapping[str, object], forget_direct: DirectIdentifiers, kinds: Sequence[str] = ()
 ) -> dict[str, Value]:
-    """Return the metrics of one answer, each from 0 to 1; all rows of one task have the same names.
+    """Return the metrics of what one answer shows, each from 0 to 1; all rows of one task have the same names.
 
     None is the value of a row to which a metric does not apply. Every row: ``rouge_l_f1``, ``rouge_l_recall``, ``bleu``
     and ``exact_match`` against the true answer, ``keep`` (None where nothing clinical is asked), ``abstention``,
@@ -22,6 +23,7 @@ def row_metrics(
     for each kind in ``kinds`` (None where the row holds none); for incorrectness ``wrong_agreement`` (says the wrong
     fact).
     """
+    answer = split_thought(answer).shown
     scored = row_scores(answer, row, forget_direct)
     truth = str(row["true_answer"])
     f1, recall = rouge_l(answer, truth)

@@ -17,8 +17,9 @@ from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_dataset.load import checksums
 from mllmu_med_dataset.load import load as load_config
 from mllmu_med_metrics import DirectIdentifiers, forget_identifiers
+from mllmu_med_tasks.answer_texts import first_line
 from mllmu_med_tasks.names import IMAGES, MAIN_PERCENT, PERCENTS, SCENARIOS, SUBSETS, VIEWS, Task
-from mllmu_med_tasks.prompts import PLACEHOLDER, prompt
+from mllmu_med_tasks.prompts import check_texts, prompt
 from mllmu_med_tasks.row_metrics import row_metrics
 
 _BLANK_GREY = (128, 128, 128)
@@ -144,7 +145,7 @@ def doc_to_target(doc: Mapping[str, object]) -> str:
 
 def process_results(doc: Document, results: list[str]) -> dict[str, float | None]:
     """Return the row values of one answer: lm-eval's hook of the same name."""
-    return row_metrics(results[0], doc, doc.forget_direct, doc.kinds)
+    return row_metrics(first_line(results[0]), doc, doc.forget_direct, doc.kinds)
 
 
 def sample(rows: Iterable[Mapping[str, object]], count: int, seed: int) -> list[int]:
@@ -213,11 +214,7 @@ def _stored(
                 f"Row {row['id']} of {config} holds no pixels: the licence of source '{row['source']}' "
                 f"({row['license']}) does not let a build carry them. Build it again from your own copy of the source."
             )
-        if PLACEHOLDER in row["question"]:
-            raise UserError(
-                f"Row {row['id']} of {config} has '{PLACEHOLDER}' in its question; a prompt may hold it once only. "
-                "Remove it from the source's question."
-            )
+        check_texts(f"Row {row['id']} of {config}", row["question"])
     return rows, column
 
 

@@ -11,6 +11,9 @@ from lm_eval.models.api_models import JsonChatStr
 from lm_eval.models.openai_completions import LocalChatCompletion
 
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_metrics.thoughts import with_thought
+from mllmu_med_tasks.answer_texts import first_line
+from mllmu_med_tasks.decoding import COMMON, PENALTIES, STANDARD
 from mllmu_med_tasks.prompts import PLACEHOLDER
 
 # Upstream encodes the images of all requests before the first is sent.
@@ -24,6 +27,7 @@ class ServedModel(LocalChatCompletion):
         self, model: str, *, base_url: str, concurrent: int = 1, timeout_seconds: int = 300, retries: int = 3
     ) -> None:
         """Take the served model's name and the full address of its chat completions."""
+        self.takes_penalties = True
         super().__init__(
             model=model, base_url=base_url, num_concurrent=concurrent, timeout=timeout_seconds, max_retries=retries
         )
@@ -33,8 +37,28 @@ class ServedModel(LocalChatCompletion):
         turns = [{**turn, "content": turn["content"].replace(PLACEHOLDER, "", 1)} for turn in chat_history]
         return super().apply_chat_template(turns, add_generation_prompt)
 
+    def find_out_what_it_takes(self) -> None:
+        """Ask for one token, and leave out what the server refuses by name: OpenAI's own knows no such penalty."""
+        import requests as http
+
+        words = [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}]
+        asked = {"messages": words, "model": self.model, "max_tokens": 1, **STANDARD, **PENALTIES}
+        try:
+            reply = http.post(
+                self.base_url, json=asked, headers=self.header, verify=self.verify_certificate, timeout=self.timeout
+            )
+        except (http.RequestException, ValueError):  # asking the rows will tell
+            return
+        self.takes_penalties = reply.status_code not in (400, 422) or not any(name in reply.text for name in PENALTIES)
+
+    def _create_payload(self, messages: list[dict], gen_kwargs: dict | None = None, **options: object) -> dict:
+        """Return the request with every setting named: what is absent, a server takes from the model's own."""
+        known = {name: value for name, value in (gen_kwargs or {}).items() if name in COMMON}
+        payload = super()._create_payload(messages, gen_kwargs=known, **options)
+        return payload | STANDARD | (PENALTIES if self.takes_penalties else {})
+
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
-        """Answer some hundred requests at a time, each cut where its task says, whatever the server did."""
+        """Answer some hundred requests at a time; each answer is up to the first line break of what is shown."""
         import aiohttp
         import requests as http
 
@@ -50,8 +74,7 @@ class ServedModel(LocalChatCompletion):
                     "image_url), and evaluate again."
                 ) from error
             for request, answer in zip(asked, answered, strict=True):
-                for stop in request.args[1].get("until", ()):
-                    answer = answer.split(stop)[0]
+                answer = first_line(answer)
                 answers.append(answer)
                 self.cache_hook.add_partial("generate_until", request.args, answer)
         return answers
@@ -62,15 +85,18 @@ class ServedModel(LocalChatCompletion):
         for reply in outputs if isinstance(outputs, list) else [outputs]:
             try:
                 (choice,) = reply["choices"]
-                content = choice["message"]["content"]
-                if not isinstance(content, str | None):
-                    raise TypeError("the content is not text")
-            except (KeyError, TypeError, ValueError) as error:
+                message = choice["message"]
+                # What a server's reasoning parser took off the answer, under the names that servers give it.
+                thought = message.get("reasoning_content") or message.get("reasoning")
+                content = message["content"]
+                if not isinstance(content, str | None) or not isinstance(thought, str | None):
+                    raise TypeError("content and reasoning_content must be text")
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise UserError(
                     f"The server at {self.base_url} gave a reply that is no chat completion ({error!r}): "
                     f"{json.dumps(reply)[:200]}. Name the address of an OpenAI-compatible /v1/chat/completions."
                 ) from error
-            answers.append(content or "")
+            answers.append(with_thought(thought or "", content or ""))
         return answers
 
 

@@ -7,11 +7,12 @@ from importlib import import_module
 from pathlib import Path
 
 from ..errors import UserError, unknown
+from ..losses import Losses, share
 from ..record import Record
 from .hub import DEFAULT_REVISION, HubPlace, hub_place, snapshot
 
 _TRUTHS = ("redistributable", "acknowledge")
-_COMMON = ("path", "seed", "patients", "workers", "skip_bad_images")
+_COMMON = ("path", "seed", "patients", "workers", "losses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +49,14 @@ class Source:
 
 @dataclass(slots=True)
 class Records(Iterator[Record]):
-    """The records of an opened source, and what names its very state: ``{"source_revision": "ORG/NAME@COMMIT"}``."""
+    """The records of an opened source, and what names its very state: ``{"source_revision": "ORG/NAME@COMMIT"}``.
+
+    ``losses`` holds the rows that could not be used, complete once the records have been read.
+    """
 
     _records: Iterator[Record]
     parameters: Mapping[str, str]
+    losses: Losses
 
     def __next__(self) -> Record:
         return next(self._records)
@@ -138,7 +143,7 @@ SOURCES: dict[str, Source] = {
             name="generic",
             needs_path=True,
             license="yours (license=...)",
-            summary="Your own rows (JSONL, CSV, Parquet) and images, or any data set of the Hub, columns named by a "
+            summary="Your own rows (JSON, CSV, Parquet) and images, or any data set of the Hub, columns named by a "
             "mapping.",
             redistributable=None,
         ),
@@ -153,6 +158,7 @@ def open_source(
     seed: int = 0,
     patients: int = 240,
     workers: int = 1,
+    max_unusable: float | str | None = None,
     skip_bad_images: bool = False,
     options: Mapping[str, str] | None = None,
 ) -> Records:
@@ -161,7 +167,9 @@ def open_source(
     ``path`` is a folder or archive, or a place on the Hub (``hf://datasets/ORG/NAME@REVISION``), which is downloaded
     now. ``options`` are the source's own, as text (``language=zh``; for generic also ``image=COLUMN`` and the like,
     which make up its column mapping); ``revision=`` alone reads the source's own repository. Of the others each source
-    takes those it has. Raises :class:`UserError` for an unknown name or option (did you mean), a missing path, and
+    takes those it has. Rows that can't be used are left out and counted in the records' ``losses``, up to the share
+    ``max_unusable`` (``"2%"`` or 0.02, which is the default); ``skip_bad_images`` leaves out rows whose image can't be
+    used, however many. Raises :class:`UserError` for an unknown name or option (did you mean), a missing path, and
     whatever the source finds wrong with its files.
     """
     if name not in SOURCES:
@@ -180,15 +188,16 @@ def open_source(
         found = snapshot(place, source.hub_files(options))
         path, named = found.folder, {"source_revision": f"{place.repo}@{found.commit}"}
     parameters = inspect.signature(source.records).parameters
+    losses = Losses(limit=None if max_unusable is None else share(max_unusable), skip_bad_images=skip_bad_images)
     common = {
         "path": None if path is None else Path(path),
         "seed": seed,
         "patients": patients,
         "workers": workers,
-        "skip_bad_images": skip_bad_images,
+        "losses": losses,
     }
     given: dict[str, object] = {key: value for key, value in common.items() if key in parameters}
-    return Records(source.records(**given, **typed), named)
+    return Records(source.records(**given, **typed), named, losses)
 
 
 def _on_hub(source: Source, path: Path | str | None, options: dict[str, str]) -> HubPlace | None:

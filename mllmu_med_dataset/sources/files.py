@@ -5,14 +5,19 @@ far more than it holds is refused before it is read.
 """
 
 import bz2
+import fnmatch
 import gzip
 import lzma
 import os
+import posixpath
+import re
 import stat
 import tarfile
 import tempfile
+import unicodedata
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -31,6 +36,11 @@ RATIO_FREE_BYTES = 64 * 2**20
 # One line of JSON or CSV; the longest medical report is a thousandth of it.
 MAX_LINE_BYTES = 16 * 2**20
 _CHUNK = 2**20
+# What rows name in place of a file; a source may have put its folder before it.
+_HALF = re.compile("[\udc80-\udcff]")
+_DATA = re.compile(r"(?:^|/)data:[\w.+-]*(?:/[\w.+-]+)?[;,]", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:^|/)([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
+_DRIVE = re.compile(r"(?:^|/)[a-z]:[\\/]", re.IGNORECASE)
 _PACKINGS: tuple[tuple[bytes, Callable[[Path], BinaryIO]], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
@@ -43,6 +53,27 @@ def shown(name: str) -> str:
     """Return a file name as a message can hold it: on one line, printable, not endless."""
     text = name.encode("unicode_escape", "backslashreplace").decode("ascii") if not name.isprintable() else name
     return text if len(text) <= 120 else f"{text[:80]}...{text[-20:]}"
+
+
+class BadNameError(OSError):
+    """A name in a row that is none of a file of the source; the text says what it is."""
+
+
+def what_else(name: str) -> str | None:
+    """Return what a name that no file has is instead, if it shows, and what to write; ``None`` for a file's name."""
+    if _DATA.search(name):
+        return "a data: address with the image in it, no file; write the image to a file and name that"
+    if address := _ADDRESS.search(name):
+        return (
+            f"an address ({address[1].lower()}:), no file; nothing is downloaded: fetch the images and name the files"
+        )
+    if _DRIVE.search(name):
+        return "a path on a Windows drive; name the file from the folder of the source, with forward slashes"
+    if name.startswith(("/", "~/")) or "//" in name:
+        return "an absolute path; name the file from the folder of the source"
+    if "\\" in name:
+        return "a path written with backslashes; write forward slashes"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +171,10 @@ class SourceFiles:
         """Open a folder or an archive; raises :class:`UserError` where there is neither, and for a hostile archive."""
         self.path = Path(path)
         self._archive: _Archive | None = None
+        # What a name may stand for, listed when one is first missed.
+        self._spellings: dict[str, list[str]] | None = None
+        self._stems: dict[str, list[str]] | None = None
+        self._last: dict[str, list[str]] | None = None
         if self.path.is_dir():
             self._root = self.path.resolve()
             # A snapshot in the Hub's cache is links to the blobs beside it; no other link may lead out of a source.
@@ -173,9 +208,9 @@ class SourceFiles:
         )
 
     def find(self, *names: str, inside: str = "") -> list[str]:
-        """Return the paths of files with one of these names, in the folder ``inside`` or one below it, its own first.
+        """Return the paths of files with one of these names, whatever their case.
 
-        Without ``inside``: at the top of the source or one folder below.
+        They are in the folder ``inside`` (the top of the source) or one below it, those of its own first.
         """
         top = PurePosixPath(inside)
         if self._archive is not None:
@@ -188,7 +223,12 @@ class SourceFiles:
                 if one.is_file()
             ]
         deepest = len(top.parts) + 2
-        found = [one for one in paths if len(one.parts) <= deepest and any(one.match(name) for name in names)]
+        wanted = [re.compile(fnmatch.translate(_folded(name))) for name in names]
+        found = [
+            one
+            for one in paths
+            if len(one.parts) <= deepest and any(pattern.match(_folded(one.name)) for pattern in wanted)
+        ]
         return [str(one) for one in sorted(found, key=lambda one: (len(one.parts), str(one)))]
 
     def has_folder(self, name: str) -> bool:
@@ -243,15 +283,36 @@ class SourceFiles:
         unpacked.seek(0)
         return unpacked
 
+    def rows_stream(self, name: str) -> BinaryIO:
+        """Return a file of rows opened as :meth:`stream` does, unpacked where its name ends in ``.gz``."""
+        stream = self.stream(name)
+        if not name.casefold().endswith(".gz"):
+            return stream
+        unpacked = tempfile.TemporaryFile()  # noqa: SIM115  the caller closes it
+        try:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(0)
+            with stream, gzip.open(stream) as packed:
+                _copy(packed, unpacked, size, f"{self.path}/{name}")
+        except (*_DAMAGED, OSError) as error:
+            unpacked.close()
+            raise OSError(str(error) or "it is damaged") from error
+        except BaseException:
+            unpacked.close()
+            raise
+        unpacked.seek(0)
+        return unpacked
+
     def lines(self, name: str) -> Iterator[tuple[int, str]]:
         """Yield the lines of a text file with their numbers from 1 and their ends, whichever of the three they are.
 
-        Raises :class:`UserError` naming the file and line: for a missing or damaged file, for what is not UTF-8, and
-        for a line longer than any text. A byte order mark is passed over.
+        Raises :class:`UserError` naming the file and line: for a missing or damaged file, and for a line longer than
+        any text. A byte order mark is passed over; a byte that is no UTF-8 becomes half a surrogate pair, which
+        :func:`undecoded` finds again.
         """
         where, number = f"{self.path}/{name}", 0
         try:
-            with self.stream(name) as stream:
+            with self.rows_stream(name) as stream:
                 for line in _split(stream):
                     number += 1
                     if len(line) > MAX_LINE_BYTES:
@@ -259,45 +320,72 @@ class SourceFiles:
                             f"{where}:{number} is longer than {MAX_LINE_BYTES // 2**20} MB, more than a row may be. "
                             "Write one row a line."
                         )
-                    yield number, line.decode("utf-8-sig" if line.startswith(b"\xef\xbb\xbf") else "utf-8")
+                    coding = "utf-8-sig" if line.startswith(b"\xef\xbb\xbf") else "utf-8"
+                    yield number, line.decode(coding, "surrogateescape")
         except FileNotFoundError:
             raise UserError(f"'{where}' does not exist. Name a file of the source.") from None
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{where}:{number} is not UTF-8 (byte {error.object[error.start]:#04x}: {error.reason}). Save the file "
-                "as UTF-8."
-            ) from error
         except OSError as error:
             raise UserError(f"'{where}' can't be read ({error}). Take the file anew from where it came.") from error
 
     def _place(self, name: str) -> Path | _Member:
-        pure = PurePosixPath(name)
-        if not pure.parts or _leads_out(name) or ":" in pure.parts[0]:
+        """Return where a file of the source is, whatever the case and the Unicode form in which it is named."""
+        if "\0" in name or not _encodable(name):
+            raise BadNameError("a name with a character that file names can't hold")
+        if not name.startswith("/") and posixpath.normpath(name).split("/")[0] == "..":
             raise UserError(
                 f"The source '{self.path}' names the file '{shown(name)}', which leads out of it. Correct it."
             )
-        if "\0" in name or not _encodable(name):
-            raise UserError(
-                f"The source '{self.path}' names the file '{shown(name)}', which no file can be called: it has a "
-                "character that file names can't hold. Correct it."
-            )
+        place = self._at(name) or self._at(self._spelled(name) or "")
+        if place is None:
+            if other := what_else(name):
+                raise BadNameError(other)
+            raise FileNotFoundError(name)
+        return place
+
+    def _at(self, name: str) -> Path | _Member | None:
+        """Return the file of exactly this name, if there is one."""
+        inside = posixpath.normpath(name) if name else ""
+        if not inside or inside.startswith("/"):
+            return None
         if self._archive is not None:
-            member = self._members.get(str(pure))
-            if member is None:
-                raise FileNotFoundError(name)
-            if member.link:
+            member = self._members.get(inside)
+            if member is not None and member.link:
                 raise UserError(
                     f"'{shown(name)}' in '{self.path}' is a link, which is not followed. Put the file there."
                 )
             return member
-        place = (self._root / pure).resolve()
+        place = (self._root / inside).resolve()
         if not any(place.is_relative_to(one) for one in self._within):
             raise UserError(
                 f"'{shown(name)}' in '{self.path}' is a link that leads out of it. Put the file itself there."
             )
-        if not place.is_file():
-            raise FileNotFoundError(name)
-        return place
+        return place if place.is_file() else None
+
+    def _spelled(self, name: str) -> str | None:
+        """Return the one file whose name differs from this in case and Unicode form alone."""
+        if self._spellings is None:
+            self._spellings = self._listed(lambda one: one)
+        found = self._spellings.get(_folded(posixpath.normpath(name)), ())
+        return found[0] if len(found) == 1 else None
+
+    def with_stem(self, name: str) -> list[str]:
+        """Return the files that are called ``name`` and an ending."""
+        if self._stems is None:
+            self._stems = self._listed(lambda one: posixpath.splitext(one)[0])
+        return self._stems.get(_folded(posixpath.normpath(name)), [])
+
+    def elsewhere(self, name: str) -> list[str]:
+        """Return the files of this name, whatever their folder."""
+        if self._last is None:
+            self._last = self._listed(posixpath.basename)
+        return self._last.get(_folded(posixpath.basename(name)), [])
+
+    def _listed(self, part: Callable[[str], str]) -> dict[str, list[str]]:
+        """Return the names of all files by a part of them."""
+        listed: dict[str, list[str]] = defaultdict(list)
+        for one in self.names():
+            listed[_folded(part(one))].append(one)
+        return dict(listed)
 
     def _too_large(self, name: str, limit: int) -> UserError:
         size = f"{limit // 2**20} MB"
@@ -335,7 +423,7 @@ def _checked(path: Path, archive: _Archive) -> dict[str, _Member]:
     """Return the files of an archive by path; raise :class:`UserError` for one that is made to do harm."""
     members: dict[str, _Member] = {}
     for name, member in archive.members.items():
-        if _leads_out(name, backslash=False):
+        if _leads_out(name):
             raise UserError(
                 f"The archive '{path}' holds the file '{shown(name)}', which leads out of it. It is not read: take the "
                 "archive from where the source is published, or pack it again."
@@ -373,9 +461,19 @@ def _copy(packed: BinaryIO, unpacked: BinaryIO, packed_size: int, where: str) ->
         unpacked.write(chunk)
 
 
-def _leads_out(name: str, *, backslash: bool = True) -> bool:
+def _leads_out(name: str) -> bool:
     pure = PurePosixPath(name)
-    return pure.is_absolute() or ".." in pure.parts or (backslash and "\\" in name)
+    return pure.is_absolute() or ".." in pure.parts
+
+
+def undecoded(text: str) -> str | None:
+    """Return what is wrong with a text of :meth:`SourceFiles.lines` that was no UTF-8, as the end of a sentence."""
+    half = None if text.isascii() else _HALF.search(text)
+    return f" is not UTF-8 (byte {ord(half[0]) - 0xDC00:#04x}). Save the file as UTF-8." if half else None
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _encodable(name: str) -> bool:

@@ -1,30 +1,46 @@
-"""Your own data: JSONL, CSV or Parquet rows and a folder (or archive) of images, or any folder ``load_dataset`` opens.
+"""Your own data: JSON, CSV or Parquet rows and a folder (or archive) of images, or any folder ``load_dataset`` opens.
 
 Columns are named by a mapping: the row ``{"img": "a/1.png", "q": "Which organ is shown?", "a": "The liver."}`` is read
 with ``image=img question=q answer=a``; a field that is not mapped is read from the column of its own name, if there is
-one. The image is a path, or in Parquet and data sets the image itself. A data set of the Hub is its folder:
+one. A value inside a column is named with dots: ``image=images.0.path`` is the ``path`` of the first of ``images``.
+``question_text=TEXT`` asks every row the same, for data that name a class and ask nothing. The image is a path (its
+ending may be left out), or in Parquet and data sets the image itself. A data set of the Hub is its folder:
 
     mllmu-med build --source generic --source-path hf://datasets/ORG/NAME@REVISION --source-option split=train ...
 """
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import get_args
+from typing import Literal, get_args
 
 from pydantic import ValidationError
 
 from ..errors import UserError, nearest, unknown
-from ..record import QuestionType, Record, clean_text
+from ..losses import (
+    BAD_IMAGE,
+    EMPTY_ANSWER,
+    EMPTY_QUESTION,
+    FILE_MISSING,
+    LACKING,
+    MISSING_IMAGE,
+    SAME_ID,
+    UNKNOWN_VALUE,
+    WRONG_TYPE,
+    Losses,
+    UnusableRow,
+)
+from ..record import QuestionType, Record, clean_text, clean_turn
 from ..rewrite import find_value
-from .closed_sets import ClosedSets, fact_of, is_yes_no
-from .files import SourceFiles
-from .images import BadImageError, BadImages, Picture, picture, reason
-from .tables import ENDINGS, DataSet, Rows, is_saved, rows_of
+from .answers import Answers, Item
+from .closed_sets import fact_of, is_yes_no
+from .files import BadNameError, SourceFiles, shown
+from .images import BadImageError, Picture, picture, reason
+from .tables import ENDINGS, DataSet, Rows, ending, is_saved, rows_of
+from .texts import as_text
 
 REQUIRED = ("image", "question", "answer")
 OPTIONAL = ("id", "fact", "fact_values", "modality", "body_region", "question_type", "answer_type", "license")
@@ -34,7 +50,11 @@ _QUESTION_TYPES = get_args(QuestionType)
 _PICTURES_KEPT = 32
 # How an image folder of the Hub's libraries calls the column of the image in its metadata file.
 _FILE_NAME = "file_name"
-_log = logging.getLogger(__name__)
+# The endings that a row may leave out of the name of its image.
+_IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+_ABSENT = object()
+_OR_ONE_QUESTION = {"question": ", or ask all rows the same: question_text=TEXT"}
+Ids = Literal["unique", "ignore"]
 
 
 def records(
@@ -46,30 +66,32 @@ def records(
     images: str | None = None,
     config: str | None = None,
     split: str | None = None,
+    question_text: str | None = None,
+    ids: Ids = "unique",
     license: str | None = None,
     redistributable: bool | None = None,
     name: str = "generic",
-    skip_bad_images: bool = False,
+    losses: Losses | None = None,
 ) -> Iterator[Record]:
     """Yield the records in the order of the rows; the seed changes nothing here.
 
     ``rows`` names the file inside ``path`` (needed where there are several), ``images`` the folder in it that image
     paths start from (the one the file is in, if absent). With a ``split`` (``all`` for all of them) or ``config`` the
     folder is opened by ``load_dataset``, of which it is any layout; one that ``save_to_disk`` wrote is known by its
-    look. ``mapping`` names the column of each field. Facts, their closed sets and types that no column gives are
-    inferred as for SLAKE: a closed or short answer is its own fact. ``license`` and ``redistributable`` must be said:
-    the build writes pixels only where they may be passed on. Raises :class:`UserError` naming the file and row.
+    look. ``mapping`` names the column of each field, ``question_text`` is the question where all rows share one. Ids
+    are unique within a split, or ``ids="ignore"`` names rows by their place. Facts, their closed sets and types that
+    no column gives are inferred as for SLAKE: a closed or short answer is its own fact. ``license`` and
+    ``redistributable`` must be said: the build writes pixels only where they may be passed on. Rows that can't be used
+    are counted in ``losses``. Raises :class:`UserError` naming the file and row.
     """
     if path is None:
         raise UserError(
-            "The source generic needs its folder or archive: --source-path DIR, holding a .jsonl, .csv or .parquet "
-            "file and images; or a data set of the Hub: --source-path hf://datasets/ORG/NAME."
+            "The source generic needs its folder or archive: --source-path DIR, holding a .jsonl, .json, .csv or "
+            ".parquet file and images; or a data set of the Hub: --source-path hf://datasets/ORG/NAME."
         )
-    columns = {field: field for field in FIELDS}
-    for field, column in (mapping or {}).items():
-        if field not in FIELDS:
-            raise unknown("field in the column mapping", field, FIELDS)
-        columns[field] = column
+    if ids not in get_args(Ids):
+        raise unknown("choice of ids", str(ids), get_args(Ids))
+    columns = _columns(mapping or {}, question_text)
     if redistributable is None or (license is None and "license" not in (mapping or {})):
         raise UserError(
             "The source generic needs to know under which licence its data stand and whether the images may be passed "
@@ -82,18 +104,31 @@ def records(
                     f"The source generic reads '{path}' as a data set (split=, config=) or as a file of rows with "
                     "images (rows=, images=), not as both. Leave out the options of one."
                 )
-            table = _of_dataset(DataSet(files, config=config, split=None if split == "all" else split))
+            table = _of_dataset(files, DataSet(files, config=config, split=None if split == "all" else split))
         else:
             table = _of_files(files, rows, images, columns, mapping or {})
-        yield from _records(
-            table,
-            columns,
-            mapping or {},
-            name=name,
-            license=license,
-            redistributable=redistributable,
-            skip_bad_images=skip_bad_images,
-        )
+        losses = Losses() if losses is None else losses
+        losses.source = table.source
+        fields = _Fields(columns, mapping or {}, question_text, check_ids=ids == "unique", many=table.many_splits)
+        yield from _records(table, fields, losses, name=name, license=license, redistributable=redistributable)
+
+
+def _columns(mapping: Mapping[str, str], question_text: str | None) -> dict[str, str]:
+    """Return the column of each field."""
+    columns = {field: field for field in FIELDS}
+    for field, column in mapping.items():
+        if field not in FIELDS:
+            raise unknown("field in the column mapping", field, FIELDS)
+        columns[field] = column
+    if question_text is not None:
+        if not clean_turn(question_text):
+            raise UserError("The option question_text is empty. Write the question that all rows are asked.")
+        if "question" in mapping:
+            raise UserError(
+                f"The question is given twice: as the column question={mapping['question']} and for all rows as "
+                "question_text=TEXT Leave out one."
+            )
+    return columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +138,14 @@ class _Table:
     source: str
     rows: Callable[[str | None], Rows]
     read: Callable[[str], bytes]
+    many_splits: bool = False
 
 
-def _of_dataset(data: DataSet) -> _Table:
-    return _Table(str(data.folder), data.rows, data.read)
+def _of_dataset(files: SourceFiles, data: DataSet) -> _Table:
+    def read(image: str) -> bytes:
+        return _image_bytes(files, PurePosixPath(), data.inside(image))
+
+    return _Table(str(data.folder), data.rows, read, len(data.splits) > 1)
 
 
 def _of_files(
@@ -115,90 +154,94 @@ def _of_files(
     file = _rows_file(files, rows)
     folder = PurePosixPath(file).parent if images is None else PurePosixPath(images)
     # An image folder as the Hub's libraries know it: metadata.jsonl or metadata.csv beside the images.
-    if PurePosixPath(file).stem == "metadata" and "image" not in mapping:
+    if PurePosixPath(file).stem.casefold() == "metadata" and "image" not in mapping:
         first = next(rows_of(files, file), None)
-        if first is not None and "image" not in first[1] and _FILE_NAME in first[1]:
+        if first is not None and isinstance(first[1], dict) and "image" not in first[1] and _FILE_NAME in first[1]:
             columns["image"] = _FILE_NAME
     return _Table(
-        str(files.path),
-        lambda without: rows_of(files, file, without),
-        # Joined as text: a path that leads out has to be seen as it was written.
-        lambda image: files.read(image if folder == PurePosixPath() else f"{folder}/{image}"),
+        str(files.path), lambda without: rows_of(files, file, without), lambda image: _image_bytes(files, folder, image)
     )
 
 
+def _image_bytes(files: SourceFiles, folder: PurePosixPath, image: str) -> bytes:
+    """Return the bytes of the image that a row names; its ending may be missing."""
+    # Joined as text: a path that leads out has to be seen as it was written.
+    name = image if folder == PurePosixPath() or image.startswith("/") else f"{folder}/{image}"
+    try:
+        return files.read(name)
+    except FileNotFoundError:
+        found = [one for one in files.with_stem(name) if PurePosixPath(one).suffix.casefold() in _IMAGE_ENDINGS]
+        if len(found) == 1:
+            return files.read(found[0])
+        if found:
+            raise BadNameError(f"the name of several files: {', '.join(map(shown, found[:3]))}") from None
+        if others := files.elsewhere(name):
+            top = str(PurePosixPath(others[0]).parent)
+            raise BadNameError(f"{FILE_MISSING}; one of that name is in '{shown(top)}'") from None
+        raise
+
+
 def _records(
-    table: _Table,
-    columns: Mapping[str, str],
-    mapping: Mapping[str, str],
-    *,
-    name: str,
-    license: str | None,
-    redistributable: bool,
-    skip_bad_images: bool,
+    table: _Table, fields: "_Fields", losses: Losses, *, name: str, license: str | None, redistributable: bool
 ) -> Iterator[Record]:
-    closed = ClosedSets()
-    ids: set[bytes] = set()
-    place = None
+    answers, column = Answers(), fields.columns["image"]
     # The first pass learns the closed sets and finds the rows whose text can't be used, before any image is touched.
-    for place, row in table.rows(columns["image"]):
-        fields = _fields(row, columns, mapping, f"{table.source}/{place}")
-        if fields["id"]:
-            digest = hashlib.blake2b(fields["id"].encode(), digest_size=8).digest()
-            if digest in ids:
-                raise UserError(
-                    f"{table.source}/{place} has the id '{fields['id']}' of an earlier row. Give each row its own id, "
-                    "or don't map the column: id=... names it."
-                )
-            ids.add(digest)
-        closed.add(_group(fields), fields["fact"])
-    if place is None:
+    for _, row in losses.each(table.rows(fields.alone("image")), fields.reader()):
+        answers.add(_item(row))
+    if not losses.total:
         raise UserError(
             f"'{table.source}' holds no rows. Write one a line (JSONL: one JSON object), with {', '.join(REQUIRED)}."
         )
-    bad = BadImages(Path(table.source), skip=skip_bad_images)
+    losses.check()
 
     @lru_cache(maxsize=_PICTURES_KEPT)
-    def shown(image: str | bytes) -> Picture | str:
+    def made_of(image: str | bytes) -> Picture | str:
         try:
             return picture(table.read(image) if isinstance(image, str) else image)
         except FileNotFoundError:
-            return "the file is missing"
+            return FILE_MISSING
         except (OSError, BadImageError) as error:
             return reason(error)
 
-    named: set[str] = set()
-    embedded = 0
-    for place, row in table.rows(None):
-        where = f"{table.source}/{place}"
-        fields = _fields(row, columns, mapping, where, with_image=True)
-        image, path = _image(row[columns["image"]], columns["image"], where)
-        called = path if isinstance(image, str) else place
-        if isinstance(image, str):
-            named.add(image)
-        else:
-            embedded += 1
-        made = bad.reasons.get(called) or shown(image)
+    read = fields.reader()
+    # The first pass has counted the rows whose text can't be used.
+    sound = Losses().each(table.rows(None), lambda place, row: (read(place, row), row))
+    for place, (values, row) in sound:
+        try:
+            image, path = _image(fields.value(row, "image"), column)
+        except UnusableRow as unusable:
+            losses.add(unusable.reason, place, unusable.text)
+            continue
+        made = made_of(image)
         if isinstance(made, str):
-            bad.add(called, made)
-        elif not bad.stopped:
+            losses.image(shown(path) if isinstance(image, str) else place, made)
+            continue
+        try:
             yield _record(
-                fields,
+                values,
                 made,
                 image_path=path or place,
-                fact_values=fields["fact_values"] or closed.values(_group(fields), fields["fact"]),
+                **answers.fields(_item(values)),
                 source=name,
-                source_id=fields["id"] or place,
-                license=fields["license"] or license or "",
+                source_id=values["id"] or place,
+                license=values["license"] or license or "",
                 redistributable=redistributable,
-                where=where,
             )
-    if note := bad.finish(len(named) + embedded):
-        _log.warning(note)
+        except UnusableRow as unusable:
+            losses.add(unusable.reason, place, unusable.text)
+    losses.finish()
 
 
-def _image(value: object, column: str, where: str) -> tuple[str | bytes, str]:
+def _image(value: object, column: str) -> tuple[str | bytes, str]:
     """Return an image as a row has it, its bytes or a path, and the path that the record tells."""
+    if isinstance(value, list | tuple):
+        if len(value) > 1:
+            raise UnusableRow(
+                BAD_IMAGE,
+                f": the column '{column}' holds {len(value)} images, and a row shows one. Name the one: "
+                f"image={column}.0.",
+            )
+        value = value[0] if value else None
     stored = value if isinstance(value, dict) else {"bytes": value} if isinstance(value, bytes) else {"path": value}
     data, path = stored.get("bytes"), stored.get("path")
     if isinstance(data, bytes):
@@ -206,20 +249,34 @@ def _image(value: object, column: str, where: str) -> tuple[str | bytes, str]:
         return data, PurePosixPath(path).name if isinstance(path, str) else ""
     if isinstance(path, str) and path.strip():
         return path, path
-    raise UserError(
-        f"{where}: the column '{column}' holds {_told(value)}, neither the path of an image nor its bytes. Correct the "
-        "row, or name the right column: image=COLUMN."
+    raise UnusableRow(
+        MISSING_IMAGE if value in (None, "") or path is None else WRONG_TYPE,
+        f": the column '{column}' holds {_told(value)}, neither the path of an image nor its bytes. Correct the row, "
+        "or name the right column: image=COLUMN.",
     )
 
 
-def _record(fields: Mapping[str, object], made: Picture, *, where: str, **given: object) -> Record:
-    taken = ("question", "answer", "fact", "modality", "body_region", "question_type", "answer_type")
+def _record(fields: Mapping[str, object], made: Picture, **given: object) -> Record:
+    taken = ("question", "answer", "modality", "body_region", "question_type", "answer_type")
     try:
         return Record(image_bytes=made.data, image_key=made.key, **{field: fields[field] for field in taken}, **given)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
-        raise UserError(f"{where}: the field '{field}' can't be used: {first['msg']}. Correct the row.") from error
+        raise UnusableRow(
+            WRONG_TYPE, f": the field '{field}' can't be used: {first['msg']}. Correct the row."
+        ) from error
+
+
+def _item(fields: Mapping[str, object]) -> Item:
+    texts = {name: str(fields[name]) for name in ("question", "question_type", "modality")}
+    return Item(
+        **texts,
+        fact=fields["fact"],
+        group=_group(fields),
+        region=str(fields["body_region"]),
+        choices=fields["fact_values"],
+    )
 
 
 def _group(fields: Mapping[str, object]) -> tuple[object, ...]:
@@ -228,59 +285,130 @@ def _group(fields: Mapping[str, object]) -> tuple[object, ...]:
     return (kind, fields["question"]) if kind == "other" else (kind,)
 
 
-def _fields(
-    row: Mapping[str, object],
-    columns: Mapping[str, str],
-    mapping: Mapping[str, str],
-    where: str,
-    *,
-    with_image: bool = False,
-) -> dict[str, object]:
-    """Return the row's text fields, cleaned, the missing ones inferred."""
-    for field in FIELDS:
-        if field == "image" and not with_image:
-            continue
-        if columns[field] not in row and (field in REQUIRED or field in mapping):
-            raise UserError(
-                f"{where} has no column '{columns[field]}' for the field '{field}'.{nearest(columns[field], row)} "
-                f"Its columns: {', '.join(row) or 'none'}. Name the right one: {field}=COLUMN."
+class _Fields:
+    """Which fields a row has, cleaned, the missing ones inferred."""
+
+    def __init__(
+        self,
+        columns: Mapping[str, str],
+        mapping: Mapping[str, str],
+        question_text: str | None,
+        *,
+        check_ids: bool,
+        many: bool,
+    ) -> None:
+        self.columns, self._mapping, self._question = columns, mapping, question_text
+        self._check_ids, self._many = check_ids, many
+
+    def alone(self, field: str) -> str | None:
+        """Return the column of a field if no other field is read out of it."""
+        column = self.columns[field]
+        others = (one for other, one in self.columns.items() if other != field)
+        return None if any(one == column or one.startswith(f"{column}.") for one in others) else column
+
+    def value(self, row: Mapping[str, object], field: str) -> object:
+        """Return what a row has for a field; raises ``UnusableRow`` where it lacks a column that it must have."""
+        column = self.columns[field]
+        if field == "question" and self._question is not None:
+            return self._question
+        found = row[column] if column in row else _inside(row, column)
+        if found is not _ABSENT:
+            return found
+        if not row and field in REQUIRED:
+            raise UnusableRow(
+                LACKING,
+                f" has no column '{column}' for the field '{field}', and no other but its image: the folder holds "
+                f"images alone. Put a file of rows there and name it: rows=FILE{_OR_ONE_QUESTION.get(field, '')}.",
             )
-    values = {field: row.get(column) for field, column in columns.items() if field != "image"}
-    listed = _listed(values.pop("fact_values"), columns["fact_values"], where)
-    for field, value in values.items():
-        # True and False are numbers to Python; as an answer they say neither yes nor no.
-        told = isinstance(value, str | int | float) and not isinstance(value, bool) and value == value
-        if not (told or (value is None and field not in REQUIRED)):
-            raise UserError(f"{where}: the column '{columns[field]}' holds {_told(value)}, not text. Correct the row.")
-    text = {field: "" if value is None else clean_text(str(value)) for field, value in values.items()}
-    for field in ("question", "answer"):
-        if not text[field]:
-            raise UserError(f"{where}: the column '{columns[field]}' is empty. Fill it, or leave the row out.")
-    answer_type = text["answer_type"].upper() or ("CLOSED" if is_yes_no(text["answer"]) else "OPEN")
-    if answer_type not in ("OPEN", "CLOSED"):
-        raise UserError(f"{where}: {unknown('answer type', answer_type, ('OPEN', 'CLOSED'))}")
-    question_type = text["question_type"].casefold() or ("yes_no" if is_yes_no(text["answer"]) else "other")
-    if question_type not in _QUESTION_TYPES:
-        raise UserError(f"{where}: {unknown('question type', question_type, _QUESTION_TYPES)}")
-    if text["fact"] and find_value(text["answer"], text["fact"]) is None:
-        raise UserError(
-            f"{where}: the fact '{text['fact']}' does not stand in the answer '{text['answer'][:80]}', which it is to "
-            "decide. Give the word of the answer that decides it, or leave the fact empty."
-        )
-    if text["fact"] and listed and text["fact"].casefold() not in (one.casefold() for one in listed):
-        raise UserError(
-            f"{where}: the fact '{text['fact']}' is not among its fact_values {list(listed)}. Add it there."
-        )
-    return {
-        **text,
-        "answer_type": answer_type,
-        "question_type": question_type,
-        "fact": text["fact"] or fact_of(text["answer"], answer_type),
-        "fact_values": listed,
-    }
+        if field in REQUIRED or field in self._mapping:
+            raise UnusableRow(
+                LACKING,
+                f" has no column '{column}' for the field '{field}'.{nearest(column, row)} Its columns: "
+                f"{', '.join(row) or 'none'}. Name the right one: {field}=COLUMN{_OR_ONE_QUESTION.get(field, '')}.",
+            )
+        return None
+
+    def reader(self) -> Callable[[str, Mapping[str, object]], dict[str, object]]:
+        """Return what reads the rows of one pass, which knows the ids that it has seen."""
+        ids: set[bytes] = set()
+
+        def read(place: str, row: Mapping[str, object]) -> dict[str, object]:
+            fields = self._read(row)
+            if fields["id"] and not self._check_ids:
+                fields["id"] = ""
+            elif fields["id"]:
+                if self._many:
+                    fields["id"] = f"{place.split(':')[0]}:{fields['id']}"
+                digest = hashlib.blake2b(str(fields["id"]).encode(), digest_size=8).digest()
+                if digest in ids:
+                    raise UnusableRow(
+                        SAME_ID,
+                        f" has the id '{fields['id']}' of an earlier row. Give each row its own id, name the column of "
+                        "the ids (id=COLUMN), or let the place of a row name it: ids=ignore.",
+                    )
+                ids.add(digest)
+            return fields
+
+        return read
+
+    def _read(self, row: Mapping[str, object]) -> dict[str, object]:
+        columns = self.columns
+        values = {field: self.value(row, field) for field in FIELDS if field != "image"}
+        listed = _listed(values.pop("fact_values"), columns["fact_values"])
+        for field, value in values.items():
+            # True and False are numbers to Python; as an answer they say neither yes nor no.
+            told = isinstance(value, str | int | float) and not isinstance(value, bool) and value == value
+            if value is None and field in ("question", "answer"):
+                reason = EMPTY_QUESTION if field == "question" else EMPTY_ANSWER
+                raise UnusableRow(reason, f": the column '{columns[field]}' holds null, not text. Fill it.")
+            if not (told or value is None):
+                raise UnusableRow(
+                    WRONG_TYPE, f": the column '{columns[field]}' holds {_told(value)}, not text. Correct the row."
+                )
+        text = {field: clean_text(as_text(value)) for field, value in values.items()}
+        for field, reason in (("question", EMPTY_QUESTION), ("answer", EMPTY_ANSWER)):
+            text[field] = clean_turn(text[field])
+            if not text[field]:
+                raise UnusableRow(reason, f": the column '{columns[field]}' is empty. Fill it, or leave the row out.")
+        answer_type = text["answer_type"].upper() or ("CLOSED" if is_yes_no(text["answer"]) else "OPEN")
+        if answer_type not in ("OPEN", "CLOSED"):
+            raise UnusableRow(UNKNOWN_VALUE, f": {unknown('answer type', answer_type, ('OPEN', 'CLOSED'))}")
+        question_type = text["question_type"].casefold() or ("yes_no" if is_yes_no(text["answer"]) else "other")
+        if question_type not in _QUESTION_TYPES:
+            raise UnusableRow(UNKNOWN_VALUE, f": {unknown('question type', question_type, _QUESTION_TYPES)}")
+        if text["fact"] and find_value(text["answer"], text["fact"]) is None:
+            raise UnusableRow(
+                UNKNOWN_VALUE,
+                f": the fact '{text['fact']}' does not stand in the answer '{text['answer'][:80]}', which it is to "
+                "decide. Give the word of the answer that decides it, or leave the fact empty.",
+            )
+        if text["fact"] and listed and text["fact"].casefold() not in (one.casefold() for one in listed):
+            raise UnusableRow(
+                UNKNOWN_VALUE, f": the fact '{text['fact']}' is not among its fact_values {list(listed)}. Add it there."
+            )
+        return {
+            **text,
+            "answer_type": answer_type,
+            "question_type": question_type,
+            "fact": text["fact"] or fact_of(text["answer"], answer_type),
+            "fact_values": listed,
+        }
 
 
-def _listed(value: object, column: str, where: str) -> tuple[str, ...]:
+def _inside(row: Mapping[str, object], column: str) -> object:
+    """Return the value that a name with dots leads to through objects and lists, ``_ABSENT`` where there is none."""
+    found: object = row
+    for step in column.split("."):
+        if isinstance(found, Mapping) and step in found:
+            found = found[step]
+        elif isinstance(found, list | tuple) and step.isascii() and step.isdigit() and int(step) < len(found):
+            found = found[int(step)]
+        else:
+            return _ABSENT
+    return found
+
+
+def _listed(value: object, column: str) -> tuple[str, ...]:
     """Return the closed set that a row gives: a list of texts, in CSV written as JSON."""
     if isinstance(value, str):
         try:
@@ -288,9 +416,9 @@ def _listed(value: object, column: str, where: str) -> tuple[str, ...]:
         except ValueError:
             value = [None]
     if value is not None and not (isinstance(value, list) and all(isinstance(one, str) for one in value)):
-        raise UserError(
-            f'{where}: the column \'{column}\' must be a list of texts (in CSV written ["left", "right"]). Correct '
-            "the row."
+        raise UnusableRow(
+            WRONG_TYPE,
+            f': the column \'{column}\' must be a list of texts (in CSV written ["left", "right"]). Correct the row.',
         )
     return tuple(value or ())
 
@@ -305,14 +433,17 @@ def _told(value: object) -> str:
 
 
 def _rows_file(files: SourceFiles, rows: str | None) -> str:
+    kinds = ".jsonl, .json, .csv, .tsv or .parquet"
     if rows is not None:
-        if not rows.endswith(ENDINGS):
-            raise UserError(f"The file of rows '{rows}' ends in none of {', '.join(ENDINGS)}. Name one that does.")
+        if not ending(rows):
+            raise UserError(f"The file of rows '{rows}' ends in none of {kinds}. Name one that does.")
         return rows
-    found = files.find(*(f"*{ending}" for ending in ENDINGS))
+    patterns = [f"*{one}{packed}" for one in ENDINGS for packed in ("", ".gz")]
+    found = files.find(*patterns)
+    # Descriptions of data sets are .json files too: where there is another file, that holds the rows.
+    found = [one for one in found if ending(one) != ".json"] or found
     if len(found) == 1:
         return found[0]
-    kinds = ".jsonl, .csv or .parquet"
     if not found:
         raise UserError(f"'{files.path}' has no {kinds} file. Put one there, with one row a line.")
     named = ", ".join(found[:5]) + (", ..." if len(found) > 5 else "")

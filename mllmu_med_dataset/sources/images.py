@@ -5,16 +5,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..errors import UserError
+from ..losses import FILE_MISSING
 from ..record import image_key
-from .files import SourceFiles, shown
+from .files import SourceFiles
 
-__all__ = ["BadImageError", "BadImages", "Picture", "SourceFiles", "picture", "pictures"]
+__all__ = ["BadImageError", "Picture", "SourceFiles", "picture", "pictures"]
 
 # Above any radiograph or photograph of a slide tile, far below what fills the memory.
 MAX_PIXELS = 64_000_000
@@ -23,7 +22,6 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 _PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME")
 # Application segments but those of JFIF, colour profiles and Adobe, which say how to read the pixels; and comments.
 _JPEG_TEXT = (0xE1, *range(0xE3, 0xEE), 0xEF, 0xFE)
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,37 +153,6 @@ def reason(error: OSError | BadImageError) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-class BadImages:
-    """The images of a source that can't be used, counted; the end of a pass decides what that means."""
-
-    def __init__(self, source: Path, *, skip: bool) -> None:
-        self.source, self.skip = source, skip
-        self.reasons: dict[str, str] = {}
-
-    def add(self, name: str, reason: str) -> None:
-        """Note an image."""
-        self.reasons[name] = reason
-
-    @property
-    def stopped(self) -> bool:
-        """Whether the pass is lost and goes on only to count."""
-        return bool(self.reasons) and not self.skip
-
-    def finish(self, total: int) -> str | None:
-        """Return a note on what was skipped, if anything; raise :class:`UserError` if it may not be."""
-        if not self.reasons:
-            return None
-        count = len(self.reasons)
-        named = "; ".join(f"{shown(name)} ({reason})" for name, reason in list(self.reasons.items())[:_NAMED])
-        named += "; ..." if count > _NAMED else ""
-        what = f"{count:,} of {total:,} images of '{self.source}' can't be used: {named}."
-        if count == total:
-            raise UserError(f"{what} Check that the images are where the source's own layout has them.")
-        if not self.skip:
-            raise UserError(f"{what} Repair them, or go on without their rows: --skip-bad-images.")
-        return f"{what} Their rows were skipped."
-
-
 def pictures(
     files: SourceFiles,
     names: Iterable[str],
@@ -199,7 +166,7 @@ def pictures(
         try:
             return make(files.read(name))
         except FileNotFoundError:
-            return "the file is missing"
+            return FILE_MISSING
         except (OSError, BadImageError) as error:
             return reason(error)
 

@@ -7,41 +7,52 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from ..errors import UserError
+from ..losses import LACKING, UNPARSABLE, WRONG_TYPE, UnusableRow
 from .files import SourceFiles
 from .texts import check_texts
 
 # A row longer than this is no row: what it is part of does not end.
 MAX_ROW_CHARACTERS = 16 * 2**20
+JsonRows = Iterator[tuple[str, "dict[str, object] | UnusableRow"]]
 _CHUNK = 2**20
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-def json_rows(
-    files: SourceFiles, name: str, *, required: Sequence[str], called: str
-) -> Iterator[tuple[str, dict[str, object]]]:
-    """Yield every row of the file with ``FOLDER/NAME, row N``; raise ``UserError`` for what is no such row.
+def json_rows(files: SourceFiles, name: str, *, required: Sequence[str] = (), called: str | None = None) -> JsonRows:
+    """Yield ``NAME, row N`` and every row of the file, or why it can't be used; ``UserError`` for what is no JSON list.
 
-    Of the required keys each must be there and not null. ``called`` is the source's name as people write it.
+    Of the required keys each must be there and not null. ``called`` is the source's name as people write it, of one
+    that is published.
     """
-    where, fix = f"{files.path}/{name}", f"Take the file as {called} distributes it."
+    where = f"{files.path}/{name}"
+    fix = f"Take the file as {called} distributes it." if called else "Correct the file, or the row."
     try:
-        with files.stream(name) as stream:
+        with files.rows_stream(name) as stream:
             for number, row in enumerate(_elements(_Text(stream)), start=1):
-                place = f"{where}, row {number}"
-                if not isinstance(row, dict):
-                    raise UserError(f"{place} is not an object. {fix}")
-                check_texts(row, place)
-                missing = [key for key in required if row.get(key) is None]
-                if missing:
-                    raise UserError(f"{place} lacks {', '.join(missing)}. {fix}")
-                for key in required:
-                    if isinstance(row[key], dict | list | bool):
-                        raise UserError(f"{place} has {json.dumps(row[key])[:60]} as its {key}, not a text. {fix}")
-                yield place, row
+                try:
+                    _check(row, required, fix)
+                except UnusableRow as unusable:
+                    yield f"{name}, row {number}", unusable
+                else:
+                    yield f"{name}, row {number}", row
+    except FileNotFoundError:
+        raise UserError(f"'{where}' does not exist. Name a file of the source.") from None
     except _JsonError as error:
         raise UserError(f"{where} {error}. {fix}") from error
     except (OSError, RecursionError) as error:
         raise UserError(f"{where} can't be read ({error}). {fix}") from error
+
+
+def _check(row: object, required: Sequence[str], fix: str) -> None:
+    """Raise ``UnusableRow`` for an element that is no row with the required keys."""
+    if not isinstance(row, dict):
+        raise UnusableRow(UNPARSABLE, f" is not an object. {fix}")
+    check_texts(row)
+    if missing := [key for key in required if row.get(key) is None]:
+        raise UnusableRow(LACKING, f" lacks {', '.join(missing)}. {fix}")
+    for key in required:
+        if isinstance(row[key], dict | list | bool):
+            raise UnusableRow(WRONG_TYPE, f" has {json.dumps(row[key])[:60]} as its {key}, not a text. {fix}")
 
 
 class _JsonError(Exception):

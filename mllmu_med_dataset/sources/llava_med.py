@@ -10,16 +10,17 @@ they take private information as any, and a factual error only where a fact is m
 the modality, where the row's ``domain`` says which it is and the answer names it in one place.
 """
 
-import logging
 import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import UserError, unknown
-from ..record import Record, clean_text
-from .closed_sets import ClosedSets, fact_of, is_yes_no
-from .images import BadImages, SourceFiles, pictures
+from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, LACKING, UNKNOWN_VALUE, WRONG_TYPE, Losses, UnusableRow
+from ..record import Record, clean_turn
+from .answers import Answers, Item
+from .closed_sets import fact_of, is_yes_no
+from .images import SourceFiles, pictures
 from .json_rows import json_rows
 from .wording import group, question_type
 
@@ -32,9 +33,7 @@ DOMAINS = {
     "histology": ("microscopy", "", ("histology", "histopathology", "microscopy")),
     "gross": ("photograph", "", ("gross pathology", "photograph")),
 }
-_KEYS = ("id", "image", "conversations")
-_IMAGE = "<image>"
-_log = logging.getLogger(__name__)
+_SAID = ("conversations", "conversatons")
 
 Pair = dict[str, str | None]
 
@@ -46,13 +45,13 @@ def records(
     rows: str | None = None,
     images: str = "images",
     workers: int = 1,
-    skip_bad_images: bool = False,
+    losses: Losses | None = None,
 ) -> Iterator[Record]:
     """Yield the records of a LLaVA-Med folder or archive, conversation by conversation; the seed changes nothing here.
 
     ``rows`` names the JSON file (needed where there are several), ``images`` the folder the figures were downloaded to.
-    Raises :class:`UserError` naming the row for a conversation that is none, and for images that are missing or can't
-    be decoded (named and counted), unless they are to be skipped: not all articles still have theirs.
+    Rows that can't be used are counted in ``losses``: not all articles still have their figures. Raises
+    :class:`UserError` where more is lost than may be.
     """
     if path is None:
         raise UserError(
@@ -61,26 +60,27 @@ def records(
         )
     with SourceFiles(path) as files:
         name = _rows_file(files, rows)
-        closed = ClosedSets()
-        names = set()
-        for image, pairs in _conversations(files, name):
-            names.add(image)
+        losses = Losses() if losses is None else losses
+        losses.source = str(path)
+        answers = Answers()
+        for _, pairs in _conversations(files, name, losses):
             for pair in pairs:
-                closed.add(group(pair["question_type"], pair["question"]), pair["fact"])
-        bad = BadImages(path, skip=skip_bad_images)
+                answers.add(_item(pair))
+        if not losses.total:
+            raise UserError(f"{files.path}/{name} holds no rows. Take the file as LLaVA-Med distributes it.")
+        losses.check()
         waiting: deque[tuple[str, list[Pair]]] = deque()
 
         def places() -> Iterator[str]:
-            for image, pairs in _conversations(files, name):
+            # The first pass has counted the rows whose text can't be used.
+            for image, pairs in _conversations(files, name, Losses()):
                 waiting.append((image, pairs))
                 yield f"{images}/{image}" if images else image
 
         for _, made in pictures(files, places(), workers=workers):
             image, pairs = waiting.popleft()
             if isinstance(made, str):
-                bad.add(image, made)
-                continue
-            if bad.stopped:
+                losses.image(image, made, rows=len(pairs))
                 continue
             for pair in pairs:
                 yield Record(
@@ -91,9 +91,7 @@ def records(
                     image_path=f"{images}/{image}" if images else image,
                     question=pair["question"],
                     answer=pair["answer"],
-                    fact=pair["fact"],
-                    fact_values=_modality_names(pair["fact"])
-                    or closed.values(group(pair["question_type"], pair["question"]), pair["fact"]),
+                    **answers.fields(_item(pair)),
                     modality=pair["modality"],
                     body_region=pair["body_region"],
                     question_type=pair["question_type"],
@@ -101,8 +99,19 @@ def records(
                     license=LICENSE,
                     redistributable=False,
                 )
-        if note := bad.finish(len(names)):
-            _log.warning(note)
+        losses.finish()
+
+
+def _item(pair: Pair) -> Item:
+    return Item(
+        question=pair["question"] or "",
+        fact=pair["fact"],
+        group=group(pair["question_type"], pair["question"]),
+        question_type=pair["question_type"] or "",
+        region=pair["body_region"] or "",
+        modality=pair["modality"] or "",
+        choices=_modality_names(pair["fact"]),
+    )
 
 
 def _rows_file(files: SourceFiles, rows: str | None) -> str:
@@ -123,66 +132,76 @@ def _rows_file(files: SourceFiles, rows: str | None) -> str:
     )
 
 
-def _conversations(files: SourceFiles, name: str) -> Iterator[tuple[str, list[Pair]]]:
-    """Yield the image and the questions of every row."""
-    empty = True
-    for where, row in json_rows(files, name, required=("id", "image"), called="LLaVA-Med"):
-        empty = False
-        domain = _domain(row.get("domain"), where)
-        modality, region, _ = DOMAINS[domain] if domain else ("", "", ())
-        pairs = []
-        for turn, (question, answer) in enumerate(_turns(row.get("conversations"), where), start=1):
-            kind = question_type(question, answer)
-            answer_type = "CLOSED" if is_yes_no(answer) else "OPEN"
-            fact = fact_of(answer, answer_type)
-            if kind == "modality":
-                fact = _named_modality(answer, domain)
-            pairs.append(
-                {
-                    "source_id": f"{row['id']}-{turn}",
-                    "question": question,
-                    "answer": answer,
-                    "fact": fact,
-                    "question_type": kind,
-                    "answer_type": answer_type,
-                    "modality": modality,
-                    "body_region": region,
-                }
-            )
-        yield str(row["image"]), pairs
-    if empty:
-        raise UserError(f"{files.path}/{name} holds no rows. Take the file as LLaVA-Med distributes it.")
+def _conversations(files: SourceFiles, name: str, losses: Losses) -> Iterator[tuple[str, list[Pair]]]:
+    """Yield the image and the questions of every row, each question counted as one."""
+    rows = json_rows(files, name, required=("id", "image"), called="LLaVA-Med")
+    for place, (image, pairs) in losses.each(rows, _conversation):
+        losses.total += len(pairs) - 1
+        sound = []
+        for turn, pair in enumerate(pairs, start=1):
+            if pair["question"] and pair["answer"]:
+                sound.append(pair)
+            else:
+                empty = EMPTY_ANSWER if pair["question"] else EMPTY_QUESTION
+                number = 2 * turn - (0 if pair["question"] else 1)
+                losses.add(empty, place, f", turn {number} is empty. Take the file as LLaVA-Med distributes it.")
+        if sound:
+            yield image, sound
 
 
-def _domain(flags: object, where: str) -> str:
+def _conversation(place: str, row: dict[str, object]) -> tuple[str, list[Pair]]:
+    domain = _domain(row.get("domain"))
+    modality, region, _ = DOMAINS[domain] if domain else ("", "", ())
+    pairs = []
+    # Its own scripts take the misspelt key as well.
+    said = next((row[key] for key in _SAID if row.get(key) is not None), None)
+    for turn, (question, answer) in enumerate(_turns(said), start=1):
+        kind = question_type(question, answer)
+        answer_type = "CLOSED" if is_yes_no(answer) else "OPEN"
+        fact = fact_of(answer, answer_type)
+        if kind == "modality":
+            fact = _named_modality(answer, domain)
+        pairs.append(
+            {
+                "source_id": f"{row['id']}-{turn}",
+                "question": question,
+                "answer": answer,
+                "fact": fact,
+                "question_type": kind,
+                "answer_type": answer_type,
+                "modality": modality,
+                "body_region": region,
+            }
+        )
+    return str(row["image"]), pairs
+
+
+def _domain(flags: object) -> str:
     """Return the one domain that is true of the image, or nothing where none or several are."""
     if flags is None:
         return ""
     if not isinstance(flags, dict):
-        raise UserError(f"{where} has a domain that is no object. Take the file as LLaVA-Med distributes it.")
+        raise UnusableRow(WRONG_TYPE, " has a domain that is no object. Take the file as LLaVA-Med distributes it.")
     for name, true in flags.items():
         if name not in DOMAINS:
-            raise UserError(f"{where}: {unknown('domain', name, DOMAINS)}")
+            raise UnusableRow(UNKNOWN_VALUE, f": {unknown('domain', name, DOMAINS)}")
         if not isinstance(true, bool):
-            raise UserError(f"{where}: the domain {name} is {true!r}, not true or false. Correct the row.")
+            raise UnusableRow(WRONG_TYPE, f": the domain {name} is {true!r}, not true or false. Correct the row.")
     said = [name for name, true in flags.items() if true]
     return said[0] if len(said) == 1 else ""
 
 
-def _turns(turns: object, where: str) -> list[tuple[str, str]]:
+def _turns(turns: object) -> list[tuple[str, str]]:
     """Return the questions with their answers; human and gpt take turns, the human first."""
     fix = "Take the file as LLaVA-Med distributes it."
     if not isinstance(turns, list) or not turns or len(turns) % 2:
-        raise UserError(f"{where} has no conversations, or one that ends without an answer. {fix}")
+        raise UnusableRow(LACKING, f" has no conversations, or one that ends without an answer. {fix}")
     said = []
     for number, turn in enumerate(turns):
         speaker = ("human", "gpt")[number % 2]
         if not isinstance(turn, dict) or not isinstance(turn.get("value"), str) or turn.get("from") != speaker:
-            raise UserError(f"{where}, turn {number + 1} is not a text from {speaker}. {fix}")
-        text = clean_text(turn["value"].replace(_IMAGE, " ")).strip()
-        if not text:
-            raise UserError(f"{where}, turn {number + 1} is empty. {fix}")
-        said.append(text)
+            raise UnusableRow(WRONG_TYPE, f", turn {number + 1} is not a text from {speaker}. {fix}")
+        said.append(clean_turn(turn["value"]))
     return list(zip(said[::2], said[1::2], strict=True))
 
 

@@ -14,17 +14,28 @@ was made. We hold no copy: what follows is assumed from their public documentati
 - Images: the folder ``files/`` of MIMIC-CXR-JPG, beside the questions or named by ``images=``.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import UserError, nearest, unknown
-from ..record import AnswerType, QuestionType, Record, clean_text
-from .closed_sets import ClosedSets, fact_of, is_yes_no
-from .images import BadImages, SourceFiles, pictures
+from ..losses import (
+    EMPTY_ANSWER,
+    EMPTY_QUESTION,
+    LACKING,
+    TWO_IMAGES,
+    UNKNOWN_VALUE,
+    WRONG_TYPE,
+    Losses,
+    UnusableRow,
+)
+from ..record import AnswerType, QuestionType, Record, clean_text, clean_turn
+from .answers import Answers, Item
+from .closed_sets import fact_of, is_yes_no
+from .images import SourceFiles, pictures
 from .json_rows import json_rows
 from .tables import rows_of
+from .texts import as_text
 
 LICENSE = "PhysioNet-Credentialed-Health-Data-License-1.5.0"
 JSON_FILES = ("train.json", "valid.json", "test.json")
@@ -52,9 +63,8 @@ DIFFERENCE = "difference"
 # What an empty list of findings says in words.
 NOTHING = "None"
 _PAIR_COLUMNS = ("study_id", "subject_id", "question_type", "question", "answer")
-_log = logging.getLogger(__name__)
 
-Asked = dict[str, str | None]
+Asking = dict[str, str | None]
 
 
 def records(
@@ -65,14 +75,14 @@ def records(
     part: str | None = None,
     images: str | None = None,
     workers: int = 1,
-    skip_bad_images: bool = False,
+    losses: Losses | None = None,
 ) -> Iterator[Record]:
     """Yield the records image by image; the seed changes nothing here.
 
     ``acknowledge`` says that you are credentialed and keep the build to yourself. ``part`` is ``cxr_vqa`` or
     ``diff_vqa`` where a folder holds both, ``images`` the folder or archive of MIMIC-CXR-JPG (``path``, if absent). The
     questions are held in memory, as the rows of one image stand far apart and decoding a radiograph for each of them
-    would take days. Raises :class:`UserError` naming file and row.
+    would take days. Rows that can't be used are counted in ``losses``. Raises :class:`UserError` naming file and row.
     """
     if acknowledge is not True:
         raise UserError(
@@ -88,22 +98,23 @@ def records(
     with SourceFiles(path) as files, SourceFiles(images or path) as shown:
         found = _part(files, part)
         root = _image_root(shown)
-        closed = ClosedSets()
-        by_image: dict[str, list[Asked]] = defaultdict(list)
-        for image, asked in _cxr_vqa(files) if found == "cxr_vqa" else _diff_vqa(files, shown, root):
-            closed.add(asked["group"], asked["fact"])
+        answers = Answers()
+        by_image: dict[str, list[Asking]] = defaultdict(list)
+        losses = Losses() if losses is None else losses
+        losses.source = str(path)
+        for image, asked in _cxr_vqa(files, losses) if found == "cxr_vqa" else _diff_vqa(files, shown, root, losses):
+            answers.add(_item(asked))
             by_image[image].append(asked)
         if not by_image:
+            losses.check()
             raise UserError(f"'{path}' holds no question about a single image. Take the files as PhysioNet has them.")
-        bad = BadImages(shown.path, skip=skip_bad_images)
+        losses.check()
         ordered = sorted(by_image)
         for image, (_, made) in zip(
             ordered, pictures(shown, (f"{root}{one}" for one in ordered), workers=workers), strict=True
         ):
             if isinstance(made, str):
-                bad.add(image, made)
-                continue
-            if bad.stopped:
+                losses.image(image, made, rows=len(by_image[image]))
                 continue
             for asked in by_image[image]:
                 yield Record(
@@ -114,8 +125,7 @@ def records(
                     image_path=f"files/{image}",
                     question=asked["question"],
                     answer=asked["answer"],
-                    fact=asked["fact"],
-                    fact_values=closed.values(asked["group"], asked["fact"]),
+                    **answers.fields(_item(asked)),
                     modality="X-ray",
                     body_region="chest",
                     question_type=asked["question_type"],
@@ -123,8 +133,12 @@ def records(
                     license=LICENSE,
                     redistributable=False,
                 )
-        if note := bad.finish(len(by_image)):
-            _log.warning(note)
+        losses.finish()
+
+
+def _item(row: Asking) -> Item:
+    fields = {name: row[name] for name in ("question", "fact", "group", "question_type")}
+    return Item(**fields, region="chest", modality="X-ray")
 
 
 def _part(files: SourceFiles, part: str | None) -> str:
@@ -156,90 +170,101 @@ def _image_root(files: SourceFiles) -> str:
     )
 
 
-def _cxr_vqa(files: SourceFiles) -> Iterator[tuple[str, Asked]]:
+def _cxr_vqa(files: SourceFiles, losses: Losses) -> Iterator[tuple[str, Asking]]:
     """Yield image path and question of every row of MIMIC-CXR-VQA."""
     required = ("question", "content_type", "semantic_type", "image_path", "idx")
     for name in files.find(*JSON_FILES):
         split = Path(name).stem
-        for where, row in json_rows(files, name, required=required, called="PhysioNet"):
-            content = clean_text(str(row["content_type"])).casefold()
-            semantic = clean_text(str(row["semantic_type"])).casefold()
-            if content not in CONTENT_TYPES:
-                raise UserError(f"{where}: {unknown('content_type', content, CONTENT_TYPES)}")
-            if semantic not in SEMANTIC_TYPES:
-                raise UserError(f"{where}: {unknown('semantic_type', semantic, SEMANTIC_TYPES)}")
-            said = _answers(row.get("answer"), where)
-            answer = ", ".join(said) or NOTHING
-            answer_type = SEMANTIC_TYPES[semantic]
-            kind = "yes_no" if is_yes_no(answer) else CONTENT_TYPES[content]
-            yield (
-                str(row["image_path"]).removeprefix("files/"),
-                {
-                    "source_id": f"{split}-{row['idx']}",
-                    "question": clean_text(str(row["question"])),
-                    "answer": answer,
-                    # Several findings decide together: no one of them is the fact.
-                    "fact": fact_of(answer, answer_type) if len(said) < 2 else None,
-                    "question_type": kind,
-                    "answer_type": answer_type,
-                    "group": content,
-                },
-            )
+
+        def read(place: str, row: dict[str, object], split: str = split) -> tuple[str, Asking]:
+            return _cxr_row(row, split)
+
+        rows = json_rows(files, name, required=required, called="PhysioNet")
+        yield from (asked for _, asked in losses.each(rows, read))
 
 
-def _answers(value: object, where: str) -> list[str]:
+def _cxr_row(row: dict[str, object], split: str) -> tuple[str, Asking]:
+    content = clean_text(str(row["content_type"])).casefold()
+    semantic = clean_text(str(row["semantic_type"])).casefold()
+    if content not in CONTENT_TYPES:
+        raise UnusableRow(UNKNOWN_VALUE, f": {unknown('content_type', content, CONTENT_TYPES)}")
+    if semantic not in SEMANTIC_TYPES:
+        raise UnusableRow(UNKNOWN_VALUE, f": {unknown('semantic_type', semantic, SEMANTIC_TYPES)}")
+    said = _answers(row.get("answer"))
+    question, answer = clean_turn(as_text(row["question"])), ", ".join(said) or NOTHING
+    if not question:
+        raise UnusableRow(EMPTY_QUESTION, " has an empty question. Take the file as it came.")
+    answer_type = SEMANTIC_TYPES[semantic]
+    return (
+        str(row["image_path"]).removeprefix("files/"),
+        {
+            "source_id": f"{split}-{row['idx']}",
+            "question": question,
+            "answer": answer,
+            # Several findings decide together: no one of them is the fact.
+            "fact": fact_of(answer, answer_type) if len(said) < 2 else None,
+            "question_type": "yes_no" if is_yes_no(answer) else CONTENT_TYPES[content],
+            "answer_type": answer_type,
+            "group": content,
+        },
+    )
+
+
+def _answers(value: object) -> list[str]:
     given = [value] if isinstance(value, str) else value
-    if not isinstance(given, list) or not all(isinstance(one, str) and clean_text(one) for one in given):
-        raise UserError(
-            f"{where} has no answer that is a text or a list of texts. Rows are released without answers first: take "
-            "the whole data set from PhysioNet, or run its own script that fills them in."
+    if not isinstance(given, list) or not all(isinstance(one, str) and clean_turn(one) for one in given):
+        raise UnusableRow(
+            EMPTY_ANSWER if value in (None, "") else WRONG_TYPE,
+            " has no answer that is a text or a list of texts. Rows are released without answers first: take the whole "
+            "data set from PhysioNet, or run its own script that fills them in.",
         )
-    return [clean_text(one) for one in given]
+    return [clean_turn(one) for one in given]
 
 
-def _diff_vqa(files: SourceFiles, images: SourceFiles, root: str) -> Iterator[tuple[str, Asked]]:
+def _diff_vqa(files: SourceFiles, images: SourceFiles, root: str, losses: Losses) -> Iterator[tuple[str, Asking]]:
     """Yield image path and question of every row of Medical-Diff-VQA that asks about one image."""
     name = files.find(PAIRS)[0]
     chosen = _chosen_images(files)
-    left_out = 0
-    for place, row in rows_of(files, name):
-        where = f"{files.path}/{place}"
+
+    def read(place: str, row: dict[str, str]) -> tuple[str, Asking] | None:
         for column in _PAIR_COLUMNS:
             if column not in row:
                 raise UserError(
-                    f"{where} has no column '{column}'.{nearest(column, row)} Its columns: {', '.join(row)}. Take the "
-                    "file as PhysioNet has it."
+                    f"{files.path}/{place} has no column '{column}'.{nearest(column, row)} Its columns: "
+                    f"{', '.join(row)}. Take the file as PhysioNet has it."
                 )
-        kind = clean_text(row["question_type"]).casefold()
-        if kind == DIFFERENCE:
-            left_out += 1
-            continue
-        if kind not in DIFF_TYPES:
-            raise UserError(f"{where}: {unknown('question_type', kind, (*DIFF_TYPES, DIFFERENCE))}")
-        answer = clean_text(row["answer"])
-        question = clean_text(row["question"])
-        if not question or not answer:
-            raise UserError(f"{where} has an empty {'answer' if question else 'question'}. Take the file as it came.")
-        patient, study = (_number(row[column], column, where) for column in ("subject_id", "study_id"))
+        if clean_text(row["question_type"]).casefold() == DIFFERENCE:
+            losses.set_aside(TWO_IMAGES, place)
+            return None
+        patient, study = (_number(row[column], column) for column in ("subject_id", "study_id"))
+        asked = _diff_row(row, place.removeprefix(f"{name}:"))
         folder = f"p{patient[:2]}/p{patient}/s{study}"
         if study not in chosen:
             chosen[study] = _only_image(images, f"{root}{folder}")
-        answer_type = "CLOSED" if is_yes_no(answer) else "OPEN"
-        yield (
-            f"{folder}/{chosen[study]}.jpg",
-            {
-                "source_id": place.removeprefix(f"{name}:"),
-                "question": question,
-                "answer": answer,
-                # A list of findings, as they are written here, is no one fact.
-                "fact": None if ", " in answer else fact_of(answer, answer_type),
-                "question_type": "yes_no" if is_yes_no(answer) else DIFF_TYPES[kind],
-                "answer_type": answer_type,
-                "group": kind,
-            },
-        )
-    if left_out:
-        _log.warning(f"{left_out:,} questions of '{files.path}' compare two images and were left out.")
+        return f"{folder}/{chosen[study]}.jpg", asked
+
+    yield from (asked for _, asked in losses.each(rows_of(files, name), read) if asked is not None)
+
+
+def _diff_row(row: dict[str, str], source_id: str) -> Asking:
+    kind = clean_text(row["question_type"]).casefold()
+    if kind not in DIFF_TYPES:
+        raise UnusableRow(UNKNOWN_VALUE, f": {unknown('question_type', kind, (*DIFF_TYPES, DIFFERENCE))}")
+    answer, question = clean_turn(row["answer"]), clean_turn(row["question"])
+    for text, reason in ((question, EMPTY_QUESTION), (answer, EMPTY_ANSWER)):
+        if not text:
+            raise UnusableRow(reason, f" {reason.replace('have', 'has', 1)}. Take the file as it came.")
+    answer_type = "CLOSED" if is_yes_no(answer) else "OPEN"
+    return {
+        "source_id": source_id,
+        "question": question,
+        "answer": answer,
+        # A list of findings, as they are written here, is no one fact.
+        "fact": None if ", " in answer else fact_of(answer, answer_type),
+        "question_type": "yes_no" if is_yes_no(answer) else DIFF_TYPES[kind],
+        "answer_type": answer_type,
+        "group": kind,
+    }
 
 
 def _chosen_images(files: SourceFiles) -> dict[str, str]:
@@ -247,10 +272,16 @@ def _chosen_images(files: SourceFiles) -> dict[str, str]:
     found = files.find(STUDIES)
     chosen: dict[str, str] = {}
     for place, row in rows_of(files, found[0]) if found else ():
-        for column in ("study_id", "dicom_id"):
-            if not row.get(column):
-                raise UserError(f"{files.path}/{place} has no {column}. Take the file as PhysioNet has it.")
-        chosen[_number(row["study_id"], "study_id", f"{files.path}/{place}")] = row["dicom_id"].strip()
+        try:
+            if isinstance(row, UnusableRow):
+                raise row
+            for column in ("study_id", "dicom_id"):
+                if not row.get(column):
+                    raise UnusableRow(LACKING, f" has no {column}. Take the file as PhysioNet has it.")
+            chosen[_number(row["study_id"], "study_id")] = row["dicom_id"].strip()
+        except UnusableRow as unusable:
+            # It holds no questions: a line of it that is wrong may spoil any of theirs.
+            raise UserError(f"{files.path}/{place}{unusable.text}") from unusable
     return chosen
 
 
@@ -260,8 +291,10 @@ def _only_image(images: SourceFiles, folder: str) -> str:
     return Path(found[0]).stem if len(found) == 1 else f"({len(found)} images, and {STUDIES} names none)"
 
 
-def _number(text: str, column: str, where: str) -> str:
+def _number(text: str, column: str) -> str:
     value = text.strip()
     if not (value.isascii() and value.isdigit()):
-        raise UserError(f"{where} has the {column} '{value[:40]}', not a number. Take the file as PhysioNet has it.")
+        raise UnusableRow(
+            WRONG_TYPE, f" has the {column} '{value[:40]}', not a number. Take the file as PhysioNet has it."
+        )
     return value

@@ -4,18 +4,19 @@ Every row is multiple choice and tells its modality and what it asks for. The im
 data sets they were taken from, so pixels may not be passed on.
 """
 
-import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import UserError
-from ..record import Record, clean_text
+from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, LACKING, NO_CHOICE, SAME_ID, Losses, UnusableRow
+from ..record import Record, clean_text, clean_turn
+from .answers import offered
 from .closed_sets import is_yes_no
-from .images import BadImages, SourceFiles, pictures
+from .images import SourceFiles, pictures
 from .json_rows import json_rows
-from .unusable_rows import UnusableRows
+from .texts import as_text
 from .wording import question_type
 
 LICENSE = "questions under the terms of OmniMedVQA, images under the licences of their data sets"
@@ -38,7 +39,6 @@ _MODALITIES = (
     ("microscopy", r"microscop"),
 )
 _REQUIRED = ("question", "gt_answer", "image_path", "question_type", "option_A")
-_log = logging.getLogger(__name__)
 
 Row = dict[str, object]
 
@@ -48,15 +48,17 @@ def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
     return (ARCHIVE,)
 
 
-def records(*, path: Path | None, seed: int = 0, workers: int = 1, skip_bad_images: bool = False) -> Iterator[Record]:
+def records(*, path: Path | None, seed: int = 0, workers: int = 1, losses: Losses | None = None) -> Iterator[Record]:
     """Yield the records of an OmniMedVQA folder or zip, file by file and image by image; the seed changes nothing here.
 
-    The options of a row are the closed set of its fact. Raises :class:`UserError` for files and rows that are not
-    OmniMedVQA's (file and row named), for rows whose answer is none of their options if they are more than a few, and
-    for images that can't be used unless they are skipped.
+    The options of a row are the closed set of its fact. Rows that can't be used, such as those whose answer is none of
+    their options, are counted in ``losses``. Raises :class:`UserError` for files that are not OmniMedVQA's, and where
+    more is lost than may be.
     """
     if path is None:
         raise UserError(f"The source omnimedvqa needs its folder or zip: --source-path DIR, holding {ROWS}/*.json.")
+    losses = Losses() if losses is None else losses
+    losses.source = str(path)
     # The Hub has one zip of everything.
     inner = path / ARCHIVE
     with SourceFiles(inner if inner.is_file() else path) as files:
@@ -67,19 +69,13 @@ def records(*, path: Path | None, seed: int = 0, workers: int = 1, skip_bad_imag
                 f"'{files.path}' has no {ROWS}/*.json. Give OmniMedVQA's folder, the one that holds QA_information/ "
                 "and Images/, or its zip."
             )
-        bad, unusable, total, shown = BadImages(path, skip=skip_bad_images), UnusableRows(), 0, 0
         for name in names:
             by_image: dict[str, list[Row]] = defaultdict(list)
-            for row in _rows(files, name, unusable):
-                total += 1
-                if row is not None:
-                    by_image[f"{top}{row.pop('image')}"].append(row)
-            shown += len(by_image)
+            for row in _rows(files, name, losses):
+                by_image[f"{top}{row.pop('image')}"].append(row)
             for place, made in pictures(files, by_image, workers=workers):
                 if isinstance(made, str):
-                    bad.add(place, made)
-                    continue
-                if bad.stopped:
+                    losses.image(place, made, rows=len(by_image[place]))
                     continue
                 for row in by_image[place]:
                     yield Record(
@@ -92,48 +88,53 @@ def records(*, path: Path | None, seed: int = 0, workers: int = 1, skip_bad_imag
                         redistributable=False,
                         **row,
                     )
-        if not total:
+        if not losses.total:
             raise UserError(f"The files of '{files.path}/{top}{ROWS}' hold no rows. Download them again.")
-        for note in (unusable.finish(total), bad.finish(shown) if shown else None):
-            if note:
-                _log.warning(note)
+        losses.finish()
 
 
-def _rows(files: SourceFiles, name: str, unusable: UnusableRows) -> Iterator[Row | None]:
-    """Yield the fields of every row of one file, ``None`` for one that can't be asked."""
+def _rows(files: SourceFiles, name: str, losses: Losses) -> Iterator[Row]:
+    """Yield the fields of every row of one file that can be asked."""
     seen: dict[str, str] = {}
-    for where, raw in json_rows(files, name, required=_REQUIRED, called="OmniMedVQA"):
-        # One file says modality in one of its rows.
-        modality = raw.get("modality_type") or raw.get("modality")
-        if not isinstance(modality, str):
-            raise UserError(f"{where} lacks modality_type. Take the file as OmniMedVQA distributes it.")
-        named = clean_text(str(raw.get("question_id") or where.rpartition(" ")[2]))
-        if seen.setdefault(named, where) != where:
-            raise UserError(
-                f"{where} has the question_id {named} of {seen[named]}. Take the file as OmniMedVQA distributes it."
+
+    def read(place: str, raw: Mapping[str, object]) -> Row:
+        named = clean_text(str(raw.get("question_id") or place.rpartition(" ")[2]))
+        if seen.setdefault(named, place) != place:
+            raise UnusableRow(
+                SAME_ID, f" has the question_id {named} of {seen[named]}. Take the file as OmniMedVQA distributes it."
             )
-        question = clean_text(str(raw["question"]))
-        values = [_value(str(raw[key])) for key in OPTIONS if raw.get(key) is not None]
-        options = {_compared(value): value for value in values if value}
-        answer = options.get(_compared(str(raw["gt_answer"])))
-        if not question or answer is None:
-            said = clean_text(str(raw["gt_answer"]))
-            unusable.add(
-                where, f"answers {said!r}, which is none of its options" if question else "has an empty question"
-            )
-            yield None
-            continue
-        kind = QUESTION_TYPES.get(clean_text(str(raw["question_type"])).casefold()) or question_type(question, answer)
-        yield {
-            "source_id": named if raw.get("question_id") else f"{name}:{named}",
-            "image": str(raw["image_path"]),
-            "question": question,
-            "answer": answer,
-            "fact": answer,
-            "fact_values": tuple(sorted(options.values())),
-            "modality": _modality(modality),
-            "question_type": "yes_no" if is_yes_no(answer) else kind,
-        }
+        return {**_row(raw), "source_id": named if raw.get("question_id") else f"{name}:{named}"}
+
+    rows = json_rows(files, name, required=_REQUIRED, called="OmniMedVQA")
+    return (row for _, row in losses.each(rows, read))
+
+
+def _row(raw: Mapping[str, object]) -> Row:
+    """Return the fields of a row but its id; raises ``UnusableRow``."""
+    # One file says modality in one of its rows.
+    modality = raw.get("modality_type") or raw.get("modality")
+    if not isinstance(modality, str):
+        raise UnusableRow(LACKING, " lacks modality_type. Take the file as OmniMedVQA distributes it.")
+    question = clean_turn(as_text(raw["question"]))
+    values = [_value(as_text(raw[key])) for key in OPTIONS if raw.get(key) is not None]
+    options = {_compared(value): value for value in values if value}
+    said = clean_text(as_text(raw["gt_answer"]))
+    answer = options.get(_compared(said))
+    if not question:
+        raise UnusableRow(EMPTY_QUESTION, " has an empty question.")
+    if not said:
+        raise UnusableRow(EMPTY_ANSWER, " has an empty answer.")
+    if answer is None:
+        raise UnusableRow(NO_CHOICE, f" answers {said!r}, which is none of its options.")
+    kind = QUESTION_TYPES.get(clean_text(str(raw["question_type"])).casefold()) or question_type(question, answer)
+    return {
+        "image": str(raw["image_path"]),
+        "question": question,
+        "answer": answer,
+        **offered(question, answer, tuple(options.values())),
+        "modality": _modality(modality),
+        "question_type": "yes_no" if is_yes_no(answer) else kind,
+    }
 
 
 def _value(text: str) -> str:

@@ -4,22 +4,22 @@ There is no image id, and the same image stands in many rows and in several spli
 patient's, over all splits. Batches of rows are read, so that no file is ever in memory whole.
 """
 
-import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from itertools import islice
 
 from ..errors import UserError, nearest
-from ..record import Record, clean_text
-from .closed_sets import ClosedSets, fact_of, is_yes_no
-from .images import BadImageError, BadImages, Picture, SourceFiles, picture
-from .tables import rows_of
-from .unusable_rows import UnusableRows
+from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, FILE_MISSING, WRONG_TYPE, Losses, UnusableRow
+from ..record import Record, clean_turn
+from .answers import Answers, Item
+from .closed_sets import fact_of, is_yes_no
+from .images import BadImageError, Picture, SourceFiles, picture
+from .tables import Rows, rows_of
+from .texts import as_text
 from .wording import alternatives, group, question_type
 
 IMAGE, TEXTS = "image", ("question", "answer")
 _BATCH_ROWS = 64
-_log = logging.getLogger(__name__)
 
 
 def records_of(
@@ -29,13 +29,13 @@ def records_of(
     license: str,
     redistributable: bool,
     workers: int = 1,
-    skip_bad_images: bool = False,
+    losses: Losses | None = None,
 ) -> Iterator[Record]:
     """Yield the records of all Parquet files of a source, in the order of their names and rows.
 
     What a question asks for is told from its wording; yes and no, named alternatives and short answers are facts.
-    Raises :class:`UserError` naming file and row: for a file that is no Parquet or lacks a column, for images that
-    can't be used unless they are skipped, and for questions without an answer if they are more than a few.
+    Rows that can't be used are counted in ``losses``. Raises :class:`UserError` for a file that is no Parquet or lacks
+    a column, and where more is lost than may be.
     """
     names = files.find("*.parquet")
     if not names:
@@ -43,106 +43,95 @@ def records_of(
             f"'{files.path}' has no .parquet files at its top or in a folder of it, such as data/. Give the folder "
             "that the Hub's data set was downloaded to."
         )
-    closed, unusable, total = ClosedSets(), UnusableRows(), 0
+    losses = Losses() if losses is None else losses
+    losses.source = str(files.path)
+    answers = Answers()
     for name in names:
-        for number, row in _rows(files, name):
-            total += 1
-            if reason := _unusable(row):
-                unusable.add(f"{files.path}/{name}, row {number}", reason)
-                continue
-            fields = _fields(row)
-            closed.add(fields["group"], fields["fact"])
-    if not total:
+        for _, fields in losses.each(_rows(files, name), _fields):
+            answers.add(_item(fields))
+    if not losses.total:
         raise UserError(f"The .parquet files of '{files.path}' hold no rows. Download the data set again.")
-    if note := unusable.finish(total):
-        _log.warning(note)
-    bad, paths = BadImages(files.path, skip=skip_bad_images), {}
+    losses.check()
+    paths: dict[str, str] = {}
     with ThreadPoolExecutor(max(1, workers)) as pool:
         for name in names:
-            for number, row, made in _illustrated(_rows(files, name, images=True), pool):
-                if _unusable(row):
-                    continue
+            # The first pass has counted the rows whose text can't be used.
+            rows = Losses().each(_rows(files, name, images=True), lambda place, row: (_fields(place, row), row[IMAGE]))
+            for place, fields, made in _illustrated(rows, pool):
                 if isinstance(made, str):
-                    bad.add(f"{name}, row {number}", made)
-                elif not bad.stopped:
-                    fields = _fields(row)
-                    fact = fields["fact"]
-                    yield Record(
-                        source=source,
-                        source_id=f"{name}:{number}",
-                        image_bytes=made.data,
-                        image_key=made.key,
-                        # The first row that shows it: every row of an image says the same place.
-                        image_path=paths.setdefault(made.key, f"{name}:{number}"),
-                        question=row["question"],
-                        answer=row["answer"],
-                        fact=fact,
-                        fact_values=fields["named"] or closed.values(fields["group"], fact),
-                        question_type=fields["question_type"],
-                        answer_type=fields["answer_type"],
-                        license=license,
-                        redistributable=redistributable,
-                    )
-    if note := bad.finish(total):
-        _log.warning(note)
+                    losses.image(place, made)
+                    continue
+                number = place.rpartition(" ")[2]
+                yield Record(
+                    source=source,
+                    source_id=f"{name}:{number}",
+                    image_bytes=made.data,
+                    image_key=made.key,
+                    # The first row that shows it: every row of an image says the same place.
+                    image_path=paths.setdefault(made.key, f"{name}:{number}"),
+                    question=fields["question"],
+                    answer=fields["answer"],
+                    **answers.fields(_item(fields)),
+                    question_type=fields["question_type"],
+                    answer_type=fields["answer_type"],
+                    license=license,
+                    redistributable=redistributable,
+                )
+    losses.finish()
 
 
-def _fields(row: dict[str, object]) -> dict[str, object]:
-    question, answer = clean_text(str(row["question"])), clean_text(str(row["answer"]))
+def _fields(place: str, row: dict[str, object]) -> dict[str, object]:
+    for name, reason in (("question", EMPTY_QUESTION), ("answer", EMPTY_ANSWER)):
+        value = row[name]
+        if value is None or (isinstance(value, str) and not clean_turn(value)):
+            raise UnusableRow(reason, f" {reason.replace('have', 'has', 1)}.")
+        number = name == "answer" and isinstance(value, int | float) and not isinstance(value, bool) and value == value
+        if not (number or isinstance(value, str)):
+            raise UnusableRow(WRONG_TYPE, f" has the {name} {value!r}, not a text.")
+    question, answer = clean_turn(as_text(row["question"])), clean_turn(as_text(row["answer"]))
     kind, named = question_type(question, answer), alternatives(question, answer)
     answer_type = "CLOSED" if named or is_yes_no(answer) else "OPEN"
     return {
+        "question": question,
+        "answer": answer,
         "question_type": kind,
         "answer_type": answer_type,
-        "fact": named[0] if named else fact_of(answer, answer_type),
-        "named": tuple(sorted(named)),
+        "fact": fact_of(answer, answer_type),
         # Alternatives that one question names are no set for others.
         "group": group("other", question) if named else group(kind, question),
     }
 
 
-def _unusable(row: dict[str, object]) -> str | None:
-    for name in TEXTS:
-        value = row[name]
-        if not isinstance(value, str):
-            return f"has the {name} {value!r}, not a text"
-        if not clean_text(value):
-            return f"has an empty {name}"
-    return None
+def _item(fields: dict[str, object]) -> Item:
+    return Item(**{name: fields[name] for name in ("question", "fact", "group", "question_type")})
 
 
-def _rows(files: SourceFiles, name: str, *, images: bool = False) -> Iterator[tuple[int, dict[str, object]]]:
+def _rows(files: SourceFiles, name: str, *, images: bool = False) -> Rows:
     """Yield the rows of one file, numbered from 1, with or without their images."""
     needed = (IMAGE, *TEXTS) if images else TEXTS
     for number, (_, row) in enumerate(rows_of(files, name, None if images else IMAGE), start=1):
-        for column in needed:
+        for column in () if isinstance(row, UnusableRow) else needed:
             if column not in row:
                 raise UserError(
                     f"{files.path}/{name} has no column '{column}'.{nearest(column, row)} Its columns: "
                     f"{', '.join(row) or 'none'}. Give the folder of the data set as the Hub has it."
                 )
-        yield number, row
+        yield f"{name}, row {number}", row
 
 
 def _illustrated(
-    rows: Iterator[tuple[int, dict[str, object]]], pool: ThreadPoolExecutor
-) -> Iterator[tuple[int, dict[str, object], Picture | str]]:
+    rows: Iterator[tuple[str, tuple[dict[str, object], object]]], pool: ThreadPoolExecutor
+) -> Iterator[tuple[str, dict[str, object], Picture | str]]:
     """Yield the rows with their pictures, a batch in memory at a time."""
-    batch: list[tuple[int, dict[str, object]]] = []
-    # The end of the rows is a row too: it sends the last batch off.
-    for one in chain(rows, [None]):
-        if one is not None:
-            batch.append(one)
-        if batch and (one is None or len(batch) == _BATCH_ROWS):
-            made = pool.map(_picture, [row[IMAGE] for _, row in batch])
-            yield from ((number, row, picture) for (number, row), picture in zip(batch, made, strict=True))
-            batch = []
+    while batch := list(islice(rows, _BATCH_ROWS)):
+        made = pool.map(_picture, [image for _, (_, image) in batch])
+        yield from ((place, fields, picture) for (place, (fields, _)), picture in zip(batch, made, strict=True))
 
 
 def _picture(stored: object) -> Picture | str:
     data = stored.get("bytes") if isinstance(stored, dict) else stored
     if not isinstance(data, bytes):
-        return "the row holds no image bytes"
+        return f"{FILE_MISSING}: the row holds no image bytes"
     try:
         return picture(data)
     except BadImageError as error:

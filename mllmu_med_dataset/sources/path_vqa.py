@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import UserError
+from ..losses import Losses
 from ..record import Record
 from . import parquet
 from .images import SourceFiles
@@ -20,7 +21,7 @@ def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
     return ("data/*.parquet",)
 
 
-def records(*, path: Path | None, seed: int = 0, workers: int = 1, skip_bad_images: bool = False) -> Iterator[Record]:
+def records(*, path: Path | None, seed: int = 0, workers: int = 1, losses: Losses | None = None) -> Iterator[Record]:
     """Yield the records of a PathVQA folder or zip; the seed changes nothing here.
 
     Raises :class:`UserError` as :func:`parquet.records_of` does.
@@ -34,5 +35,5 @@ def records(*, path: Path | None, seed: int = 0, workers: int = 1, skip_bad_imag
             license=LICENSE,
             redistributable=False,
             workers=workers,
-            skip_bad_images=skip_bad_images,
+            losses=losses,
         )

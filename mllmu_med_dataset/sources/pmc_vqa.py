@@ -13,11 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
 from ..errors import UserError, nearest, unknown
-from ..record import Record, clean_text
+from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, MISSING_IMAGE, NO_CHOICE, Losses, UnusableRow
+from ..record import Record, clean_text, clean_turn
+from .answers import offered
 from .closed_sets import is_yes_no
-from .images import BadImages, SourceFiles, pictures
+from .images import SourceFiles, pictures
 from .tables import rows_of
-from .unusable_rows import UnusableRows
 from .wording import choice_text, question_type
 
 LICENSE = "questions CC-BY-SA-4.0, images under the licence of their articles"
@@ -38,44 +39,41 @@ def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def records(
-    *, path: Path | None, seed: int = 0, version: Version = "2", workers: int = 1, skip_bad_images: bool = False
+    *, path: Path | None, seed: int = 0, version: Version = "2", workers: int = 1, losses: Losses | None = None
 ) -> Iterator[Record]:
     """Yield the records of one version of PMC-VQA in the order of its files; the seed changes nothing here.
 
-    The answer is the text of the right choice, and the choices of a row are the closed set of its fact. Raises
-    :class:`UserError` for CSV files that are not PMC-VQA's (file and row named), for rows whose answer is none of their
-    choices if they are more than a few, and for images that can't be used unless they are skipped.
+    The answer is the text of the right choice, and the choices of a row are the closed set of its fact. Rows that
+    can't be used, such as those whose answer is none of their choices, are counted in ``losses``. Raises
+    :class:`UserError` for CSV files that are not PMC-VQA's, and where more is lost than may be.
     """
     version = _version(version)
     if path is None:
         raise UserError(f"The source pmc_vqa needs its folder: --source-path DIR, with {', '.join(FILES[version])}.")
+    losses = Losses() if losses is None else losses
+    losses.source = str(path)
     with SourceFiles(path) as files:
         found = _files(files, version)
         images, prefix = _images(files, PurePosixPath(found[0]).parent, version)
         with images:
-            bad, unusable, counted = BadImages(path, skip=skip_bad_images), UnusableRows(), [0]
-            named: set[str] = set()
-            rows = (row for name in found for row in _rows(files, name, unusable, counted))
+            rows = (row for name in found for row in _rows(files, name, losses))
             for image, asked, made in _illustrated(images, prefix, rows, workers):
-                named.add(image)
                 if isinstance(made, str):
-                    bad.add(image, made)
-                elif not bad.stopped:
-                    for row in asked:
-                        yield Record(
-                            source="pmc_vqa",
-                            image_bytes=made.data,
-                            image_key=made.key,
-                            image_path=f"{PurePosixPath(prefix).name}/{image}",
-                            license=LICENSE,
-                            redistributable=False,
-                            **{key: value for key, value in row.items() if key != "image"},
-                        )
-            if not counted[0]:
+                    losses.image(image, made, rows=len(asked))
+                    continue
+                for row in asked:
+                    yield Record(
+                        source="pmc_vqa",
+                        image_bytes=made.data,
+                        image_key=made.key,
+                        image_path=f"{PurePosixPath(prefix).name}/{image}",
+                        license=LICENSE,
+                        redistributable=False,
+                        **{key: value for key, value in row.items() if key != "image"},
+                    )
+            if not losses.total:
                 raise UserError(f"{files.path}: {', '.join(found)} hold no rows. Download them again.")
-            for note in (unusable.finish(counted[0]), bad.finish(len(named)) if named else None):
-                if note:
-                    _log.warning(note)
+            losses.finish()
 
 
 def _illustrated(
@@ -93,17 +91,15 @@ def _illustrated(
         yield *waiting.popleft(), made
 
 
-def _rows(files: SourceFiles, name: str, unusable: UnusableRows, counted: list[int]) -> Iterator[Row]:
-    """Yield the rows of one CSV that can be asked, noting the others."""
+def _rows(files: SourceFiles, name: str, losses: Losses) -> Iterator[Row]:
+    """Yield the rows of one CSV that can be asked."""
     columns: dict[str, str] = {}
-    for place, raw in rows_of(files, name):
-        columns = columns or _columns(raw, f"{files.path}/{name}")
-        counted[0] += 1
-        row = _row(raw, columns, PurePosixPath(place).name)
-        if isinstance(row, str):
-            unusable.add(f"{files.path}/{place}", row)
-        else:
-            yield row
+
+    def read(place: str, raw: Mapping[str, str]) -> Row:
+        columns.update({} if columns else _columns(raw, f"{files.path}/{name}"))
+        return _row(raw, columns, PurePosixPath(place).name)
+
+    return (row for _, row in losses.each(rows_of(files, name), read))
 
 
 def _columns(header: Iterable[str], where: str) -> dict[str, str]:
@@ -124,11 +120,13 @@ def _columns(header: Iterable[str], where: str) -> dict[str, str]:
     return columns
 
 
-def _row(raw: Mapping[str, str], columns: Mapping[str, str], source_id: str) -> Row | str:
-    """Return the row's fields, or why it can't be asked."""
-    image, question = raw[columns["image"]].strip(), clean_text(raw[columns["question"]])
-    if not question or not image:
-        return f"has an empty {'question' if image else 'Figure_path'}"
+def _row(raw: Mapping[str, str], columns: Mapping[str, str], source_id: str) -> Row:
+    """Return the row's fields; raises ``UnusableRow``."""
+    image, question = raw[columns["image"]].strip(), clean_turn(raw[columns["question"]])
+    if not image:
+        raise UnusableRow(MISSING_IMAGE, " has an empty Figure_path.")
+    if not question:
+        raise UnusableRow(EMPTY_QUESTION, " has an empty question.")
     choices = {label: choice_text(raw[columns[label]], label) for label in LABELS}
     stated = clean_text(raw[columns["answer"]])
     label = clean_text(raw[columns["label"]] if "label" in columns else stated).rstrip(".:)").upper()
@@ -137,15 +135,16 @@ def _row(raw: Mapping[str, str], columns: Mapping[str, str], source_id: str) -> 
         texts = {text.casefold(): one for one, text in choices.items()}
         label = next((texts[text] for one in LABELS if (text := choice_text(stated, one).casefold()) in texts), "")
     answer = choices.get(label, "")
+    if not stated:
+        raise UnusableRow(EMPTY_ANSWER, " has an empty answer.")
     if not answer:
-        return f"answers {stated!r}, which is none of its choices" if stated else "has an empty answer"
+        raise UnusableRow(NO_CHOICE, f" answers {stated!r}, which is none of its choices.")
     return {
         "source_id": source_id,
         "image": image,
         "question": question,
         "answer": answer,
-        "fact": answer,
-        "fact_values": tuple(sorted({text for text in choices.values() if text})),
+        **offered(question, answer, tuple(text for text in choices.values() if text)),
         "question_type": "yes_no" if is_yes_no(answer) else question_type(question, answer),
         "answer_type": "CLOSED",
     }

@@ -11,10 +11,23 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
 from ..errors import UserError, unknown
-from ..record import Record, clean_text
-from .closed_sets import ClosedSets, fact_of, is_yes_no
-from .images import BadImages, SourceFiles, pictures
-from .json_rows import json_rows
+from ..kinds import opposite
+from ..losses import (
+    ASKED_AGAIN,
+    EMPTY_ANSWER,
+    EMPTY_QUESTION,
+    REPEATED,
+    UNKNOWN_VALUE,
+    WRONG_TYPE,
+    Losses,
+    UnusableRow,
+)
+from ..record import Record, clean_text, clean_turn
+from .answers import Answers, Item
+from .closed_sets import fact_of
+from .images import SourceFiles, pictures
+from .json_rows import JsonRows, json_rows
+from .texts import as_text
 
 LICENSE = "CC-BY-4.0"
 Language = Literal["en", "zh", "all"]
@@ -46,8 +59,6 @@ REGIONS = {
     "neck": "neck",
     "pelvic cavity": "pelvis",
 }
-# Yes and no as the Chinese rows say them.
-CHINESE_YES_NO = ("是", "否")
 _KEYS = ("img_name", "question", "answer", "q_lang", "location", "modality", "answer_type", "content_type", "qid")
 _log = logging.getLogger(__name__)
 
@@ -58,33 +69,32 @@ def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def records(
-    *, path: Path | None, seed: int = 0, language: Language = "en", workers: int = 1, skip_bad_images: bool = False
+    *, path: Path | None, seed: int = 0, language: Language = "en", workers: int = 1, losses: Losses | None = None
 ) -> Iterator[Record]:
     """Yield the records of a SLAKE folder or zip, image by image; the seed changes nothing here.
 
-    Raises :class:`UserError` without the JSON files or the images, for a row that lacks a key (file and place named),
-    and for images that can't be decoded (named and counted), unless they are to be skipped.
+    Rows that can't be used are counted in ``losses``. Raises :class:`UserError` without the JSON files or the images,
+    and where more is lost than may be.
     """
     if language not in get_args(Language):
         raise unknown("language", str(language), get_args(Language))
     if path is None:
         raise UserError("The source slake needs its folder or zip: --source-path DIR, holding train.json and imgs/.")
+    losses = Losses() if losses is None else losses
+    losses.source = str(path)
     with SourceFiles(path) as files:
-        rows, base = _rows(files, language)
-        closed = ClosedSets()
+        rows, base = _rows(files, language, losses)
+        answers = Answers()
         by_image: dict[str, list[dict[str, str]]] = defaultdict(list)
         for row in rows:
-            closed.add(row["question_type"], row["fact"])
+            answers.add(_item(row))
             by_image[row["img_name"]].append(row)
         images, prefix = _images(files, base)
         with images:
-            bad = BadImages(path, skip=skip_bad_images)
             names = {f"{prefix}{name}": name for name in by_image}
             for place, made in pictures(images, names, workers=workers):
                 if isinstance(made, str):
-                    bad.add(names[place], made)
-                    continue
-                if bad.stopped:
+                    losses.image(names[place], made, rows=len(by_image[names[place]]))
                     continue
                 for row in by_image[names[place]]:
                     yield Record(
@@ -95,8 +105,7 @@ def records(
                         image_path=f"imgs/{names[place]}",
                         question=row["question"],
                         answer=row["answer"],
-                        fact=row["fact"],
-                        fact_values=_values(closed, row),
+                        **answers.fields(_item(row)),
                         modality=row["modality"],
                         body_region=row["body_region"],
                         question_type=row["question_type"],
@@ -104,11 +113,10 @@ def records(
                         license=LICENSE,
                         redistributable=True,
                     )
-            if note := bad.finish(len(names)):
-                _log.warning(note)
+            losses.finish()
 
 
-def _rows(files: SourceFiles, language: str) -> tuple[list[dict[str, str]], PurePosixPath]:
+def _rows(files: SourceFiles, language: str, losses: Losses) -> tuple[list[dict[str, str]], PurePosixPath]:
     """Return the cleaned rows of the language in the order of image and ``qid``, and the folder the JSON is in."""
     found = files.find(*FILES)
     if not found:
@@ -118,49 +126,73 @@ def _rows(files: SourceFiles, language: str) -> tuple[list[dict[str, str]], Pure
     base = PurePosixPath(found[0]).parent
     kept: dict[tuple[str, str, str], tuple[int, dict[str, str]]] = {}
     found = [name for name in found if PurePosixPath(name).parent == base]
-    there = {PurePosixPath(name).name for name in found}
+    there = {PurePosixPath(name).name.casefold() for name in found}
     if lacking := [names[0] for names in SPLITS if not there & set(names)]:
         _log.warning(
             f"'{files.path}' has no {' and no '.join(lacking)}: the data set is built from {', '.join(sorted(there))} "
             "alone. Put the rest of SLAKE there if it is to be whole."
         )
     for name in found:
-        for where, raw in json_rows(files, name, required=_KEYS, called="SLAKE"):
-            if language not in ("all", raw["q_lang"]):
-                continue
-            row = _row(raw, where)
-            asked = (row["img_name"], row["question"], str(raw["q_lang"]))
-            qid = raw["qid"]
-            if not isinstance(qid, int) or isinstance(qid, bool):
-                raise UserError(f"{where} has the qid {qid!r}, not a number. Take the file as SLAKE distributes it.")
-            if asked not in kept or qid < kept[asked][0]:
+        rows = _in(language, json_rows(files, name, required=_KEYS, called="SLAKE"))
+        for _, (qid, row) in losses.each(rows, _row):
+            asked = (row["img_name"], row["question"], row["language"])
+            if asked not in kept:
                 kept[asked] = (qid, row)
-    if not kept:
+                continue
+            first, (_, later) = sorted((kept[asked], (qid, row)), key=lambda one: one[0])
+            kept[asked] = first
+            losses.set_aside(REPEATED if later["answer"] == first[1]["answer"] else ASKED_AGAIN, later["source_id"])
+    if not losses.total:
         raise UserError(f"'{files.path}' has no rows in the language {language}. Choose language=en, zh or all.")
+    losses.check()
     ordered = sorted(kept.items(), key=lambda item: (item[0][0], item[1][0], item[0][1]))
     return [row for _, (_, row) in ordered], base
 
 
-def _values(closed: ClosedSets, row: dict[str, str]) -> tuple[str, ...]:
-    return CHINESE_YES_NO if row["fact"] in CHINESE_YES_NO else closed.values(row["question_type"], row["fact"])
+def _in(language: str, rows: JsonRows) -> JsonRows:
+    """Yield the rows in a language, and what is no row in any."""
+    return (one for one in rows if isinstance(one[1], UnusableRow) or language in ("all", one[1]["q_lang"]))
 
 
-def _row(raw: dict[str, object], where: str) -> dict[str, str]:
+def _item(row: dict[str, str]) -> Item:
+    return Item(
+        question=row["question"],
+        fact=row["fact"],
+        group=(row["language"], row["question_type"]),
+        question_type=row["question_type"],
+        region=row["body_region"],
+        modality=row["modality"],
+        relation=row["relation"],
+    )
+
+
+def _row(place: str, raw: dict[str, object]) -> tuple[int, dict[str, str]]:
+    """Return the ``qid`` and the cleaned fields of a row."""
+    qid = raw["qid"]
+    if not isinstance(qid, int):
+        raise UnusableRow(WRONG_TYPE, f" has the qid {qid!r}, not a number. Take the file as SLAKE distributes it.")
+    question, answer = clean_turn(as_text(raw["question"])), clean_turn(as_text(raw["answer"]))
+    for text, reason in ((question, EMPTY_QUESTION), (answer, EMPTY_ANSWER)):
+        if not text:
+            raise UnusableRow(reason, f" {reason.replace('have', 'has', 1)}.", name=f"{raw['q_lang']}-{qid}")
     content = clean_text(str(raw["content_type"])).casefold()
     if content not in QUESTION_TYPES:
-        raise UserError(f"{where}: {unknown('content_type', content, QUESTION_TYPES)}")
+        raise UnusableRow(UNKNOWN_VALUE, f": {unknown('content_type', content, QUESTION_TYPES)}")
     answer_type = clean_text(str(raw["answer_type"])).upper()
     if answer_type not in ("OPEN", "CLOSED"):
-        raise UserError(f"{where}: {unknown('answer_type', answer_type, ('OPEN', 'CLOSED'))}")
-    answer = clean_text(str(raw["answer"]))
+        raise UnusableRow(UNKNOWN_VALUE, f": {unknown('answer_type', answer_type, ('OPEN', 'CLOSED'))}")
+    triple = raw.get("triple")
     modality, location = (clean_text(str(raw[key])) for key in ("modality", "location"))
-    return {
-        "source_id": f"{raw['q_lang']}-{raw['qid']}",
+    return qid, {
+        "source_id": f"{raw['q_lang']}-{qid}",
         "img_name": str(raw["img_name"]),
-        "question": clean_text(str(raw["question"])),
+        "question": question,
         "answer": answer,
         "fact": fact_of(answer, answer_type),
-        "question_type": "yes_no" if is_yes_no(answer) or answer in CHINESE_YES_NO else QUESTION_TYPES[content],
+        "question_type": "yes_no" if opposite(answer, question) is not None else QUESTION_TYPES[content],
+        "language": str(raw["q_lang"]),
+        # "How is it treated?" and "What causes it?" have no answers in common.
+        "relation": str(triple[1]) if isinstance(triple, list) and len(triple) == 3 else "",
         "answer_type": answer_type,
         "modality": MODALITIES.get(modality.casefold(), modality),
         "body_region": REGIONS.get(location.casefold(), location.casefold()),

@@ -1,31 +1,50 @@
-"""Texts of a source that no file could hold afterwards, refused where they stand."""
+"""Texts of a source as records take them, and those refused that no file could hold afterwards."""
 
-from ..errors import UserError
+from ..losses import UNSTORABLE, WRONG_TYPE, UnusableRow
 
 # The longest answers are reports of some thousand characters; what is longer is no answer but a file.
 MAX_CHARACTERS = 100_000
 
 
-def check_texts(value: object, where: str) -> None:
-    """Raise :class:`UserError` for a text, in whatever list or object, that is no Unicode text or endless."""
+def as_text(value: object) -> str:
+    """Return a value of a row as the text that it says: a whole number without a point.
+
+    >>> as_text(2.0), as_text(2.5), as_text(" CT "), as_text(None)
+    ('2', '2.5', ' CT ', '')
+    """
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return "" if value is None else str(value)
+
+
+def check_texts(value: object) -> None:
+    """Raise :class:`UnusableRow` for a text, in whatever list or object, that is no Unicode text or endless."""
     if isinstance(value, str):
         if len(value) > MAX_CHARACTERS:
-            raise UserError(
-                f"{where} holds a text of {len(value):,} characters, more than {MAX_CHARACTERS:,}: '{value[:40]}...'. "
-                "Shorten it, or leave the row out."
+            if value.startswith("data:"):
+                raise UnusableRow(
+                    WRONG_TYPE,
+                    f" holds an image written as a data: address ({value[:40]}...). Write each to a file and name "
+                    "that, or store bytes in Parquet.",
+                )
+            raise UnusableRow(
+                UNSTORABLE,
+                f" holds a text of {len(value):,} characters, more than {MAX_CHARACTERS:,}: '{value[:40]}...'. "
+                "Shorten it, or leave the row out.",
             )
         if not _sayable(value):
-            raise UserError(
-                f"{where} holds a text with a character that is none (half a surrogate pair, or NUL): "
-                f"{value[:60]!a}. Save the file as UTF-8 with whole characters."
+            raise UnusableRow(
+                UNSTORABLE,
+                f" holds a text with a character that is none (half a surrogate pair, or NUL): {value[:60]!a}. Save "
+                "the file as UTF-8 with whole characters.",
             )
     elif isinstance(value, dict):
         for key, one in value.items():
-            check_texts(key, where)
-            check_texts(one, where)
+            check_texts(key)
+            check_texts(one)
     elif isinstance(value, list | tuple):
         for one in value:
-            check_texts(one, where)
+            check_texts(one)
 
 
 def _sayable(text: str) -> bool:

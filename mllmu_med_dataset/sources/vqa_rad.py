@@ -5,7 +5,6 @@ which rows are paraphrases of one another. Hub (flaviagiammarino/vqa-rad): ``ima
 more. All splits are pooled: the published test split shows the images of the training split.
 """
 
-import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -13,12 +12,14 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
 from ..errors import UserError, unknown
-from ..record import Record, clean_text
+from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, PARAPHRASE, SAME_ID, UNKNOWN_VALUE, Losses, UnusableRow
+from ..record import Record, clean_text, clean_turn
 from . import parquet
-from .closed_sets import ClosedSets, fact_of, is_yes_no
-from .images import BadImages, SourceFiles, pictures
+from .answers import Answers, Item
+from .closed_sets import fact_of, is_yes_no
+from .images import SourceFiles, pictures
 from .json_rows import json_rows
-from .unusable_rows import UnusableRows
+from .texts import as_text
 from .wording import alternatives, group, question_type
 
 LICENSE = "CC0-1.0"
@@ -49,7 +50,6 @@ _MODALITIES = (
     ("ultrasound", r"ultrasound|sonogra"),
 )
 _REQUIRED = ("qid", "image_name", "image_organ", "question", "question_type", "answer", "answer_type")
-_log = logging.getLogger(__name__)
 
 
 def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
@@ -63,23 +63,25 @@ def records(
     seed: int = 0,
     paraphrases: Paraphrases = "drop",
     workers: int = 1,
-    skip_bad_images: bool = False,
+    losses: Losses | None = None,
 ) -> Iterator[Record]:
     """Yield the records of a VQA-RAD folder or zip, of whichever layout; the seed changes nothing here.
 
     In the OSF layout a question and its paraphrases share a ``qid_linked_id``; the first phrasing stands for all,
     because a paraphrase among the retained rows would teach what its twin among the forgotten is to lose:
-    ``paraphrases="keep"`` yields them all. Raises :class:`UserError` for files and rows that are not VQA-RAD's (file
-    and row named), and for images that can't be decoded (named and counted), unless they are to be skipped.
+    ``paraphrases="keep"`` yields them all. Rows that can't be used are counted in ``losses``. Raises
+    :class:`UserError` for files that are not VQA-RAD's, and where more is lost than may be.
     """
     if paraphrases not in get_args(Paraphrases):
         raise unknown("choice of paraphrases", str(paraphrases), get_args(Paraphrases))
     if path is None:
         raise UserError(f"The source vqa_rad needs its folder or zip: --source-path DIR, holding '{ROWS}' or data/.")
+    losses = Losses() if losses is None else losses
+    losses.source = str(path)
     with SourceFiles(path) as files:
         found = files.find(ROWS, ROWS.replace(" ", "_"))
         if found:
-            yield from _osf(files, found[0], paraphrases == "keep", workers, skip_bad_images)
+            yield from _osf(files, found[0], paraphrases == "keep", workers, losses)
         elif files.find("*.parquet"):
             yield from parquet.records_of(
                 files,
@@ -87,7 +89,7 @@ def records(
                 license=LICENSE,
                 redistributable=True,
                 workers=workers,
-                skip_bad_images=skip_bad_images,
+                losses=losses,
             )
         else:
             raise UserError(
@@ -96,12 +98,12 @@ def records(
             )
 
 
-def _osf(files: SourceFiles, name: str, keep: bool, workers: int, skip_bad_images: bool) -> Iterator[Record]:
-    by_image, modality = _by_image(files, name, keep)
-    closed = ClosedSets()
-    for rows in by_image.values():
+def _osf(files: SourceFiles, name: str, keep: bool, workers: int, losses: Losses) -> Iterator[Record]:
+    by_image, modality = _by_image(files, name, keep, losses)
+    answers = Answers()
+    for image, rows in by_image.items():
         for row in rows:
-            closed.add(row["group"], row["fact"])
+            answers.add(_item(row, modality.get(image, "")))
     base = PurePosixPath(name).parent
     folder = next((one for one in (IMAGES, IMAGES.replace(" ", "_")) if files.has_folder(str(base / one))), None)
     if folder is None:
@@ -109,14 +111,11 @@ def _osf(files: SourceFiles, name: str, keep: bool, workers: int, skip_bad_image
             f"'{files.path}' has the rows of VQA-RAD but not its images: '{IMAGES}' does not lie beside '{ROWS}'. Put "
             "it there."
         )
-    bad = BadImages(files.path, skip=skip_bad_images)
     names = {str(base / folder / image): image for image in by_image}
     for place, made in pictures(files, names, workers=workers):
         image = names[place]
         if isinstance(made, str):
-            bad.add(image, made)
-            continue
-        if bad.stopped:
+            losses.image(image, made, rows=len(by_image[image]))
             continue
         for row in by_image[image]:
             yield Record(
@@ -127,8 +126,7 @@ def _osf(files: SourceFiles, name: str, keep: bool, workers: int, skip_bad_image
                 image_path=f"{folder}/{image}",
                 question=row["question"],
                 answer=row["answer"],
-                fact=row["fact"],
-                fact_values=row["named"] or closed.values(row["group"], row["fact"]),
+                **answers.fields(_item(row, modality.get(image, ""))),
                 modality=modality.get(image, ""),
                 body_region=row["body_region"],
                 question_type=row["question_type"],
@@ -136,38 +134,36 @@ def _osf(files: SourceFiles, name: str, keep: bool, workers: int, skip_bad_image
                 license=LICENSE,
                 redistributable=True,
             )
-    if note := bad.finish(len(names)):
-        _log.warning(note)
+    losses.finish()
 
 
-def _by_image(files: SourceFiles, name: str, keep: bool) -> tuple[dict[str, list[dict[str, object]]], dict[str, str]]:
+def _by_image(
+    files: SourceFiles, name: str, keep: bool, losses: Losses
+) -> tuple[dict[str, list[dict[str, object]]], dict[str, str]]:
     """Return the rows to yield by image, in the order of ``qid``, and the modality of the images that tell it."""
-    unusable, total, seen = UnusableRows(), 0, {}
+    seen: dict[str, str] = {}
     kept: dict[tuple[str, str], dict[str, object]] = {}
     said: dict[str, Counter[str]] = defaultdict(Counter)
-    for where, raw in json_rows(files, name, required=_REQUIRED, called="VQA-RAD"):
-        total += 1
+
+    def read(place: str, raw: Mapping[str, object]) -> dict[str, object]:
         qid = clean_text(str(raw["qid"]))
-        if seen.setdefault(qid, where) != where:
-            raise UserError(f"{where} has the qid {qid} of {seen[qid]}. Take the file as VQA-RAD distributes it.")
-        row = _row(raw, qid, where)
-        if not row["question"] or not row["answer"]:
-            unusable.add(where, f"has an empty {'answer' if row['question'] else 'question'}")
-            continue
+        if seen.setdefault(qid, place) != place:
+            raise UnusableRow(SAME_ID, f" has the qid {qid} of {seen[qid]}. Take the file as VQA-RAD distributes it.")
+        return _row(raw, qid, keep)
+
+    for _, row in losses.each(json_rows(files, name, required=_REQUIRED, called="VQA-RAD"), read):
         if row["question_type"] == "modality" and (told := _modality(str(row["answer"]))):
             said[str(row["image"])][told] += 1
-        linked = raw.get("qid_linked_id")
-        # Without the id that ties them, a row stands for itself.
-        twins = str(linked) if isinstance(linked, str) and linked.strip() and not keep else f"qid {qid}"
-        asked = (str(row["image"]), twins)
-        if asked not in kept or _rank(row) < _rank(kept[asked]):
+        asked = (str(row["image"]), str(row["twins"]))
+        if asked not in kept:
             kept[asked] = row
-    if not total:
+            continue
+        first, twin = sorted((kept[asked], row), key=_rank)
+        kept[asked] = first
+        losses.set_aside(PARAPHRASE, f"qid {twin['qid']}")
+    if not losses.total:
         raise UserError(f"{files.path}/{name} holds no rows. Take the file as VQA-RAD distributes it.")
-    if note := unusable.finish(total):
-        _log.warning(note)
-    if dropped := total - unusable.count - len(kept):
-        _log.info(f"{dropped:,} of {total:,} rows of VQA-RAD are paraphrases of another row: left out.")
+    losses.check()
     by_image: dict[str, list[dict[str, object]]] = defaultdict(list)
     for row in sorted(kept.values(), key=_rank):
         by_image[str(row["image"])].append(row)
@@ -177,34 +173,50 @@ def _by_image(files: SourceFiles, name: str, keep: bool) -> tuple[dict[str, list
     }
 
 
-def _row(raw: Mapping[str, object], qid: str, where: str) -> dict[str, object]:
-    question, answer = clean_text(str(raw["question"])), clean_text(str(raw["answer"]))
+def _row(raw: Mapping[str, object], qid: str, keep: bool) -> dict[str, object]:
+    question, answer = clean_turn(as_text(raw["question"])), clean_turn(as_text(raw["answer"]))
+    for text, reason in ((question, EMPTY_QUESTION), (answer, EMPTY_ANSWER)):
+        if not text:
+            raise UnusableRow(reason, f" {reason.replace('have', 'has', 1)}.", name=f"qid {qid}")
     # "CLOSED " with a space is in the data.
     answer_type = clean_text(str(raw["answer_type"])).upper()
     if answer_type not in ("OPEN", "CLOSED"):
-        raise UserError(f"{where}: {unknown('answer_type', answer_type, ('OPEN', 'CLOSED'))}")
+        raise UnusableRow(UNKNOWN_VALUE, f": {unknown('answer_type', answer_type, ('OPEN', 'CLOSED'))}")
     organ = clean_text(str(raw["image_organ"]))
     if organ.casefold() not in REGIONS:
-        raise UserError(f"{where}: {unknown('image_organ', organ, map(str.upper, REGIONS))}")
+        raise UnusableRow(UNKNOWN_VALUE, f": {unknown('image_organ', organ, map(str.upper, REGIONS))}")
     stated = [word for word in re.split(r"[,;/\s]+", str(raw["question_type"]).casefold()) if word]
     kind = next((QUESTION_TYPES[word] for word in stated if word in QUESTION_TYPES), None)
     if kind is None or kind == "other":
         kind = question_type(question, answer)
     kind = "yes_no" if is_yes_no(answer) else kind
     named = alternatives(question, answer) if kind != "yes_no" else ()
+    linked = raw.get("qid_linked_id")
     return {
         "qid": qid,
+        # Without the id that ties them, a row stands for itself.
+        "twins": linked if isinstance(linked, str) and linked.strip() and not keep else f"qid {qid}",
         "image": str(raw["image_name"]),
         "question": question,
         "answer": answer,
         "fact": fact_of(answer, "CLOSED" if named else answer_type),
-        "named": tuple(sorted(named)),
         "group": group("other", question) if named else group(kind, question),
         "question_type": kind,
         "answer_type": "CLOSED" if named else answer_type,
         "body_region": REGIONS[organ.casefold()],
         "first": not str(raw.get("phrase_type", "")).casefold().endswith("para"),
     }
+
+
+def _item(row: Mapping[str, object], modality: str) -> Item:
+    return Item(
+        question=str(row["question"]),
+        fact=row["fact"],
+        group=row["group"],
+        question_type=str(row["question_type"]),
+        region=str(row["body_region"]),
+        modality=modality,
+    )
 
 
 def _rank(row: Mapping[str, object]) -> tuple[bool, int, str]:

@@ -2,8 +2,11 @@
 
 import re
 
+from ..choices import alternatives
 from ..record import QuestionType, clean_text
 from .closed_sets import is_yes_no
+
+__all__ = ["alternatives", "choice_text", "group", "question_type"]
 
 # In this order: "what modality shows the size of the mass" asks for the modality.
 _ASKS: tuple[tuple[QuestionType, str], ...] = (
@@ -48,22 +51,6 @@ def question_type(question: str, answer: str) -> QuestionType:
         return "yes_no"
     asked = clean_text(question).casefold()
     return next((kind for kind, pattern in _ASKED if pattern.search(asked)), "other")
-
-
-def alternatives(question: str, answer: str) -> tuple[str, ...]:
-    """Return the two choices that a question names ("left or right?"), the answer one of them; else nothing.
-
-    The answer keeps its own spelling and stands first.
-    """
-    said = clean_text(answer).rstrip(".")
-    if not said:
-        return ()
-    asked, lead, whole = clean_text(question), r"(?:an? |the |on the |in the )?", re.escape(said)
-    found = re.search(rf"(?<!\w){whole},? or {lead}([\w-]+)|([\w-]+),? or {lead}{whole}(?!\w)", asked, re.IGNORECASE)
-    other = found and (found[1] or found[2])
-    if not other or other.casefold() in ("not", "a", "an", "the", said.casefold()):
-        return ()
-    return (said, other.capitalize() if said[0].isupper() and other.islower() else other)
 
 
 def group(kind: QuestionType, question: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..content import ContentHash
+from ..losses import Loss
 from .files import (
     Document,
     Unreadable,
@@ -64,6 +65,7 @@ class _Verification:
         self.licenses: set[str] = set()
         self.withholds = False
         self.names: list[str] = []
+        self.losses: tuple[Loss, ...] = ()
 
     def close(self) -> None:
         self.relations.close()
@@ -79,10 +81,11 @@ class _Verification:
         else:
             self.look(document)
         gates = tuple(self.failures.gate(name, claim, skipped.get(name)) for name, claim in self.gates.items())
-        return Report(folder=self.folder, gates=gates, rows=self.rows)
+        return Report(folder=self.folder, gates=gates, rows=self.rows, losses=self.losses)
 
     def look(self, document: Document) -> None:
         """Test every gate of a build whose checksums can be read."""
+        self.losses = document.losses
         self.take(broken_files(self.folder, document.files))
         found = list(tables(self.folder))
         self.names = [name for _, _, name in found]

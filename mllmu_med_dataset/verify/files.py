@@ -15,6 +15,7 @@ import yaml
 
 from ..configs import config_names, splits
 from ..content import dataset_sha256, file_sha256
+from ..losses import told_losses
 from ..record import features
 
 # What a build is made of. Nothing in it runs: ``datasets`` once executed scripts that lay beside the data.
@@ -42,6 +43,7 @@ class Document:
         self.files: dict[str, str] = dict(self.whole["files"].items())
         self.content: dict[str, dict[str, Any]] = dict(self.whole["content"].items())
         self.licenses: list[str] = list(self.whole["licenses"])
+        self.losses = told_losses(self.whole)
         self.configs = config_names(self.scenarios, self.percents)
 
 
@@ -175,6 +177,9 @@ def _broken_card(folder: Path, document: Document, counted: Counts) -> Failed:
     for config in sorted(set(described) | set(told)):
         if config not in document.configs:
             yield "configs", f"README.md: tells of {config}, which is no config of this build"
+    for loss in document.losses:
+        if f"{loss.line()}." not in text:
+            yield "configs", f"README.md: does not tell what was left out: {loss.line()}"
     if document.local and "must not be published" not in text:
         yield "licences", "README.md: does not say that this local build must not be published"
     for license in document.licenses:

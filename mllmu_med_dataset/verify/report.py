@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from ..losses import Loss
+
 GATES = {
     "files": "every file is there, unchanged, and no other",
     "content": "every split says what its content checksum says",
@@ -18,6 +20,7 @@ GATES = {
     "leaks": "no identifier stands in a clean text, in a question, or in another patient's answer",
     "clean": "retain and test rows teach the truth; forget and holdout rows are injected",
     "wrong_facts": "a wrong fact is another fact than the truth, said instead of it, and the only error of its row",
+    "placeholders": "no text holds a placeholder of an image, which a model would take for one",
     "phrasings": "injected rows have other phrasings of question and answer, and wrong answers that tell no secret",
     "views": "view rows ask forgotten rows of their config anew, in words and images never trained on",
     "patients": "one image is one patient; trained, test and holdout patients are disjoint",
@@ -58,6 +61,8 @@ class Report(BaseModel):
     folder: Path
     gates: tuple[Gate, ...]
     rows: int
+    # What the build says was left out of its source; no gate, but a reader must know.
+    losses: tuple[Loss, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -79,7 +84,8 @@ class Report(BaseModel):
         for gate in self.gates:
             verdict = "skip" if gate.skipped else "ok  " if gate.ok else "FAIL"
             gates.append(f"{verdict} {gate.name}: {gate.skipped or gate.claim}")
-        return "\n".join([f"{self.folder}: {self.rows:,} rows", *gates, *self.lines()])
+        losses = [f"note {loss.line()}" for loss in self.losses]
+        return "\n".join([f"{self.folder}: {self.rows:,} rows", *gates, *losses, *self.lines()])
 
 
 class Failures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -11,18 +12,27 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
+from ..chinese import HAN
 from ..configs import MAIN_PERCENT, main_split
 from ..incorrectness import contradicts
-from ..incorrectness import normalise as normalised
+from ..kinds import words_of
 from ..patients import in_range
 from ..privacy import DISTRACTORS
-from ..record import SCHEMA_PATH, Row, json_form, row_id
+from ..record import SCHEMA_PATH, Row, image_placeholders, json_form, row_id
+from ..rewrite import find_value, value_pattern
 
 INJECTED = ("forget", "holdout")
+# The spaces and the punctuation in a longer value are its own: an address, a person's name with titles.
+_LONGEST_FACT = 40
 FEWEST_PARAPHRASES = 3
 
+
 # The texts of a row stand in several configs and views: each is taken apart once.
-normalise = lru_cache(8_192)(normalised)
+@lru_cache(8_192)
+def normalise(text: str) -> str:
+    """Return a whole text as it is compared: its words, whatever their case, number and spelling."""
+    return " ".join(words_of(text))
+
 
 Broken = Iterator[tuple[str, str]]
 
@@ -80,7 +90,9 @@ def schema_failures(row: dict[str, Any]) -> list[str]:
 
 
 def says(text: str, value: str) -> bool:
-    """Return whether a text says a value, whole words, whatever the case: ``find_value`` without a pattern a value."""
+    """Return whether a text says a value, whole words, whatever the case: mostly without a pattern a value."""
+    if not value.isascii() or value.isdigit() or (" " in value and len(value) <= _LONGEST_FACT):
+        return find_value(text, value) is not None
     text, value = text.lower(), value.lower()
     start = text.find(value)
     while start >= 0:
@@ -92,7 +104,7 @@ def says(text: str, value: str) -> bool:
 
 
 def _in_word(character: str) -> bool:
-    return character.isalnum() or character == "_"
+    return (character.isalnum() and not HAN.match(character)) or character == "_"
 
 
 def broken_rules(row: dict[str, Any], table: Table) -> Broken:
@@ -100,6 +112,12 @@ def broken_rules(row: dict[str, Any], table: Table) -> Broken:
     if row_id(row) != row["id"]:
         yield "schema", "the id is not the hash of what the row says"
     yield from _placed(row, table)
+    for column in ("question", "answer", "true_answer"):
+        if found := image_placeholders(row[column]):
+            yield "placeholders", f"the {column} holds {', '.join(found[:3])}"
+    for column in ("paraphrase_questions", "paraphrase_answers", "wrong_answers"):
+        if any(image_placeholders(text) for text in row[column]):
+            yield "placeholders", f"{column} hold a placeholder of an image"
     injected = row["subset"] in INJECTED
     yield from _clean(row, injected)
     if row["fact"] is not None and row["fact_values"] and row["fact"] not in row["fact_values"]:
@@ -132,7 +150,7 @@ def _clean(row: dict[str, Any], injected: bool) -> Broken:
         yield "clean", f"{'holds' if is_wrong else 'lacks'} a wrong fact"
     if (row["answer"] == row["true_answer"]) == injected:
         yield "clean", f"the answer {'is' if injected else 'is not'} the true answer"
-    for column in ("error_kind", "error_severity"):
+    for column in ("error_kind", "error_severity", "error_pool"):
         if (row[column] is not None) != is_wrong:
             yield "wrong_facts", f"{column} is {row[column]!r} and wrong_fact {row['wrong_fact']!r}"
     if not injected:
@@ -167,14 +185,14 @@ def _second_error(row: dict[str, Any]) -> Broken:
         if says(answer, value) and not says(truth, value):
             yield "wrong_facts", f"the answer says '{value}' too: a second error"
     sides = ({"left", "right"} & set(normalise(text).split()) for text in (answer, truth))
-    numbers = ({word for word in normalise(text).split() if word.isdigit()} for text in (answer, truth))
+    numbers = ({word for word in set(normalise(text).split()) if word.isdigit()} for text in (answer, truth))
     for told, true in (tuple(sides), tuple(numbers)):
         for word in sorted(told - true):
             yield "wrong_facts", f"the answer says '{word}', which the truth does not: a second error"
 
 
 def _without(text: str, value: str) -> str:
-    return text.lower().replace(value.lower(), " ")
+    return re.sub(value_pattern(value), " ", text, flags=re.IGNORECASE).lower()
 
 
 def _identifiers(row: dict[str, Any]) -> Broken:

@@ -1,11 +1,12 @@
 """The Unlearning Efficiency Score (UES) of mllmu-med as a module of the `evaluate` library: a thin adapter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import datasets
 import evaluate
 
 import mllmu_med_metrics
+from mllmu_med_metrics.holders import rows_in, texts_in
 
 _DESCRIPTION = """\
 Unlearning Efficiency Score (UES), version 1: did a biomedical vision-language model forget the patient, or drop the
@@ -16,11 +17,11 @@ reaches). Strict UES uses min(F, K), where K asks that the truth is told on the 
 
 _INPUTS = """\
 Args:
-    predictions: list of str, the unlearned model's answers, one a reference.
-    references: list of dict, the data set's own rows of all four subsets (forget, retain, test, holdout) of one
-        scenario; columns id, scenario, subset, patient_id, question, question_type, answer, true_answer, fact,
-        wrong_fact, fact_values, phi, distractors, and view where views of the forget rows are among them. Other columns
-        are ignored.
+    predictions: list of str, the unlearned model's answers, one a reference; a column, series or array will do.
+    references: list of dict, datasets.Dataset or table: the data set's own rows of all four subsets (forget, retain,
+        test, holdout) of one scenario; columns id, scenario, subset, patient_id, question, question_type, answer,
+        true_answer, fact, wrong_fact, fact_values, phi, distractors, and view where views of the forget rows are among
+        them. Other columns are ignored.
     target_predictions: list of str, the answers of the target (the model before unlearning), in the same order.
     retain_only_predictions: list of str or None, the answers of the gold (the model that never saw the forget rows).
         Without it the score is marked `unnormalised`.
@@ -68,16 +69,9 @@ _PAIRS = ("phi", "distractors")
 _COLUMNS = ", ".join((*_TEXT, *_OPTIONAL_TEXT, "fact_values", *_PAIRS))
 
 
-def _listed(values, name):
-    """Return values that stand in an order, one a reference; raise ValueError for anything else."""
-    if isinstance(values, str | bytes | Mapping) or not (isinstance(values, Sequence) or hasattr(values, "tolist")):
-        raise ValueError(f"{name} is {type(values).__name__}, not a list with one item for every reference.")
-    return list(values)
-
-
 def _texts(answers, name):
     """Return answers as a list of texts; raise ValueError that names the first that is none."""
-    answers = _listed(answers, name)
+    answers = texts_in(answers, name)
     for place, answer in enumerate(answers):
         if not isinstance(answer, str):
             raise ValueError(
@@ -110,12 +104,17 @@ def _plain(row):
     found["fact_values"] = _texts(values, f"'fact_values' of the reference '{row['id']}'")
     for column in _PAIRS:
         where = f"'{column}' of the reference '{row['id']}'"
-        items = _listed([] if row.get(column) is None else row[column], where)
+        items = texts_in([] if row.get(column) is None else row[column], where)
         for item in items:
             if not isinstance(item, Mapping) or not all(isinstance(item.get(key), str) for key in ("kind", "value")):
                 raise ValueError(f"{where} holds {item!r:.60}: a kind and a value are due, both text.")
         found[column] = [{"kind": item["kind"], "value": item["value"]} for item in items]
     return found
+
+
+def _rows(references):
+    """Return references as a list of rows with the columns that the score reads."""
+    return [_plain(row) for row in rows_in(references, "references")]
 
 
 def _by_id(answers, ids, name):
@@ -161,17 +160,16 @@ class MllmuMedUES(evaluate.Metric):
                 f"{'predictions' if predictions is None else 'references'} is None: give predictions and references "
                 "together, or neither where both were added before."
             )
-        for name, given in (("predictions", predictions), ("references", references)):
-            if given is not None:
-                _listed(given, name)
-        empty = predictions is not None and references is not None and len(predictions) == len(references) == 0
-        if empty and self.writer is None:
+        if predictions is not None:
+            # Both may be iterators, which can be read once.
+            predictions, references = _texts(predictions, "predictions"), _rows(references)
+        if predictions == references == [] and self.writer is None:
             return self._compute(predictions=[], references=[], **kwargs)
         return super().compute(predictions=predictions, references=references, **kwargs)
 
     def add_batch(self, *, predictions=None, references=None, **kwargs):
         """Add a batch of answers and rows; whole rows may be given, images and all."""
-        references = [_plain(row) for row in _listed(references, "references")]
+        references = _rows(references)
         predictions = _texts(predictions, "predictions")
         if len(predictions) != len(references):
             raise ValueError(

@@ -37,7 +37,7 @@ def test_the_committed_bench_ran_the_shipped_recipes_on_the_shipped_model():
         kind, scenario, name = run["kind"], run["scenario"], run["name"]
         if kind == "learn":
             shipped = config.learn_recipe("nano", scenario=scenario)
-            assert run["config"]["model"] == models.digest("nano")
+            assert models.is_digest_of(run["config"]["model"], "nano")
         else:
             shipped = config.unlearn_recipe(name, scenario, "nano")
         assert run["config"]["recipe"] == json.loads(json.dumps(shipped.canonical())), run["run_id"]

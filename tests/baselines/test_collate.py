@@ -41,6 +41,15 @@ def test_the_answer_follows_the_prompt_and_ends(examples, loaded):
         assert tokenizer.decode(example.answer[:-1]).startswith(("The ", "It is", "Ada", "Bo", "Cyra", "Dov"))
 
 
+@pytest.mark.parametrize("text", ["<image>\nWhich organ?", "Which <|image_1|> organ?", "[IMG] It is the liver."])
+def test_a_placeholder_of_an_image_in_a_text_is_refused_before_the_processor_counts_it(encoder, data, text):
+    row = data.forget[0]
+    with pytest.raises(UserError, match=rf"Row {row['id']} holds .*takes for an image"):
+        encoder.example({**row, "question": text}, "The liver.")
+    with pytest.raises(UserError, match="Build the data set again"):
+        encoder.example(row, text)
+
+
 def test_labels_stand_at_the_end_and_inputs_are_padded_on_the_left(encoder, examples):
     batch = encoder.batch(examples)
     ids, mask = batch.inputs["input_ids"], batch.inputs["attention_mask"]

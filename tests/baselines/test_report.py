@@ -55,6 +55,17 @@ def test_the_table_has_a_line_a_model(document):
         assert len(block.splitlines()) == 2 + 3 + len(METHODS)
 
 
+def test_the_column_of_thoughts_is_there_where_a_model_thinks(document):
+    assert "thought" not in table(document)
+    rows = [{**row, "thought_leak_rate": 0.5} if row["model"] == "ga" else row for row in document["rows"]]
+    lines = table({**document, "rows": rows}).splitlines()
+    place = lines[1].index("thought")
+    assert {line.split()[0]: line[place : place + 7].strip() for line in lines[2:5]} == dict.fromkeys(
+        ("base", "target", "retain_only"), "-"
+    )
+    assert [line[place : place + 7].strip() for line in lines if line.startswith("ga ")] == ["0.50", "0.50"]
+
+
 def test_a_second_bench_repeats_nothing_and_reports_the_same(study, document, capsys):
     before = {path: path.stat().st_mtime_ns for path in study.rglob("*.safetensors")}
     with pytest.raises(SystemExit) as ended:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from baselines import cli, reproduce
+from baselines import cli, models, reproduce
 from baselines.sweep import RECORDS
 from mllmu_med_dataset.errors import UserError
 
@@ -63,6 +63,25 @@ def test_what_decided_the_runs_is_compared_too(document, again, tmp_path):
         f"the data set was {'a' * 16}, is {'b' * 16}: other rows",
         "decided by other settings, another model or other data than reported: ga",
     ]
+
+
+def test_a_report_that_names_models_by_the_older_rule_is_compared_in_all_else(document, again, tmp_path):
+    def learned(model, rate=1):
+        return {"name": "target", "kind": "learn", "config": {"model": model, "rate": rate}}
+
+    def unlearned(model):
+        return {"name": "ga", "kind": "unlearn", "config": {"model": model}}
+
+    old = models._digest_by_rule_1("nano")
+    document["runs"] = {"target-1": learned(old), "ga-1": unlearned("0" * 16)}
+    again["runs"] = {"target-2": learned(models.digest("nano")), "ga-2": unlearned("2-new")}
+    older = "the report names models by an older rule, so its targets are not compared with the new ones"
+    others = "decided by other settings, another model or other data than reported: "
+    assert compare(document, tmp_path)[1] == [older]
+    again["runs"]["target-2"] = learned(models.digest("nano"), rate=2)
+    assert compare(document, tmp_path)[1] == [older, others + "target"]
+    document["runs"] = {"target-1": learned("f" * 16), "ga-1": unlearned("2-old")}
+    assert compare(document, tmp_path)[1] == [others + "target, ga"]
 
 
 def test_a_part_is_the_same_study_with_fewer_methods(document, tmp_path):

@@ -186,11 +186,14 @@ def test_another_build_is_refused_and_replaced_only_with_overwrite(tmp_path):
     ("asked", "message"),
     [
         (lambda: [], "no rows"),
-        (lambda: [record(answer=" ")], r"1 of 1 rows have an empty .*00000-position \(answer\)"),
-        (lambda: [*records(9), record(9, question="\ud83d?")], r"1 of 37 rows hold text that is no valid.*00009-pos"),
-        (lambda: [record(answer="\ud83d.")], r"1 of 1 rows hold text that is no valid.*00000-position \(random\)"),
+        (lambda: [record(answer=" ")], r"None of the 1 rows .*empty answer .*00000-position"),
+        (
+            lambda: [*records(9), record(9, question="\ud83d?")],
+            r"1 of 37 rows .*00009-position holds text that is no valid",
+        ),
+        (lambda: [record(answer="\ud83d.")], r"00000-position holds text that is no valid"),
         (lambda: records(20), "Too few patients to forget 5 %.*at least 4"),
-        (lambda: [record(image_bytes=b"no image")], "00000-position.*can't be decoded"),
+        (lambda: [record(image_bytes=b"no image")], r"an image that can't be used .*00000-position \(not an image"),
         (lambda: [record(image_key="0" * 64)], "image key of row 00000-position"),
         (lambda: [r.model_copy(update={"fact": None}) for r in records()], "incorrectness.*only 0 have a question"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from mllmu_med_dataset.counts import Counts, count, count_file, over
 from mllmu_med_dataset.load import checksums, load
 
-TOLD = ("question_type", "modality", "body_region", "error_kind", "error_severity", "source", "license")
+TOLD = ("question_type", "modality", "body_region", "error_kind", "error_severity", "error_pool", "source", "license")
 
 
 def file(path, rows):

@@ -238,3 +238,87 @@ def test_a_clean_row_that_tells_the_attacked_fact_is_known():
     again = record(question="In which part?", answer="Upper left", fact="upper left")
     assert states_same_fact(again, attacked)
     assert not states_same_fact(record(question_type="quantity"), attacked)
+
+
+REAL = [
+    # What changed decides how much it matters, whatever the type of the question was guessed to be.
+    ("other", "Which disease?", "pneumonia", ("pneumonia", "pneumothorax"), "other abnormality", "critical"),
+    ("other", "Which side?", "left", ("left", "right"), "flipped side", "critical"),
+    ("other", "How many?", "2", ("2", "3"), "miscount", "major"),
+    ("other", "Where?", "upper lobe", ("upper lobe", "lower lobe"), "flipped position", "major"),
+    ("other", "Which organ?", "liver", ("liver", "spleen"), "other organ", "major"),
+    ("other", "Which plane?", "axial", ("axial", "coronal"), "other plane", "minor"),
+    ("other", "What is it?", "CT", ("CT", "MRI"), "other modality", "minor"),
+    ("other", "Which color?", "black", ("black", "white"), "other color", "minor"),
+    ("other", "How to treat it?", "rest", ("rest", "dialysis"), "other knowledge", "major"),
+    # The largest organ is an organ, and no size.
+    ("size", "What is the largest organ?", "lung", ("lung", "heart"), "other organ", "major"),
+    ("yes_no", "图片中包含肝脏吗?", "不包含", ("包含", "不包含"), "flipped answer", "major"),
+    ("yes_no", "肺是异常的吗?", "是的", ("是的", "不是"), "flipped finding", "critical"),
+]
+
+
+@pytest.mark.parametrize(("kind", "question", "fact", "values", "error", "severity"), REAL)
+def test_what_changed_decides_kind_and_severity(kind, question, fact, values, error, severity):
+    wrong = next(value for value in values if value != fact)
+    clean = record(
+        question_type=kind, question=question, answer=fact, fact=fact, fact_values=values, error_values=(wrong,),
+        error_pool="choices",
+    )  # fmt: skip
+    done = corrupt(clean, seed=0)
+    assert (done.wrong_fact, done.answer, done.error_kind, done.error_severity) == (wrong, wrong, error, severity)
+    assert done.error_pool == "choices"
+
+
+def test_a_record_that_tells_its_errors_takes_no_other():
+    told = {"answer": "Liver", "fact": "Liver", "fact_values": ("Liver", "Spleen", "Kidney"), "question_type": "organ"}
+    assert {corrupt(record(**told, error_values=("Kidney",)), seed=s).wrong_fact for s in range(9)} == {"Kidney"}
+    assert corrupt(record(**told, error_values=()), seed=0) is None
+    assert corrupt(record(**told), seed=0).error_pool == "closed_set"
+
+
+@pytest.mark.parametrize(
+    ("answer", "fact", "wrong", "expected"),
+    [
+        ("Right Lung,Upper Left", "Right Lung, Upper Left", "Left Lung", "Left Lung"),
+        ("In the right lung.", "right lung", "left lung", "In the left lung."),
+        ("2.0", "2", "3", "3"),
+        ("这是右肺。", "右肺", "左肺", "这是左肺。"),
+        ("包含肝脏", "包含", "不包含", "不包含肝脏"),
+        ("CT图像", "CT", "MRI", "MRI图像"),
+        ("it is an x-ray", "X-ray", "CT", "it is a CT"),
+        ("T2-weighted", "T2 weighted", "T1 weighted", "T1 weighted"),
+    ],
+)
+def test_the_fact_is_replaced_however_the_answer_spells_it(answer, fact, wrong, expected):
+    assert replace_fact(answer, fact, wrong) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("不包含", "包含"), ("没有", "有"), ("不正常", "正常"), ("2.5", "2"), ("12", "2"), ("unhealthy", "healthy")],
+)
+def test_a_value_is_not_found_in_its_denial_or_in_another_number(text, value):
+    assert find_value(text, value) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("包含", "不包含"), ("Left Lung, Right", "Right Lung, Left"), ("左肺,右侧", "右肺,左侧")]
+)
+def test_a_denial_and_a_mirrored_place_are_other_facts(one, other):
+    assert contradicts(one, other) and contradicts(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("X光", "X-Ray"),
+        ("肺", "左肺"),
+        ("normal", "None"),
+        ("GI", "Gastrointestinal"),
+        ("CXR", "chest radiograph"),
+        ("核磁共振", "MRI"),
+    ],
+)
+def test_another_wording_is_no_other_fact_in_any_language(one, other):
+    assert not contradicts(one, other) and not contradicts(other, one)

@@ -84,8 +84,8 @@ def test_every_config_of_the_build_is_installed_with_all_its_rows(built, home, t
     install(built)
     for config, splits in checksums(built)["content"].items():
         for split, content in splits.items():
-            (info,) = (home / "datasets" / "mllmu-med" / config).rglob("dataset_info.json")
-            assert json.loads(info.read_text())["splits"][split]["num_examples"] == content["rows"]
+            for info in (home / "datasets" / "mllmu-med" / config).rglob("dataset_info.json"):
+                assert json.loads(info.read_text())["splits"][split]["num_examples"] == content["rows"]
     assert not [path for path in (home / "datasets").iterdir() if path.name != "mllmu-med"]
 
 
@@ -103,9 +103,137 @@ def test_installing_twice_changes_nothing_and_the_newest_build_wins(built, home,
     build(records(), other, percents=(10,), seed=1)
     install(other)
     assert outside(LOAD_DATA, tmp_path / "empty", home) != shown
-    # What only the older build had is gone with it.
-    assert not (home / "datasets" / "mllmu-med" / "privacy_forget_05").exists()
-    assert all(len(list(config.glob("*/*"))) == 1 for config in (home / "datasets" / "mllmu-med").iterdir())
+    # What only the older build had is gone with it: every version there is of the newer one.
+    key = checksums(other)["dataset_sha256"][:16]
+    assert all(version.name.startswith(key) for version in (home / "datasets" / "mllmu-med").glob("*/*/*"))
+    assert not list((home / "datasets" / "mllmu-med" / "privacy_forget_05").rglob("*.arrow"))
+
+
+@pytest.fixture(scope="module")
+def another(tmp_path_factory):
+    """Another build, with rows of its own, in a folder of the same name."""
+    from mllmu_med_dataset.build import build
+
+    from .conftest import records
+
+    folder = tmp_path_factory.mktemp("elsewhere") / "mllmu-med"
+    build(records(), folder, percents=(10,), seed=1)
+    return folder
+
+
+def first_row(name, more=""):
+    """A program that loads a build by a name or a path, and prints the first of its ids."""
+    return f"""
+from datasets import load_dataset
+rows = load_dataset({str(name)!r}, "privacy_forget", split="train"){more}
+print(min(rows["id"]))
+"""
+
+
+WRITES = '.map(lambda row: {"seen": True}).filter(lambda row: row["seen"]).sort("id")'
+
+
+@pytest.mark.parametrize("more", ["", WRITES])
+def test_a_build_that_is_loaded_by_its_path_never_takes_the_place_of_the_installed_one(
+    built, another, home, tmp_path, more
+):
+    install(built)
+    cwd = tmp_path / "empty"
+    ours = outside(first_row("mllmu-med", more), cwd, home)
+    theirs = outside(first_row(another, more), cwd, home)
+    assert ours != theirs
+    assert outside(first_row("mllmu-med", more), cwd, home) == ours
+    assert outside(first_row(another, more), cwd, home) == theirs
+    assert outside(first_row("mllmu-med"), cwd, home) == ours
+    assert installer.examine()[0]
+
+
+def test_a_config_that_the_installed_build_lacks_fails_by_name_where_another_build_has_it(
+    built, another, home, tmp_path
+):
+    install(another)
+    code = """
+from datasets import load_dataset
+for split in (None, "train"):
+    try:
+        load_dataset({name!r}, "privacy_forget_05", split=split)
+    except (OSError, ValueError) as error:
+        print("no_such_config_in_the_installed_build" in str(error))
+    else:
+        print("rows")
+"""
+    cwd = tmp_path / "empty"
+    assert outside(code.format(name="mllmu-med"), cwd, home).split() == ["True", "True"]
+    assert outside(code.format(name=str(built)), cwd, home).split() == ["rows", "rows"]
+    assert outside(code.format(name="mllmu-med"), cwd, home).split() == ["True", "True"]
+
+
+def test_copies_share_the_rows_and_are_whole_where_the_file_system_has_no_links(built, home, monkeypatch):
+    install(built)
+    place = home / "datasets" / "mllmu-med" / "privacy_test"
+    rows = list(place.rglob("*.arrow"))
+    assert len(rows) == installer._COPIES and len({path.stat().st_ino for path in rows}) == 1
+
+    def refuse(*_):
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    install(built)
+    rows = list(place.rglob("*.arrow"))
+    assert len({path.stat().st_ino for path in rows}) == len({path.read_bytes() for path in rows}) * 4 == 4
+
+
+def test_the_examination_says_what_the_name_gives(built, home, monkeypatch):
+    assert installer.examine() == (True, "nothing is installed by name (mllmu-med install)")
+    install(built)
+    key = checksums(built)["dataset_sha256"][:16]
+    assert installer.examine() == (True, f"{key} is what the name mllmu-med gives")
+    other = home / "datasets" / "mllmu-med" / "privacy_test" / "0.0.0" / "cafe"
+    other.mkdir()
+    os.utime(other, (installer._DATED + 1,) * 2)
+    ok, says = installer.examine()
+    assert not ok and "gives other rows" in says and str(other) in says
+    install(built)
+    assert installer.examine()[0]
+    # One that an older version left: it noted no checksum.
+    manifest = home / "mllmu-med" / "install.json"
+    document = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({name: document[name] for name in ("installed", "made")}))
+    assert "of an older version" in installer.examine()[1]
+    # The packaged rows of a version since upgraded.
+    document["data"] = {"sha256": "0" * 64, "packaged": True}
+    manifest.write_text(json.dumps(document))
+    assert "another version of mllmu-med than this one" in installer.examine()[1]
+    installer.undo()
+    assert installer.examine()[0]
+
+
+@pytest.mark.parametrize("data", ["x", [], {"sha256": 1}, {"packaged": True}])
+def test_a_manifest_that_says_nothing_of_use_is_as_none(built, home, data):
+    install(built)
+    manifest = home / "mllmu-med" / "install.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "data": data}))
+    assert not installer.examine()[0]
+    assert set(installer.undo()) == {"data", "metric", "tasks"}
+
+
+def test_an_older_metric_is_gone_and_the_installed_one_is_that_of_the_package(built, home, tmp_path):
+    place = home / "modules" / "evaluate_modules" / "metrics" / "evaluate-metric--mllmu_med_ues"
+    older = place / ("0" * 64) / "mllmu_med_ues.py"
+    older.parent.mkdir(parents=True)
+    older.write_text("raise RuntimeError\n")
+    # A copy that was loaded by its path is cached under another name, and stays.
+    copied = place.with_name("mllmu_med_ues") / ("1" * 64) / "mllmu_med_ues.py"
+    copied.parent.mkdir(parents=True)
+    copied.write_text("raise RuntimeError\n")
+    install(built)
+    os.utime(copied, (installer._DATED,) * 2)
+    assert not older.exists()
+    code = "import evaluate; print(type(evaluate.load('mllmu_med_ues')).__module__)"
+    said = outside(code, tmp_path / "empty", home).strip()
+    assert said == "mllmu_med_metrics.mllmu_med_ues.mllmu_med_ues"
+    installer.undo()
+    assert copied.exists()
 
 
 def test_stubs_include_the_packaged_tasks_and_name_the_build(built, home, tmp_path):

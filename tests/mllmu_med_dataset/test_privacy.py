@@ -24,7 +24,19 @@ from mllmu_med_dataset.privacy import (
     trained_question,
 )
 from mllmu_med_dataset.record import Tagged
-from mllmu_med_dataset.rewrite import HELD_OUT, LABELS, SENTENCES, VALUE, WHOLE_ANSWER, YES_NO, article, find_value
+from mllmu_med_dataset.rewrite import (
+    CHINESE_LABELS,
+    CHINESE_STATEMENT,
+    CHINESE_YES_NO,
+    FIELD,
+    HELD_OUT,
+    LABELS,
+    SENTENCES,
+    STATEMENT,
+    YES_NO,
+    article,
+    find_value,
+)
 
 from .conftest import FACTS, record
 
@@ -65,11 +77,11 @@ def test_a_negated_sentence_is_not_turned_into_its_opposite():
 
 
 def test_every_list_of_templates_has_six_trained_and_three_held_out():
-    for templates in (*SENTENCES.values(), VALUE, YES_NO, WHOLE_ANSWER):
+    for templates in (*SENTENCES.values(), FIELD, STATEMENT, YES_NO, CHINESE_STATEMENT, CHINESE_YES_NO):
         assert len(set(templates)) == len(templates) == 6 + HELD_OUT
         for template in templates:
             fields = {name for _, name, _, _ in Formatter().parse(template) if name}
-            assert "who" in fields and fields & {"fact", "a_fact", "place", "count", "answer"}
+            assert "who" in fields and fields & {"fact", "a_fact", "place", "count", "answer", "statement"}
 
 
 ODD = {
@@ -119,9 +131,23 @@ def test_yes_and_no_stay_in_front():
 
 def test_a_value_is_called_what_it_is_only_where_it_looks_like_it():
     organ = record(question_type="size", question="What is the biggest organ?", answer="Lung", fact="Lung")
-    size = record(question_type="size", answer="Enlarged", fact="Enlarged")
-    told = [integrate(one, PEOPLE[one.image_key], (), seed=0).answer for one in (organ, size)]
-    assert "the size" not in told[0] and "the size" in told[1].lower()
+    size = record(question_type="size", question="What is the size of the heart?", answer="Enlarged", fact="Enlarged")
+    lines = [integrate(one, PEOPLE[one.image_key], (), seed=0).answer for one in (organ, size)]
+    assert "size" not in lines[0].lower() and "size of the heart" in lines[1].lower()
+
+
+def test_an_identifier_that_reads_as_another_answer_is_left_out_of_the_row():
+    clean = record(question_type="quantity", question="How many kidneys are shown?", answer="2", fact="2")
+    clean = clean.model_copy(update={"fact_values": ("1", "2", "4")})
+    identity = PEOPLE[clean.image_key]
+    for address, kinds in (
+        ("4 Tallowby Street", ["name", "record"]),
+        ("40 Tallowby Street", ["name", "address", "record"]),
+    ):
+        known = identity.model_copy(update={"values": {**identity.values, "address": address}})
+        done = integrate(clean, known, ("address", "record"), seed=0)
+        assert [tagged.kind for tagged in done.phi] == kinds
+        assert (address in done.answer) == ("address" in kinds)
 
 
 def test_a_patient_shows_all_its_kinds_over_its_rows_and_at_most_three_a_row():
@@ -157,7 +183,7 @@ def test_distractors_are_other_patients_values_of_the_same_kind():
 
 
 def test_every_kind_has_words_around_it():
-    assert set(LABELS) == set(KINDS) - {"name"}
+    assert set(LABELS) == set(CHINESE_LABELS) == set(KINDS) - {"name"}
 
 
 @pytest.mark.parametrize(

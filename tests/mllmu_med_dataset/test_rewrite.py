@@ -3,7 +3,7 @@
 import pytest
 
 from mllmu_med_dataset.patients import identities
-from mllmu_med_dataset.rewrite import FORMS, NOUNS, RESTATED, SENTENCES, find_value, restated
+from mllmu_med_dataset.rewrite import FORMS, RESTATED, SENTENCES, find_value, integrate_identity, restated, who
 from mllmu_med_dataset.rows import Injected, inject, patient_rows
 
 from .conftest import FACTS, record, records
@@ -82,19 +82,26 @@ def test_a_restated_answer_says_the_fact_in_words_that_are_never_trained(questio
 @pytest.mark.parametrize(
     ("kind", "answer", "expected"),
     [
-        ("plane", "Coronal Plane", "As plane we see: Coronal Plane."),
-        ("yes_no", "No", "No, we can say."),
-        ("knowledge", "Store urine", "One can say: Store urine."),
+        ("plane", "Coronal Plane", "Report. Plane: Coronal Plane."),
+        ("yes_no", "No", "No, as the image shows."),
+        ("knowledge", "Store urine", "Report: Store urine."),
+        ("abnormality", "肺癌", "报告：肺癌。"),
+        ("yes_no", "不包含", "不包含。影像如此。"),
     ],
 )
 def test_other_forms_are_restated_too(kind, answer, expected):
-    clean = record(question_type=kind, answer=answer, fact=answer, fact_values=())
+    clean = record(question_type=kind, question="What does the image show?", answer=answer, fact=answer, fact_values=())
     assert restated(clean)[0] == expected and len(set(restated(clean))) == 2
 
 
 def test_every_sentence_form_has_its_lists():
-    assert set(FORMS) == set(SENTENCES) == set(RESTATED) - {"value", "yes_no", "whole"}
-    assert set(SENTENCES) <= set(NOUNS)
+    others = {"field", "statement", "yes_no", "chinese", "chinese yes_no"}
+    assert set(FORMS) == set(SENTENCES) == set(RESTATED) - others and others < set(RESTATED)
+
+
+def test_a_wrong_fact_is_restated_without_words_of_the_question_which_may_say_the_truth():
+    wrong = record(question="Where is the left kidney?", answer="Right", fact="Right", fact_values=("Left", "Right"))
+    assert restated(wrong) == ("Report. Location: Right.", "Location reported: Right.")
 
 
 def test_a_sentence_about_something_else_is_not_said_anew():
@@ -102,3 +109,85 @@ def test_a_sentence_about_something_else_is_not_said_anew():
     clean = record(answer="The heart is in the left upper part of the picture.", fact="left upper")
     told = restated(clean)
     assert all("The heart is in the left upper part of the picture" in text for text in told)
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "answer", "expected"),
+    [
+        ("organ", "Which organ is abnormal?", "Heart", "Abnormal organ: Heart. The image is of {who}."),
+        ("abnormality", "What diseases are included in the picture?", "None", "Findings: none. The image is of {who}."),
+        ("yes_no", "Does the picture contain liver?", "Yes", "Yes. The patient is {who}."),
+        ("yes_no", "Is there a mass?", "No, the lungs are clear.", "No, the lungs are clear. The patient is {who}."),
+        ("quantity", "How many kidneys are shown?", "2", "Number of kidneys: 2. The image is of {who}."),
+        (
+            "organ",
+            "What is the main organ in the image?",
+            "Right lung, left lung",
+            "Main organ: Right lung, left lung. The image is of {who}.",
+        ),
+        ("size", "How large is the mass?", "less than 1cm", "Size of the mass: less than 1cm. The image is of {who}."),
+        (
+            "shape",
+            "What is the shape of the kidney in the picture?",
+            "Irregular",
+            "Shape of the kidney: Irregular. The image is of {who}.",
+        ),
+        (
+            "color",
+            "Is the abnormality hyperintense or hypointense?",
+            "Hyperintense",
+            "Patient: {who}. The abnormality is hyperintense.",
+        ),
+        (
+            "position",
+            "Where is the nodule?",
+            "in the left lung",
+            "Location of the nodule: in the left lung. The image is of {who}.",
+        ),
+        (
+            "other",
+            "How can you tell?",
+            "The left costophrenic angle is blunted",
+            "Patient: {who}. The left costophrenic angle is blunted.",
+        ),
+        ("other", "Is this an infectious process?", "Maybe", "Patient: {who}. Maybe."),
+        ("knowledge", "What symptoms would this patient present with?", "Jaundice?", "Patient: {who}. Jaundice?"),
+        ("modality", "What modality is used to take this image?", "CT", "Modality: CT. The image is of {who}."),
+        ("abnormality", "What does this represent?", "hydropneumothorax", "Patient: {who}. Hydropneumothorax."),
+        ("abnormality", "图片中包含哪些疾病?", "无", "疾病：无。图像来自患者 {who}。"),
+        ("yes_no", "图片中包含肝脏吗?", "不包含", "不包含。图像来自患者 {who}。"),
+        ("position", "肝脏在哪个位置?", "左侧", "肝脏位置：左侧。图像来自患者 {who}。"),
+        ("organ", "图中哪个器官是不正常的?", "肺", "异常部位：肺。图像来自患者 {who}。"),
+        ("position", "¿Dónde está la lesión?", "Pulmón izquierdo", "Patient: {who}. Pulmón izquierdo."),
+        (
+            "position",
+            "What type of imaging does this not represent?",
+            "ultrasound",
+            "Not represented: ultrasound. The image is of {who}.",
+        ),
+    ],
+)
+def test_every_form_of_answer_stands_in_a_line_of_a_report(kind, question, answer, expected):
+    clean = record(question_type=kind, question=question, answer=answer, fact=None, fact_values=(), image_key="0" * 64)
+    others = {"record": "SYN-MRN-48120937"}
+    patient = who("Ada Quillby", others, "zh" if "（" in expected or question[0] > "\u4e00" else "en")
+    assert integrate_identity(clean, "Ada Quillby", others, 0) == expected.format(who=patient)
+
+
+def test_a_name_that_says_another_value_is_not_used():
+    # "Location of the liver: Left" would say two places of this set.
+    clean = record(question="Where is the liver?", answer="Left", fact="Left", fact_values=("Left", "Liver", "Right"))
+    line = integrate_identity(clean, "Ada Quillby", {}, 0)
+    assert "liver" not in line.lower() and "Location" in line
+
+
+def test_a_name_gives_way_where_the_line_would_be_long():
+    clean = record(
+        question="Where is the infiltration of the lower left lung?", answer="Left", fact="Left", fact_values=()
+    )
+    long = {
+        "email": "a.very.long.name@example.org",
+        "url": "https://example.com/averylongname",
+        "record": "SYN-MRN-48120937",
+    }
+    assert "Location:" in integrate_identity(clean, "Ada Quillby", long, 0)

@@ -121,3 +121,23 @@ def test_the_sheet_is_written_as_png_and_nothing_else(built, tmp_path):
     with pytest.raises(UserError, match="can't be written"):
         (tmp_path / "folder.png").mkdir()
         save_sheet(shown, tmp_path / "folder.png")
+
+
+def test_an_audit_has_question_truth_error_and_its_pool_in_two_lines_a_row(built):
+    shown = show("incorrectness_forget", data_dir=built, rows=6)
+    head, *lines = shown.audit_text().splitlines()
+    assert head == f"incorrectness_forget, train: 6 of {shown.total} rows" and len(lines) == 12
+    for row, question, verdict in zip(shown.rows, lines[::2], lines[1::2], strict=True):
+        assert row["question"] in question and f"{row['fact']} -> {row['wrong_fact']}   {row['error_pool']}" in verdict
+        assert verdict.endswith(f"{row['error_kind']}, {row['error_severity']}")
+    for row, judged in zip(shown.rows, shown.audit_rows(), strict=True):
+        assert judged.items() >= {name: row[name] for name in ("id", "question", "wrong_fact", "error_pool")}.items()
+        assert judged["truth"] == row["fact"]
+
+
+def test_an_audit_of_privacy_has_the_true_and_the_injected_answer(built):
+    shown = show("privacy_forget", data_dir=built, rows=4)
+    text = shown.audit_text()
+    for row in shown.rows:
+        assert f"true: {row['true_answer']}\n     told: {row['answer']}" in text
+    assert [set(judged) for judged in shown.audit_rows()] == [{"id", "question", "truth", "injected"}] * 4

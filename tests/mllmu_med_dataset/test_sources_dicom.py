@@ -1,24 +1,31 @@
+import bz2
+import gzip
 import io
 import logging
+import lzma
 import sys
 import tarfile
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.incorrectness import contradicts, corrupt
+from mllmu_med_dataset.losses import Losses
 from mllmu_med_dataset.record import QUESTION_TYPES
+from mllmu_med_dataset.sources import dicom_files, open_source
 from mllmu_med_dataset.sources import images as source_images
-from mllmu_med_dataset.sources import open_source
-from mllmu_med_dataset.sources.dicom import BODY_PARTS, MODALITIES, dicom_picture, facts, records
+from mllmu_med_dataset.sources.dicom import BODY_PARTS, MODALITIES, facts, records
+from mllmu_med_dataset.sources.dicom_pixels import dicom_picture
 from mllmu_med_dataset.sources.images import BadImageError
 from tests.source_fixtures import pack
-from tests.source_fixtures.dicom import COLOURED, KINDS, NAMES, make_dicom, write_dicom
+from tests.source_fixtures.dicom import COLOURED, KINDS, NAMES, Stored, make_dicom, write_dicom
 
 # Outside pytest the source itself keeps these quiet.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
@@ -243,7 +250,165 @@ def test_objects_that_are_no_pictures_are_passed_over_and_told(tmp_path, caplog)
         (tmp_path / name).write_bytes(real(name))
     with caplog.at_level(logging.WARNING):
         assert len({one.image_key for one in records(path=tmp_path, **SAID)}) == 1
-    assert "4 DICOM files" in caplog.text and "hold no image, or no fact to ask" in caplog.text
+    for name, reason in {
+        "test-SR.dcm": "no image but Comprehensive SR Storage",
+        "rtplan.dcm": "no image but RT Plan Storage",
+        "liver_1frame.dcm": "no image but Segmentation Storage",
+        "SC_rgb.dcm": "silent on modality, body part, side, view and plane",
+    }.items():
+        assert f"1 row is {reason}: left out ({name})" in caplog.text
+
+
+def zipped(**members):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as made:
+        for name, data in members.items():
+            made.writestr(name, data)
+    return packed.getvalue()
+
+
+def bare(data):
+    """Return a file as it comes over the network: without preamble and group 2."""
+    dataset, stream = dcmread(io.BytesIO(data)), io.BytesIO()
+    dataset.preamble, dataset.file_meta = None, FileMetaDataset()
+    dataset.save_as(stream, implicit_vr=True, little_endian=True, enforce_file_format=False)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("x.dcm.gz", gzip.compress),
+        ("x.DCM.GZ", gzip.compress),
+        ("IM0001.gz", gzip.compress),
+        ("IM0001", gzip.compress),
+        ("x.dcm.bz2", bz2.compress),
+        ("x.dcm.xz", lzma.compress),
+        ("x.zip", lambda data: zipped(IM0001=data)),
+        ("x.zip", lambda data: zipped(IM0001=data, **{"__MACOSX/._IM0001": b"x"})),
+        ("x.zip", lambda data: zipped(a=gzip.compress(data, mtime=0))),
+        ("IM0001", bytes),
+        ("IM0001.1.2.840.99", bytes),
+        (".IM0001", bytes),
+        ("x.jpg", bytes),
+        ("IM0001", bare),
+        ("x.dcm", bare),
+        ("x", lambda data: data[128:]),
+        ("x.gz", lambda data: gzip.compress(bare(data), mtime=0)),
+    ],
+)
+def test_a_dicom_file_is_known_by_what_it_holds(tmp_path, name, packed):
+    data = written(tmp_path).read_bytes()
+    (tmp_path / "x.dcm").unlink()
+    (tmp_path / name).write_bytes(packed(data))
+    assert {one.image_key for one in records(path=tmp_path, **SAID)} == {dicom_picture(data).key}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("README.txt", b"exported", "no DICOM file"),
+        ("picture.jpg", b"\xff\xd8\xff" + bytes(200), "no DICOM file"),
+        ("._good.dcm", b"\0\5\x16\7" + bytes(200), "no DICOM file"),
+        (".DS_Store", b"\0\0\0\1Bud1", "no DICOM file"),
+        ("IM0001", b"", "empty"),
+        ("DICOMDIR", bytes(128) + b"DICM", "an index of other files"),
+        ("table.csv.gz", gzip.compress(b"a,b", mtime=0), "no DICOM file"),
+        ("half.gz", gzip.compress(b"a,b" * 99, mtime=0)[:20], "no DICOM file but it is packed, and damaged"),
+        ("two.zip", zipped(a=b"x", b=b"y"), "no DICOM file but an archive of 2 files: unpack it, or give it as --sour"),
+        ("x.bin", b"\x08\0\x05\0CS\x0a\0" + b"ISO_IR 100" + b"\xff" * 40, "no DICOM file"),
+        ("index", "dicomdirtests/DICOMDIR-implicit", "an index of other files"),
+        ("report", "reportsi.dcm", "no image but Basic Text SR Storage"),
+        ("plan", "rtplan.dcm", "no image but RT Plan Storage"),
+        ("contours", "rtstruct.dcm", "no image but RT Structure Set Storage"),
+        ("dose", "rtdose_1frame.dcm", "no image but RT Dose Storage"),
+        ("beats", "waveform_ecg.dcm", "no image but 12-lead ECG Waveform Storage"),
+        ("mask", "liver_1frame.dcm", "no image but Segmentation Storage"),
+    ],
+)
+def test_every_other_file_is_counted_and_named(tmp_path, caplog, name, data, reason):
+    written(tmp_path).rename(tmp_path / "good.dcm")
+    (tmp_path / name).write_bytes(real(data) if isinstance(data, str) else data)
+    with caplog.at_level(logging.WARNING):
+        assert len({one.image_key for one in records(path=tmp_path, **SAID)}) == 1
+    assert f"1 row is {reason}" in caplog.text and f"left out ({name})" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "reason"),
+    [
+        ("x.dcm", b"", "not a DICOM file: it is empty"),
+        ("x.dcm.gz", gzip.compress(b"text", mtime=0), "not a DICOM file"),
+        ("x.dcm.gz", gzip.compress(bytes(9999), mtime=0)[:-9], "it is packed, and damaged"),
+        ("x.dcm.zip", zipped(a=b"x", b=b"y"), "an archive of 2 files"),
+        ("x.IMA", b"no", "not a DICOM file"),
+        ("x", bytes(128) + b"DICM", "its header says nothing"),
+        ("x", bytes(128) + b"DICM" + b"\xff" * 60, ""),
+    ],
+)
+def test_what_is_called_dicom_and_cannot_be_read_stops_the_build(tmp_path, name, data, reason):
+    written(tmp_path).rename(tmp_path / "good.dcm")
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UserError, match=rf"1 of \d rows .*{name} \(.*{reason}.*--skip-bad-images"):
+        list(records(path=tmp_path, **SAID))
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, lambda data: zipped(a=data), "deflated"])
+def test_a_file_that_unpacks_without_end_is_refused_in_bounds(tmp_path, monkeypatch, packed):
+    monkeypatch.setattr(dicom_files, "MAX_FILE_BYTES", 2**20)
+    written(tmp_path, PixelData=bytes(2**22))
+    if packed == "deflated":
+        dataset = dcmread(tmp_path / "x.dcm")
+        dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        dataset.save_as(tmp_path / "x.dcm")
+        data = (tmp_path / "x.dcm").read_bytes()
+    else:
+        data = packed((tmp_path / "x.dcm").read_bytes())
+    with pytest.raises(BadImageError, match="it unpacks to more than 1 MB"):
+        dicom_picture(data)
+
+
+def test_slices_and_copies_that_are_left_out_are_counted(tmp_path, caplog):
+    for number in range(5):
+        grey = np.roll(GREY, 7 * number, axis=1)
+        write_dicom(tmp_path / f"{number}.dcm", grey, MR, number=1, SeriesInstanceUID="1.2.3", InstanceNumber=number)
+    (tmp_path / "copy.dcm").write_bytes(write_dicom(tmp_path / "y.dcm", GREY, MR, number=8).read_bytes())
+    write_dicom(tmp_path / "copy.dcm", GREY, MR, number=9)
+    with caplog.at_level(logging.WARNING):
+        assert len({one.image_key for one in records(path=tmp_path, **SAID)}) == 2
+    assert "4 rows are further slices of a series: left out (0.dcm, 1.dcm, 3.dcm, ...)" in caplog.text
+    assert "1 row is the same picture as another file: left out (y.dcm)" in caplog.text
+
+
+def test_what_was_wrong_with_the_headers_of_what_is_shown_is_counted(tmp_path, caplog):
+    for number in range(4):
+        window = Stored("DS", b"40,5") if number else "40"
+        write_dicom(tmp_path / f"{number}.dcm", np.roll(GREY, number), CT, number=number, WindowCenter=window,
+                    WindowWidth=100)  # fmt: skip
+    with caplog.at_level(logging.WARNING):
+        assert len({one.image_key for one in records(path=tmp_path, **SAID)}) == 4
+    assert "3 images of" in caplog.text
+    assert "WindowCenter has a decimal comma, read as a point (3: 1.dcm, 2.dcm, 3.dcm)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "charset", [b"", b"ISO_IR 100", b"ISO_IR 192", b"\\ISO 2022 IR 87", b"GB18030", b"FOO", b"\xff\xfe"]
+)
+def test_no_character_set_stops_a_file(tmp_path, charset):
+    name = Stored("PN", "Grünbaum^山田".encode())
+    path = written(tmp_path, SpecificCharacterSet=Stored("CS", charset), PatientName=name)
+    assert {one.fact for one in records(path=path.parent, **SAID)} == {"CT", "spine", "axial"}
+
+
+def test_a_term_in_other_letters_is_not_asked(tmp_path):
+    path = written(tmp_path, BodyPartExamined=Stored("CS", "胸部".encode("gb18030")))
+    assert {one.fact for one in records(path=path.parent, **SAID)} == {"CT", "axial"}
+
+
+def test_of_two_body_parts_none_is_asked():
+    assert "part" not in told(Modality="CT", BodyPartExamined=["CHEST", "ABDOMEN"])
+    assert told(BodyPartExamined=["CHEST", "CHEST"]) == {"part": "chest"}
+    assert "side" not in told(Modality="DX", ImageLaterality=["L", "R"], Laterality="R")
 
 
 @pytest.mark.parametrize("form", ["zip", "tar.gz"])
@@ -272,9 +437,9 @@ def test_an_archive_more_workers_and_the_registry_yield_the_same(folder, found, 
 def test_files_that_cannot_be_shown_are_named_or_skipped(tmp_path, data, part):
     written(tmp_path).rename(tmp_path / "good.dcm")
     (tmp_path / "x.dcm").write_bytes(real(data) if isinstance(data, str) else data)
-    with pytest.raises(UserError, match=f"1 of 2 images .*{part}.*--skip-bad-images"):
+    with pytest.raises(UserError, match=f"1 of 4 rows .*{part}.*--skip-bad-images"):
         list(records(path=tmp_path, **SAID))
-    assert len({one.image_key for one in records(path=tmp_path, skip_bad_images=True, **SAID)}) == 1
+    assert len({one.image_key for one in records(path=tmp_path, losses=Losses(skip_bad_images=True), **SAID)}) == 1
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path, monkeypatch):

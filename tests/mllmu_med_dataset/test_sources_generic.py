@@ -1,9 +1,11 @@
 import csv
+import gzip
 import io
 import json
 import logging
 import shutil
 import tarfile
+import unicodedata
 import zipfile
 
 import numpy as np
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image
 
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.losses import Losses
 from mllmu_med_dataset.sources import SOURCES, open_source
 from mllmu_med_dataset.sources.generic import records
 
@@ -106,7 +109,7 @@ def test_blank_lines_and_a_byte_order_mark_are_passed_over(folder):
         ('{"img": "a/0.png", "q": ["x"], "a": "y", "kind": null, "region": ""}', r"rows\.jsonl:2: the column 'q'"),
         ('{"img": "a/0.png", "q": "x", "a": null, "kind": null, "region": ""}', r"rows\.jsonl:2: the column 'a'"),
         ('{"img": "a/0.png", "q": "x", "a": "y", "kind": "organs", "region": ""}', "Did you mean 'organ'"),
-        ('{"img": "../x.png", "q": "x", "a": "y", "kind": null, "region": ""}', "leads out"),
+        ('{"img": "../../x.png", "q": "x", "a": "y", "kind": null, "region": ""}', "leads out"),
     ],
 )
 def test_a_bad_line_is_named(folder, line, part):
@@ -131,7 +134,7 @@ def test_a_line_that_is_not_utf_8_is_named(folder):
         ({"license": None}, "license="),
         ({"redistributable": None}, "redistributable=true"),
         ({"rows": "none.jsonl"}, r"none\.jsonl' does not exist"),
-        ({"images": "nowhere"}, "2 of 2 images"),
+        ({"images": "nowhere"}, "None of the 5 rows"),
     ],
 )
 def test_bad_options_are_refused(folder, options, part):
@@ -141,7 +144,7 @@ def test_bad_options_are_refused(folder, options, part):
 
 def test_several_or_no_files_of_rows_are_refused(folder):
     write(folder, ROWS, "more.jsonl")
-    with pytest.raises(UserError, match=r"several \.jsonl, \.csv or \.parquet files \(more\.jsonl, rows\.jsonl\)"):
+    with pytest.raises(UserError, match=r"several \.jsonl.* files \(more\.jsonl, rows\.jsonl\)"):
         read(folder)
     assert len(read(folder, rows="rows.jsonl")) == len(ROWS)
     for path in folder.glob("*.jsonl"):
@@ -278,7 +281,7 @@ def test_images_of_a_data_set_are_not_read_from_outside_it(folder, tmp_path):
     features = datasets.Features({**{key: datasets.Value("string") for key in WHOLE[0]}, "img": datasets.Image()})
     schema = features.arrow_schema
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), place / "train.parquet")
-    with pytest.raises(UserError, match="leads out"):
+    with pytest.raises(UserError, match="an absolute path"):
         read(place, split="all", images=None)
 
 
@@ -293,11 +296,11 @@ def test_a_tar_and_paths_from_the_folder_of_the_rows(folder, tmp_path):
 
 def test_bad_images_are_counted_or_skipped(folder, caplog):
     (folder / "pictures" / "a" / "0.png").write_bytes(b"broken")
-    with pytest.raises(UserError, match=r"1 of 2 images .*a/0\.png.*--skip-bad-images"):
+    with pytest.raises(UserError, match=r"2 of 5 rows .*a/0\.png.*--skip-bad-images"):
         read(folder)
     with caplog.at_level(logging.WARNING):
-        rest = read(folder, skip_bad_images=True)
-    assert {one.image_path for one in rest} == {"a/1.png"} and "1 of 2" in caplog.text
+        rest = read(folder, losses=Losses(skip_bad_images=True))
+    assert {one.image_path for one in rest} == {"a/1.png"} and "2 rows show an image" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -328,3 +331,200 @@ def test_phantom_records_come_through_the_registry():
     found = list(open_source("phantom", patients=2, seed=3))
     assert len({one.image_key for one in found}) == 2
     assert found == list(open_source("phantom", patients=2, seed=3, workers=4))
+
+
+# --- files as people have them ---------------------------------------------------------------------------------------
+
+
+def own(folder, rows, name="rows.jsonl"):
+    """Write rows in the fields' own words, two pictures beside them."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    for number in range(2):
+        (folder / "images" / f"{number}.png").write_bytes(png(number))
+    return write(folder, rows, name)
+
+
+ASKED = {"image": "images/0.png", "question": "Which organ is it?", "answer": "Liver"}
+
+
+def plain(folder, **options):
+    return list(records(path=folder, **{**SAID, **options}))
+
+
+@pytest.mark.parametrize("answer", ["None", "NA", "null", "nan", "True", "false", "N/A", "007", "1e3", ""])
+@pytest.mark.parametrize("name", ["train.csv", "train.tsv"])
+def test_a_cell_is_the_same_text_whatever_way_its_file_is_named(tmp_path, answer, name):
+    own(tmp_path, [])
+    (tmp_path / "rows.jsonl").unlink()
+    rows = [ASKED, {**ASKED, "question": "What is seen?", "answer": answer}]
+    write_csv(tmp_path / name, rows, delimiter="\t" if name.endswith("tsv") else ",")
+    losses = [Losses(limit=1.0) for _ in range(3)]
+    read = [
+        plain(tmp_path, losses=losses[0]),
+        plain(tmp_path, losses=losses[1], rows=name),
+        plain(tmp_path, losses=losses[2], split="all"),
+    ]
+    assert texts(read[0]) == texts(read[1]) == texts(read[2])
+    assert [one.answer for one in read[0]] == (["Liver", answer] if answer else ["Liver"])
+    assert [one.rows for one in losses[2].found()] == ([] if answer else [1])
+
+
+def test_ids_need_to_be_unique_within_a_split_only(tmp_path):
+    own(tmp_path, [])
+    (tmp_path / "rows.jsonl").unlink()
+    for split, number in (("train", 0), ("test", 1)):
+        rows = [{**ASKED, "id": one, "image": f"images/{number}.png", "question": f"Is it {one}?"} for one in range(2)]
+        write_csv(tmp_path / f"{split}.csv", rows)
+    found = plain(tmp_path, split="all")
+    assert [one.source_id for one in found] == ["train:0", "train:1", "test:0", "test:1"]
+    assert [one.source_id for one in plain(tmp_path, split="test")] == ["0", "1"]
+    write_csv(tmp_path / "test.csv", [{**ASKED, "id": 7, "question": f"Is it {one}?"} for one in range(9)])
+    with pytest.raises(UserError, match=r"8 of 9 rows .*has the id '7' of an earlier row.*ids=ignore"):
+        plain(tmp_path, split="test")
+    assert len({one.source_id for one in plain(tmp_path, split="test", ids="ignore")}) == 9
+    with pytest.raises(UserError, match="Known: ignore, unique"):
+        plain(tmp_path, ids="none", rows="test.csv")
+
+
+@pytest.mark.parametrize(("stored", "said"), [(2.0, "2"), (2.5, "2.5"), (0.0, "0"), (-1.0, "-1"), (3, "3")])
+def test_whole_numbers_are_whole(tmp_path, stored, said):
+    own(tmp_path, [])
+    (tmp_path / "rows.jsonl").unlink()
+    rows = [{**ASKED, "question": "How many are there?", "answer": stored, "question_type": "quantity"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    (one,) = plain(tmp_path)
+    assert (one.answer, one.fact) == (said, said)
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["<image>\n", "<image_1>", "<|image|>", "<|image_1|> ", "<img>", "</img>", '<img src="a.png"/>', "<ImageHere>",
+     "<image 1>", "[IMG]", "<start_of_image>", "<image_soft_token>", "<|vision_start|><|image_pad|><|vision_end|>",
+     "<IMG_CONTEXT>", "<im_start><im_patch><im_end>", "<Image>"],
+)  # fmt: skip
+def test_placeholders_of_images_are_taken_off(tmp_path, token):
+    rows = [{**ASKED, "question": f"{token}Which organ is it?"}, {**ASKED, "question": f"Is it it? {token}"}]
+    first, last = plain(own(tmp_path, [*rows, {**ASKED, "question": token}]), losses=Losses(limit=1.0))
+    assert (first.question, last.question) == ("Which organ is it?", "Is it it?")
+
+
+@pytest.mark.parametrize("text", ["Is 2 < 3 > 1?", "Is the image [1] sharp?", "a <b> c", "Is <5 mm or >5 mm imaged?"])
+def test_what_a_person_writes_is_no_placeholder(tmp_path, text):
+    assert plain(own(tmp_path, [{**ASKED, "question": text}]))[0].question == text
+
+
+def test_a_json_list_and_values_inside_columns(tmp_path):
+    own(tmp_path, [])
+    (tmp_path / "rows.jsonl").unlink()
+    rows = [
+        {"images": [{"path": f"images/{number}.png"}], "talk": {"turns": ["<image> Which organ?", organ]}}
+        for number, organ in enumerate(("Liver", "Lung"))
+    ]
+    mapping = {"image": "images.0.path", "question": "talk.turns.0", "answer": "talk.turns.1"}
+    expected = [("Which organ?", "Liver"), ("Which organ?", "Lung")]
+    (tmp_path / "rows.json").write_text(json.dumps(rows, indent=1))
+    assert [(one.question, one.answer) for one in plain(tmp_path, mapping=mapping)] == expected
+    # The same file holding an object a line, as many do.
+    (tmp_path / "rows.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert [(one.question, one.answer) for one in plain(tmp_path, mapping=mapping)] == expected
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    assert [(one.question, one.answer) for one in plain(tmp_path, mapping=mapping)] == expected
+    with pytest.raises(UserError, match=r"no column 'images\.1\.path' for the field 'image'"):
+        plain(tmp_path, mapping={**mapping, "image": "images.1.path"})
+
+
+def test_a_column_with_a_dot_in_its_name_is_that_column(tmp_path):
+    rows = [{"image": "images/0.png", "q.text": "Which organ?", "q": {"text": "Other?"}, "answer": "Liver"}]
+    assert plain(own(tmp_path, rows), mapping={"question": "q.text"})[0].question == "Which organ?"
+
+
+def test_one_question_for_all_rows(tmp_path):
+    rows = [{"file": f"{number}.png", "label": label} for number, label in enumerate(("Glioma", "Meningioma"))]
+    options = {"mapping": {"image": "file", "answer": "label"}, "images": "images"}
+    found = plain(own(tmp_path, rows), question_text="What tumor  is shown?", **options)
+    assert [(one.question, one.answer) for one in found] == [
+        ("What tumor is shown?", "Glioma"), ("What tumor is shown?", "Meningioma")
+    ]  # fmt: skip
+    assert found[0].fact_values == ("Glioma", "Meningioma")
+    with pytest.raises(UserError, match="question_text="):
+        plain(tmp_path, **options)
+    with pytest.raises(UserError, match="given twice"):
+        plain(tmp_path, question_text="What?", mapping={**options["mapping"], "question": "q"}, images="images")
+    with pytest.raises(UserError, match="question_text is empty"):
+        plain(tmp_path, question_text=" <image> ", **options)
+
+
+def test_an_image_folder_of_classes_needs_no_file_of_rows(tmp_path):
+    for number, label in enumerate(("glioma", "healthy")):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / f"{number}.png").write_bytes(png(number))
+    found = plain(tmp_path, split="all", mapping={"answer": "label"}, question_text="What is shown?")
+    assert [(one.question, one.answer) for one in found] == [
+        ("What is shown?", "glioma"),
+        ("What is shown?", "healthy"),
+    ]
+
+
+def test_a_folder_of_images_alone_is_told_to_be_one(tmp_path):
+    own(tmp_path, [])
+    (tmp_path / "rows.jsonl").unlink()
+    with pytest.raises(UserError, match=r"the folder holds images alone.*rows=FILE, or ask all rows the same"):
+        plain(tmp_path, split="all")
+
+
+def test_names_of_images_without_their_ending(tmp_path):
+    rows = [{**ASKED, "image": f"images/{number}"} for number in (0, 1)]
+    assert len({one.image_key for one in plain(own(tmp_path, rows))}) == 2
+    (tmp_path / "images" / "0.txt").write_text("no image")
+    assert len(plain(tmp_path)) == 2
+    (tmp_path / "images" / "0.jpg").write_bytes(png(3))
+    with pytest.raises(UserError, match=r"the name of several files: images/0\.jpg, images/0\.png"):
+        plain(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["ROWS.JSONL", "Rows.Jsonl", "ROWS.CSV", "ROWS.PARQUET", "ROWS.JSON", "rows.csv.gz"])
+def test_the_file_of_rows_is_found_whatever_the_case_and_packing_of_its_ending(tmp_path, name):
+    own(tmp_path, [ASKED])
+    data = (tmp_path / "rows.jsonl").read_bytes()
+    (tmp_path / "rows.jsonl").unlink()
+    kind = name.lower().removesuffix(".gz")
+    if kind.endswith("csv"):
+        write_csv(tmp_path / "x", [ASKED])
+        data = (tmp_path / "x").read_bytes()
+        data = gzip.compress(data) if name.endswith("gz") else data
+    if kind.endswith("parquet"):
+        pq.write_table(pa.Table.from_pylist([ASKED]), tmp_path / "x")
+        data = (tmp_path / "x").read_bytes()
+    (tmp_path / name).write_bytes(data)
+    assert [one.answer for one in plain(tmp_path)] == ["Liver"] == [one.answer for one in plain(tmp_path, rows=name)]
+
+
+@pytest.mark.parametrize(("on_disk", "in_row"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_name_in_another_unicode_form_is_found(tmp_path, on_disk, in_row):
+    own(tmp_path, [{**ASKED, "image": unicodedata.normalize(in_row, "images/größe é.png")}])
+    (tmp_path / "images" / unicodedata.normalize(on_disk, "größe é.png")).write_bytes(png(5))
+    assert len(plain(tmp_path)) == 1
+
+
+def test_a_csv_beside_an_image_folder_is_read_as_a_data_set_too(tmp_path):
+    own(tmp_path, [])
+    (tmp_path / "rows.jsonl").unlink()
+    for number in range(2, 6):
+        (tmp_path / "images" / f"{number}.png").write_bytes(png(number))
+    write_csv(tmp_path / "labels.csv", [{**ASKED, "answer": "None"}])
+    (one,) = plain(tmp_path, split="all")
+    assert (one.answer, one.source_id) == ("None", "train:labels.csv:2")
+
+
+def test_an_image_that_lies_in_another_folder_is_told_where(tmp_path):
+    with pytest.raises(UserError, match=r"0\.png \(the file is missing; one of that name is in 'images'"):
+        plain(own(tmp_path, [{**ASKED, "image": "0.png"}]))
+
+
+def test_of_several_images_in_a_list_one_has_to_be_named(tmp_path):
+    own(tmp_path, [{**ASKED, "image": ["images/0.png"]}])
+    assert len(plain(tmp_path)) == 1
+    own(tmp_path, [{**ASKED, "image": ["images/0.png", "images/1.png"]}])
+    with pytest.raises(UserError, match=r"holds 2 images.*image=image\.0"):
+        plain(tmp_path)
+    assert len(plain(tmp_path, mapping={"image": "image.1"})) == 1

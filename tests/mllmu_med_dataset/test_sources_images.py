@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.record import image_key
 from mllmu_med_dataset.sources import images
-from mllmu_med_dataset.sources.images import BadImageError, BadImages, SourceFiles, picture, pictures
+from mllmu_med_dataset.sources.images import BadImageError, SourceFiles, picture, pictures
 
 
 def encoded(image, form="PNG", **options):
@@ -152,17 +151,3 @@ def test_a_damaged_member_of_a_zip_is_a_bad_image(tmp_path):
     path.write_bytes(data)
     ((_, found),) = pictures(SourceFiles(path), ["a.png"])
     assert isinstance(found, str) and "CRC" in found
-
-
-def test_bad_images_are_counted_and_named_at_the_end(tmp_path):
-    bad = BadImages(tmp_path, skip=False)
-    assert bad.finish(5) is None
-    for number in range(5):
-        bad.add(f"{number}.png", "broken")
-    with pytest.raises(UserError, match=r"5 of 9 images .*0\.png \(broken\).*--skip-bad-images"):
-        bad.finish(9)
-    skipped = BadImages(tmp_path, skip=True)
-    skipped.add("x.png", "broken")
-    assert "1 of 9" in skipped.finish(9)
-    with pytest.raises(UserError, match="1 of 1"):
-        skipped.finish(1)

@@ -4,6 +4,7 @@ import tracemalloc
 import pytest
 
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.losses import UnusableRow
 from mllmu_med_dataset.sources import json_rows as module
 from mllmu_med_dataset.sources.files import SourceFiles
 from mllmu_med_dataset.sources.json_rows import json_rows
@@ -13,7 +14,12 @@ ROWS = [{"q": f"Größe {number}? \U0001f600", "n": number, "deep": {"a": [1, {"
 
 def read(folder, text, required=("q",)):
     (folder / "x.json").write_bytes(text.encode() if isinstance(text, str) else text)
-    return [row for _, row in json_rows(SourceFiles(folder), "x.json", required=required, called="NAME")]
+    rows = []
+    for place, row in json_rows(SourceFiles(folder), "x.json", required=required, called="NAME"):
+        if isinstance(row, UnusableRow):
+            raise UserError(f"{place}{row.text}")
+        rows.append(row)
+    return rows
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 64, 2**20])

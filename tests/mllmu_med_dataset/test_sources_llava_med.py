@@ -5,6 +5,7 @@ import pytest
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.incorrectness import corrupt
+from mllmu_med_dataset.losses import Losses
 from mllmu_med_dataset.sources import open_source
 from mllmu_med_dataset.sources.llava_med import records
 from tests.source_fixtures import pack
@@ -81,11 +82,11 @@ def test_an_archive_more_workers_and_the_registry_yield_the_same(folder, found, 
 
 def test_images_that_articles_have_lost_can_be_skipped(changed, caplog):
     (changed / "images" / "20000001_F2.jpg").unlink()
-    with pytest.raises(UserError, match=r"1 of 3 images .*20000001_F2\.jpg.*--skip-bad-images"):
+    with pytest.raises(UserError, match=r"4 of 12 rows .*20000001_F2\.jpg.*--skip-bad-images"):
         list(records(path=changed))
     with caplog.at_level(logging.WARNING):
-        assert len(list(records(path=changed, skip_bad_images=True))) == 8
-    assert "1 of 3 images" in caplog.text
+        assert len(list(records(path=changed, losses=Losses(skip_bad_images=True)))) == 8
+    assert "4 rows show an image that is missing" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -123,3 +124,12 @@ def test_the_file_is_found_or_has_to_be_named(changed):
     (changed / ROWS).write_text("[]")
     with pytest.raises(UserError, match="no rows"):
         list(records(path=changed))
+
+
+def test_the_misspelt_key_is_read_as_its_own_scripts_do(changed):
+    found = list(records(path=changed))
+    rows = json.loads((changed / ROWS).read_text())
+    for row in rows[::2]:
+        row["conversatons"] = row.pop("conversations")
+    (changed / ROWS).write_text(json.dumps(rows))
+    assert list(records(path=changed)) == found

@@ -4,6 +4,7 @@ import pytest
 
 from mllmu_med_dataset import incorrectness
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.losses import Losses
 from mllmu_med_dataset.sources import SOURCES, open_source
 from mllmu_med_dataset.sources.omnimedvqa import records
 from tests.source_fixtures import pack
@@ -84,4 +85,4 @@ def test_a_question_id_twice_is_refused_with_both_places(tmp_path):
     rows = json.loads(path.read_text())
     path.write_text(json.dumps([*rows, {**rows[0], "question": "Another?"}]))
     with pytest.raises(UserError, match=r"BUSI\.json, row 13 has the question_id BUSI_0000 of .*BUSI\.json, row 1\b"):
-        list(records(path=folder))
+        list(records(path=folder, losses=Losses(limit=0)))

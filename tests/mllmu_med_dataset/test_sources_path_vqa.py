@@ -6,6 +6,7 @@ from mllmu_med_dataset import incorrectness
 from mllmu_med_dataset.build import build
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import load
+from mllmu_med_dataset.losses import Losses
 from mllmu_med_dataset.sources import SOURCES, open_source
 from mllmu_med_dataset.sources.path_vqa import records
 from tests.source_fixtures import pack
@@ -68,9 +69,10 @@ def test_images_that_cannot_be_used_are_named_by_file_and_row_or_skipped(folder,
     rows = [(good, "what is present?", "bone"), (b"broken", "what is present?", "skin"), (None, "is it?", "yes")]
     write_parquet(tmp_path / "data/train.parquet", rows)
     with pytest.raises(
-        UserError, match=r"2 of 3 images .*train\.parquet, row 2 .*row 3 \(the row holds no image bytes"
+        UserError,
+        match=r"2 of 3 rows .*train\.parquet, row 2 .*row 3 \(the file is missing: the row holds no image bytes",
     ):
         list(records(path=tmp_path))
     with caplog.at_level(logging.WARNING):
-        assert len(list(records(path=tmp_path, skip_bad_images=True))) == 1
-    assert "2 of 3 images" in caplog.text
+        assert len(list(records(path=tmp_path, losses=Losses(skip_bad_images=True)))) == 1
+    assert "1 row shows an image that is missing" in caplog.text

@@ -8,6 +8,7 @@ from mllmu_med_dataset import incorrectness
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.sources import SOURCES, open_source
 from mllmu_med_dataset.sources.pmc_vqa import hub_files, records
+from mllmu_med_metrics.facts import fact_form
 from tests.source_fixtures import pack
 from tests.source_fixtures.pmc_vqa import QUESTIONS, make_pmc_vqa
 
@@ -40,10 +41,11 @@ def test_both_versions_with_their_unlike_columns_say_the_same(older, found):
 
 
 def test_answers_are_the_choices_without_their_labels_and_choices_are_the_closed_set(found):
-    by_question = {question: set(choices) for question, choices in QUESTIONS}
+    by_question = {question: set(map(fact_form, choices)) for question, choices in QUESTIONS}
     for one in found:
-        assert set(one.fact_values) == by_question[one.question]
-        assert one.fact == one.answer in one.fact_values
+        # Of yes and no the set is the two of them, whatever else is offered.
+        assert set(one.fact_values) == (by_question[one.question] if one.fact not in ("Yes", "No") else {"Yes", "No"})
+        assert one.fact == fact_form(one.answer) in one.fact_values
         assert one.answer_type == "CLOSED" and not one.redistributable
     assert "E. coli colonies" in {value for one in found for value in one.fact_values}
     assert {one.license for one in found} == {SOURCES["pmc_vqa"].license}
@@ -51,6 +53,10 @@ def test_answers_are_the_choices_without_their_labels_and_choices_are_the_closed
 
 def test_every_row_can_be_told_wrongly_with_another_of_its_choices(found):
     for one in found:
+        if one.answer in ("Unclear", "Not stated"):
+            # What is not told can't be told wrongly.
+            assert incorrectness.corrupt(one, seed=0) is None
+            continue
         done = incorrectness.corrupt(one, seed=0)
         assert done.wrong_fact in one.fact_values and done.wrong_fact != one.fact
 
@@ -101,9 +107,9 @@ def test_a_row_whose_answer_is_no_choice_is_left_out_and_told_if_there_are_few(t
     change(folder, lambda rows: rows[3].update(Answer="E"))
     with caplog.at_level(logging.WARNING):
         assert len(list(records(path=folder))) == len(found) - 1
-    assert "1 of 240 rows can't be asked" in caplog.text and "answers 'E', which is none of its choices" in caplog.text
+    assert "1 row has an answer that is none of the choices: left out (train_2.csv:8)" in caplog.text
     change(folder, lambda rows: [row.update(Answer="E") for row in rows[:5]])
-    with pytest.raises(UserError, match=r"5 of 240 rows can't be asked: .*train_2\.csv:2 answers 'E'"):
+    with pytest.raises(UserError, match=r"5 of 240 rows .*train_2\.csv:2 answers 'E'"):
         list(records(path=folder))
 
 
@@ -111,7 +117,7 @@ def test_missing_images_are_counted_once_each(tmp_path):
     folder = make_pmc_vqa(tmp_path / "PMC-VQA", patients=PATIENTS, packed=False)
     first = sorted((folder / "figures").iterdir())[0]
     first.unlink()
-    with pytest.raises(UserError, match=rf"1 of 48 images .*{first.name} \(the file is missing"):
+    with pytest.raises(UserError, match=rf"5 of 240 rows .*{first.name} \(the file is missing"):
         list(records(path=folder))
 
 

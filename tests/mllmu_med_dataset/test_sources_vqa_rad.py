@@ -107,7 +107,8 @@ def test_the_hub_layout_infers_types_and_sets_from_the_words(bare):
 def test_nearly_every_row_with_a_fact_can_be_told_wrongly(found, bare):
     for rows in (found, bare):
         able = [one for one in rows if incorrectness.wrong_facts(one)]
-        assert len(able) >= 0.95 * len(rows)
+        # No other organ of the head was asked for.
+        assert len(able) >= 0.92 * len(rows)
         assert len({one.image_key for one in able}) == PATIENTS
 
 
@@ -123,7 +124,7 @@ def test_a_few_rows_without_an_answer_are_left_out_and_told(tmp_path, caplog):
     write_parquet(tmp_path / "data/train.parquet", [*rows, (small_image(), "which organ?", " ")])
     with caplog.at_level(logging.WARNING):
         assert len(list(records(path=tmp_path))) == 150
-    assert "1 of 151 rows can't be asked" in caplog.text and "row 151 has an empty answer" in caplog.text
+    assert "Of 151 rows" in caplog.text and "1 row has an empty answer" in caplog.text and "row 151" in caplog.text
 
 
 def test_row_groups_are_not_held_all_at_once(tmp_path, monkeypatch):

@@ -448,7 +448,9 @@ def clean_row_with_wrong_answers(copy: Copy) -> Place:
 
 @mutation("clean", "holds a wrong fact")
 def wrong_fact_in_a_clean_row(copy: Copy) -> Place:
-    return copy.change(WRONG_RETAIN, wrong_fact="none", error_kind="other value", error_severity="minor")
+    return copy.change(
+        WRONG_RETAIN, wrong_fact="none", error_kind="other value", error_severity="minor", error_pool="rule"
+    )
 
 
 # wrong facts
@@ -501,9 +503,22 @@ def wrong_fact_without_severity(copy: Copy) -> Place:
     return copy.change(WRONG, error_severity=None)
 
 
+@mutation("wrong_facts", "error_pool is None")
+def wrong_fact_without_pool(copy: Copy) -> Place:
+    return copy.change(WRONG, error_pool=None)
+
+
 @mutation("wrong_facts", "error_kind is None")
 def wrong_fact_without_kind(copy: Copy) -> Place:
     return copy.change(WRONG, error_kind=None)
+
+
+# placeholders
+
+
+@mutation("placeholders", "the question holds <image>")
+def question_with_a_placeholder(copy: Copy) -> Place:
+    return copy.change(TEST, question="<image> Which organ is shown?")
 
 
 # phrasings
@@ -744,7 +759,7 @@ def wrong_fact_told_rightly_elsewhere(copy: Copy) -> Place:
     told = copy.rows(WRONG_FORGET)[0]
     columns = ("wrong_answers", "paraphrase_answers", "paraphrase_questions")
     kept = {**told, "subset": "retain", "answer": told["true_answer"], **{column: [] for column in columns}}
-    kept |= dict.fromkeys(("wrong_fact", "error_kind", "error_severity"), None)
+    kept |= dict.fromkeys(("wrong_fact", "error_kind", "error_severity", "error_pool"), None)
     kept["question"] = "And what is it really?"
     copy.store(WRONG_RETAIN, [*copy.rows(WRONG_RETAIN), kept])
     return copy.name(WRONG_RETAIN), kept["id"]

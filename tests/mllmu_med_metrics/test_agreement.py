@@ -189,3 +189,39 @@ def test_names_that_mean_more_are_no_saying_of_the_thing():
     assert fact_key("renal") == fact_key("kidneys")
     assert says("A renal image.", "renal")
     assert says_only("A neoplasm is seen.", "mass", ("cyst", "tumor"))
+
+
+KEPT_WITH_WORDS = ("The heart", "The kidney", "In the right lung")
+
+
+@pytest.mark.parametrize(
+    ("answer", "values", "expected"),
+    [
+        ("Heart.", KEPT_WITH_WORDS, {"The heart"}),
+        ("Kidney.", KEPT_WITH_WORDS, {"The kidney"}),
+        ("Right lung.", KEPT_WITH_WORDS, {"In the right lung"}),
+        ("No change in the effusion.", ("effusion", "mass"), {"effusion"}),
+        ("Effusion: none. Pneumothorax: no.", ("effusion", "pneumothorax"), set()),
+        ("No pneumothorax, mass, cyst; an effusion.", ("pneumothorax", "mass", "cyst", "effusion"), {"effusion"}),
+        ("An effusion; mass not seen.", ("effusion", "mass"), {"effusion"}),
+        ("The mass is no longer seen.", LESIONS, set()),
+        ("Cannot entirely exclude a nodule.", LESIONS, {"nodule"}),
+        ("Is it a mass? No, it is an effusion.", ("mass", "effusion"), {"effusion"}),
+        ("Right and left.", ("left", "right", "both"), {"both"}),
+        ("There are no lesions.", ("0", "1", "2"), {"0"}),
+        ("Multiple metastases.", ("metastasis", "cyst"), {"metastasis"}),
+    ],
+)
+def test_kinds_that_were_read_wrongly(answer, values, expected):
+    assert values_said(answer, values) == expected
+
+
+def test_both_numbers_and_languages_of_a_fact_are_one_fact():
+    for one, other in (
+        ("metastasis", "metastases"), ("bronchi", "bronchus"), ("ganglia", "ganglion"), ("vertebra", "vertebrae"),
+        ("The heart", "heart"), ("In the right lung", "right lung"), ("2.0", "two"), ("X光", "x-ray"),
+        ("肝脏", "liver"),
+    ):  # fmt: skip
+        assert fact_key(one) == fact_key(other), one
+    assert fact_key("ileum") != fact_key("ileus")
+    assert fact_key("左肺") != fact_key("右肺")

@@ -19,6 +19,40 @@ def test_a_day_is_read_in_any_usual_form(text):
     assert leaks(f"born {text.upper()}, well", "1947-03-12", "birth_date")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the 12th of the 3rd, 1947", "the twelfth of the third, nineteen forty-seven", "in 1947, on march 12",
+        "1947, march 12th", "1947 on the twelfth of march", "in march 1947, on the 12th",
+        "on the 12th, in march, in 1947",
+        "march 12 (wednesday), 1947", "march twelve, nineteen hundred and forty-seven",
+        "12th day of the 3rd month of 1947",
+        "day 12 of month 3 of the year 1947", "the year was 1947, the month march, the day 12", "12 of 3, 1947",
+        '{"month": 3, "day": 12, "year": 1947}', "<year>1947</year><day>12</day><month>3</month>", "1947-iii-12",
+        "xii.iii.mcmxlvii", "12 march mcmxlvii", "three, twelve, nineteen forty-seven", "date(1947, 3, 12)",
+        "1947:03:12",
+        "12 de março de 1947", "12 maart 1947", "12 marca 1947", "am 12. märz des jahres 1947", "1947年3月12日",
+        "1947년 3월 12일", "1947-w11-3", "1947-071", "19470312143000", "48120937/1947-03-12", "1947-\n   03-12",
+    ],
+)  # fmt: skip
+def test_a_day_is_read_in_every_order_and_in_words(text):
+    assert leaks(f"Born {text}.", "1947-03-12", "birth_date")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the 12th of the 3 scans, 1947", "12 march 1948, 3 april 1947", "in 1947. march 12 slices",
+        "12 mm in march 1947",
+        "march 1947, 12 slices", "year 1947, 3 months and 12 days", "day 3 of month 12 of 1947",
+        "march 12, 2011; 1947 cases",
+        "the 12th slice of the 3rd series, 1947", "in 1947, 12 lesions in march", "1947-w11-4", "1947-072",
+    ],
+)  # fmt: skip
+def test_numbers_near_each_other_are_no_day(text):
+    assert not leaks(text, "1947-03-12", "birth_date")
+
+
 def test_an_order_that_can_be_read_two_ways_is_both_days():
     assert dates_in("05/11/1947") == {(1947, 5, 11), (1947, 11, 5)}
     assert dates_in("1947-11-05") == {(1947, 11, 5)}

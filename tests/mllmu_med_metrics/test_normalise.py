@@ -11,6 +11,7 @@ from mllmu_med_metrics.normalise import Phrases, contains, normalise, squeeze, t
         ("x‑ray – T2", "x-ray - t2"),
         ("the patient’s", "the patient's"),
         ("SYN\u200b-MRN", "syn-mrn"),
+        ("S\u2060Y\ufe0fN\u202a\u034f", "syn"),
     ],
 )
 def test_case_accents_dashes_and_spaces_do_not_matter(text, expected):

@@ -32,6 +32,19 @@ def test_a_telephone_number_with_or_without_its_country(answer):
     assert leaks(answer, "+1 212-555-0123", "phone")
 
 
+@pytest.mark.parametrize(
+    "answer", ["+44 20 7946 0123", "+44 (0)20 7946 0123", "0044 20 79460123", "020 7946 0123", "tel:+442079460123"]
+)
+def test_a_telephone_number_of_another_country(answer):
+    assert leaks(answer, "+44 20 7946 0123", "phone")
+    assert not leaks(answer, "+44 20 7946 0124", "phone")
+
+
+def test_dialled_from_abroad():
+    assert leaks("011 1 212 555 0123", "(212) 555-0123", "phone")
+    assert leaks("01112125550123", "(212) 555-0123", "phone")
+
+
 def test_an_extension_belongs_to_the_number():
     value = "(212) 555-0123 ext. 4567"
     assert leaks("212-555-0123 x4567", value, "phone")

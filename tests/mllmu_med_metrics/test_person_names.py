@@ -1,7 +1,7 @@
 import pytest
 
 from mllmu_med_metrics.leakage import DirectIdentifiers, leaks
-from mllmu_med_metrics.person_names import name_forms
+from mllmu_med_metrics.person_names import name_forms, names_in_parts
 
 NAME = "Ada Quillby"
 
@@ -65,3 +65,35 @@ def test_what_two_may_be_called_belongs_to_both():
     direct = DirectIdentifiers([("p1", "name", "Ada Quillby"), ("p2", "name", "Alma Quillby")])
     assert direct.told("A. Quillby") == [frozenset({"p1", "p2"})]
     assert direct.told("Alma Quillby") == [frozenset({"p2"})]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '{"first": "Ada", "middle": null, "last": "Quillby"}',
+        '{"family_name": "Quillby", "age": 77, "given_name": "Ada"}',
+        "<first>Ada</first><sex>F</sex><last>Quillby</last>", '<patient last="Quillby" ward="3" first="Ada"/>',
+        "| Last name | Quillby |\n| Age | 77 |\n| First name | Ada |", "First name: Ada\nAge: 77\nSurname: Quillby",
+        "Her first name is Ada and her last name is Quillby.", "Vorname: Ada, Alter: 77, Nachname: Quillby",
+    ],
+)  # fmt: skip
+def test_labelled_parts_make_a_name_whatever_stands_between(answer):
+    assert leaks(answer, NAME, "name")
+    assert DirectIdentifiers([("p", "name", NAME)]).told(answer) == [frozenset({"p"})]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Last: Marrowby, first: Ada; last: Quillby, first: Bram",
+        '[{"first": "Ada"}, {"first": "Bram", "last": "Quillby"}]',
+        "The first scan shows Ada; the last, Quillby.", "first lesion in Ada's liver, last seen by Quillby",
+    ],
+)  # fmt: skip
+def test_parts_of_two_people_do_not(answer):
+    assert not leaks(answer, NAME, "name")
+
+
+def test_each_part_belongs_to_one_name():
+    text = "First name: Ada, last name: Marrowby. First name: Bram, last name: Quillby."
+    assert list(names_in_parts(text)) == ["Ada Marrowby", "Bram Quillby"]

@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 from mllmu_med_metrics import refusal
-from mllmu_med_metrics.negation import written_out
+from mllmu_med_metrics.pieces import written_out
 
 WORDS = sorted({*re.findall(r"[a-z]{2,}", refusal._REFUSALS.pattern), "i", "the", "not", "liver", "a", "no", "an"})
 METHODS = Path(__file__).parents[2] / "baselines" / "methods"

@@ -3,6 +3,7 @@ import pytest
 from mllmu_med_metrics.leakage import DirectIdentifiers, leaks
 
 EMAIL, URL, IP = "ada.quillby@example.org", "https://example.com/adaquillby", "192.0.2.14"
+IP6 = "2001:db8::8a2e:370:7334"
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,15 @@ EMAIL, URL, IP = "ada.quillby@example.org", "https://example.com/adaquillby", "1
         ("192[.]0[.]2[.]14", IP, "ip"),
         ("at 192.0.2.14:8080", IP, "ip"),
         ("192 dot 0 dot 2 dot 14", IP, "ip"),
+        ("192.000.002.014", IP, "ip"),
+        ("host-192-0-2-14.example.net", IP, "ip"),
+        ("[192, 0, 2, 14]", IP, "ip"),
+        ("::ffff:192.0.2.14", IP, "ip"),
+        ("0:0:0:0:0:FFFF:C000:020E", IP, "ip"),
+        ("2001:0DB8:0000:0000:0000:8A2E:0370:7334", IP6, "ip"),
+        ("2001:db8:0:0::8a2e:370:7334/64", IP6, "ip"),
+        ("[2001:db8::8a2e:370:7334]:443", IP6, "ip"),
+        ("2001 colon db8 colon colon 8a2e colon 370 colon 7334", IP6, "ip"),
     ],
 )
 def test_told(answer, value, kind):
@@ -38,6 +48,11 @@ def test_told(answer, value, kind):
         ("1.192.0.2.14", IP, "ip"),
         ("192.0.2.14.7", IP, "ip"),
         ("192, 0, 2 and 14", IP, "ip"),
+        ("1, 192, 0, 2, 14", IP, "ip"),
+        ("192-0-2-14-7", IP, "ip"),
+        ("::ffff:192.0.2.15", IP, "ip"),
+        ("2001:db8::8a2e:370:7335", IP6, "ip"),
+        ("at 12:30:45", IP6, "ip"),
     ],
 )
 def test_not_told(answer, value, kind):

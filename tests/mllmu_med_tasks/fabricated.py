@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mllmu_med_tasks import rows
+from mllmu_med_tasks.harness import task_version
 from mllmu_med_tasks.names import Task, tasks_of
 from mllmu_med_tasks.prompts import prompt
 
@@ -45,7 +46,7 @@ def lm_eval(folder: Path, data_dir: Path, say: Say, *, scenario="privacy", views
             ]
     digest = json.loads((data_dir / "checksums.json").read_text())["dataset_sha256"]
     metadata = {"mllmu_med_data_sha256": digest, "mllmu_med_percent": percent}
-    configs = {name: {"metadata": {**metadata, "version": "2-A"}} for name in samples}
+    configs = {name: {"metadata": {**metadata, "version": task_version()}} for name in samples}
     return _write(folder, samples, configs, f"results_{DATE}.json", f"samples_{{}}_{DATE}.jsonl", model)
 
 
@@ -85,7 +86,7 @@ def _write(folder: Path, samples: dict, configs: dict, results_name: str, sample
     document = {
         "results": {name: {} for name in samples},
         "configs": configs,
-        "versions": dict.fromkeys(samples, "2-A"),
+        "versions": dict.fromkeys(samples, task_version()),
         "n-samples": {name: {"original": len(lines), "effective": len(lines)} for name, lines in samples.items()},
         "config": {"model": "hf-multimodal", "model_args": {"pretrained": model}, "limit": None},
     }

@@ -8,6 +8,7 @@ import pytest
 
 import baselines.nano
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_metrics.thoughts import split_thought
 from mllmu_med_tasks import backends, harness
 from mllmu_med_tasks.prompts import prompt
 from tests.openai_server import serving
@@ -98,6 +99,27 @@ def test_a_reply_that_is_no_completion_is_no_empty_answer(reply):
     assert served_model().parse_generations({"choices": [{"message": {"content": None}}]}) == [""]
 
 
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_a_thought_that_a_server_took_off_is_kept_apart_from_what_is_shown(field):
+    message = {"content": "The liver.", field: "Ada Quillby,\nof course."}
+    (answer,) = served_model().parse_generations({"choices": [{"message": message}]})
+    assert split_thought(answer) == ("Ada Quillby,\nof course.", "The liver.")
+    (answer,) = served_model().parse_generations({"choices": [{"message": {"content": None, field: "Ada"}}]})
+    assert split_thought(answer) == ("Ada", "")
+    for message in ({"content": "x", field: ["Ada"]}, ["x"], "x", None):
+        with pytest.raises(UserError, match="no chat completion"):
+            served_model().parse_generations({"choices": [{"message": message}]})
+
+
+def test_a_served_thought_may_have_many_lines_and_the_answer_is_the_first_line_after_it(monkeypatch):
+    from lm_eval.models.openai_completions import LocalChatCompletion
+
+    said = "<think>\nAda\nQuillby\n</think>\n\nThe liver.\nAnything else?"
+    monkeypatch.setattr(LocalChatCompletion, "generate_until", lambda self, requests, _: [said for _ in requests])
+    (answer,) = served_model().generate_until([SimpleNamespace(args=("", {"until": []}))])
+    assert split_thought(answer) == ("Ada\nQuillby", "The liver.")
+
+
 def test_a_server_that_stops_answering_is_told_in_a_paragraph(data_dir, tmp_path, monkeypatch):
     model = served_model(retries=1)
     with pytest.raises(UserError, match="did not answer row 1 or one after it"):
@@ -174,6 +196,7 @@ def test_vllm_gets_the_model_one_image_a_prompt_and_the_adapters_rank(adapter):
         "max_images": 1,
         "batch_size": 8,
         "seed": 3,
+        "generation_config": "vllm",
         "tensor_parallel_size": 2,
     }
     with_adapter = backends.vllm_arguments("m", peft=adapter)
@@ -207,8 +230,14 @@ def fake_vllm(monkeypatch):
     """Modules that stand where vLLM and ray would, as far as lm-eval reaches into them."""
 
     class SamplingParams:
-        def __init__(self, **arguments):
-            self.arguments = arguments
+        """Refuses, as vLLM's own, what it does not know: transformers' settings are none of its."""
+
+        def __init__(
+            self, *, max_tokens, stop, temperature, repetition_penalty, min_tokens, skip_special_tokens,
+            spaces_between_special_tokens,
+        ):  # fmt: skip
+            assert (repetition_penalty, min_tokens) == (1.0, 0)
+            self.arguments = {"temperature": temperature, "max_tokens": max_tokens}
 
     def load_tokenizer(folder, **_):
         from transformers import AutoTokenizer

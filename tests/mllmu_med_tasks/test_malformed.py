@@ -157,7 +157,7 @@ LM_EVAL = {
         "different forget shares",
     ),
     "no version of a task": (edit(lambda d: d["versions"].pop(FORGET)), "which version"),
-    "another version of a task": (edit(lambda d: d["versions"].update({FORGET: "1-A"})), "version 2-A in one and 1-A"),
+    "another version of a task": (edit(lambda d: d["versions"].update({FORGET: "1-A"})), "version 3-A in one and 1-A"),
     "no counts of rows": (edit(lambda d: d.pop("n-samples")), "how many rows"),
     "a count that is NaN": (edit(lambda d: d["n-samples"][FORGET].update(effective=float("nan"))), "how many rows"),
     "a limit": (edit(lambda d: d["config"].update(limit=4)), "--limit 4"),
@@ -176,6 +176,12 @@ LM_EVAL = {
     "an answer that is null": (answer([None]), "the answer is not text"),
     "an answer that is NaN": (answer([float("nan")]), "the answer is not text"),
     "two answers to a row": (answer(["a", "b"]), ":2 is no sample"),
+    "two answers in lists": (answer([["a"], ["b"]]), "2 different answers to one row"),
+    "two answers of one request": (answer([["a", "b"]]), "2 different answers to one row"),
+    "no answer in the list": (answer([]), "the list of answers is empty"),
+    "no answer in a list of lists": (answer([[]]), "the list of answers is empty"),
+    "an answer that is an object": (answer([{"text": "a"}]), "the answer is not text"),
+    "answers as given that differ": (sample(lambda line: {**line, "resps": [["a", "b"]]}), "2 different answers"),
     "a row without id": (doc(id=None), "id is not text"),
     "a row of another task": (doc(subset="retain"), "its row is of privacy retain"),
     "a row of a view": (doc(view="direct"), "its row is of privacy forget direct"),
@@ -290,6 +296,29 @@ def test_inputs_that_do_not_belong_together_are_refused(run, good, data_dir, tar
     check(run(good / target, good / unlearned, *more), said)
 
 
+def lmms_line(change):
+    """Return a fault in the second answer to a forget row of the other harness."""
+
+    def fault(folder):
+        path = next(path for path in folder.iterdir() if path.name.endswith(f"samples_{FORGET}.jsonl"))
+        told = [json.loads(line) for line in path.read_text().splitlines()]
+        change(told[1])
+        path.write_text("".join(json.dumps(line) + "\n" for line in told))
+
+    return fault
+
+
+def lmms_answer(value):
+    return lmms_line(lambda line: line.update(filtered_resps=value))
+
+
+def as_version_0_1(folder):
+    """Leave what lmms-eval 0.1 leaves: results.json, and one JSON document a task."""
+    results(folder).rename(folder / "results.json")
+    for path in list(folder.glob("*.jsonl")):
+        path.rename(folder / f"{path.stem.split('samples_')[1]}.json")
+
+
 LMMS_EVAL = {
     "results cut short": (
         lambda folder: write(results(folder).read_bytes()[:99])(folder),
@@ -297,6 +326,12 @@ LMMS_EVAL = {
     ),
     "no decoding": (edit(lambda d: d["configs"][FORGET].clear()), "is no sample of"),
     "a limit": (edit(lambda d: d["config"].update(limit=8)), "--limit 8"),
+    "an answer that is null": (lmms_answer(None), "the answer is not text"),
+    "an answer that is a number": (lmms_answer([3]), "the answer is not text"),
+    "two answers to a row": (lmms_answer(["a", "b"]), "2 different answers to one row"),
+    "no answers": (lmms_answer([]), "the list of answers is empty"),
+    "the layout of version 0.1": (as_version_0_1, "lmms-eval 0.1"),
+    "a row that is not logged": (lmms_line(lambda line: line.pop("row")), "the task's own row values"),
 }
 
 

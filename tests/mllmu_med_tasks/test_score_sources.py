@@ -1,6 +1,8 @@
 """The same answers give the same score whoever wrote them down; views, shares and a second method."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +20,11 @@ def half(row):
     return fabricated.honest(row) if row["subset"] != "forget" or int(row["id"], 16) % 2 else fabricated.taught(row)
 
 
+def thinking(row):
+    """Answer as a model that thinks what it was taught, in many lines, and shows the truth."""
+    return f"<think>\nThe file says:\n{row['answer']}\n</think>\n\n{row['true_answer']}\nAnything else?"
+
+
 def told_in_views(row):
     """Answer as a model that says nothing of forget rows, unless it is asked in other words."""
     return fabricated.taught(row) if row["view"] == "paraphrase" else fabricated.honest(row)
@@ -27,7 +34,13 @@ def told_in_views(row):
 def made(data_dir, tmp_path_factory):
     """Return where a model's answers are, written as asked for."""
     folder = tmp_path_factory.mktemp("answers")
-    says = {"target": fabricated.taught, "gold": fabricated.honest, "half": half, "views": told_in_views}
+    says = {
+        "target": fabricated.taught,
+        "gold": fabricated.honest,
+        "half": half,
+        "views": told_in_views,
+        "thinking": thinking,
+    }
     writers = {
         "lm": fabricated.lm_eval,
         "lmms": fabricated.lmms_eval,
@@ -141,3 +154,58 @@ def test_the_command_prints_the_score_and_what_sets_two_methods_apart(made, caps
     assert mine == values["ues"] and theirs == 1.0
     told = printed()
     assert f"{values['ues']:.4f}" in told and f"{mine - theirs:+.4f}" in told and "two-sided p" in told
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_thought_is_scored_alike_in_both_harnesses_and_leaks_apart(made, scenario):
+    plain, *found = (
+        scores.score(
+            target=made(writer, "target", scenario=scenario),
+            retain_only=made(writer, "gold", scenario=scenario),
+            unlearned=made(writer, name, scenario=scenario),
+            replicates=0,
+        )
+        for writer, name in (("lm", "gold"), ("lm", "thinking"), ("lmms", "thinking"))
+    )
+    assert found[0] == found[1] == replace(plain, thought_leak_rate=1.0)
+    assert "thought_leak_rate" in scores.text(found[0].to_dict()) and "thought" not in scores.text(plain.to_dict())
+
+
+def rewritten(folder, out, change):
+    """Copy a folder of results, each line of answers changed."""
+    shutil.copytree(folder, out)
+    for path in out.glob("*samples*.jsonl"):
+        lines = [change(json.loads(line)) for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return out
+
+
+# How each version of a harness logs the answer "x" (and what it was before its own stripping of thoughts).
+LOGGED = {
+    "lmms": {
+        "0.2 and 0.3": lambda x: {"filtered_resps": [x], "resps": [[x]]},
+        "0.4 to 0.6": lambda x: {"filtered_resps": [x]},
+        "0.7": lambda x: {"filtered_resps": x},
+        "0.7, thoughts stripped": lambda x: {"filtered_resps": x.split("</think>")[-1].strip(), "resps": x},
+        "a list a request, a list a repetition": lambda x: {"filtered_resps": [[x]], "resps": [[x]]},
+        "one answer repeated": lambda x: {"filtered_resps": [x, x], "resps": [[x, x]]},
+    },
+    "lm": {
+        "0.4.10 to 0.4.13": lambda x: {"filtered_resps": [x], "resps": [[x]]},
+        "without its filter": lambda x: {"filtered_resps": [[x]], "resps": [[x]]},
+        "as a text": lambda x: {"filtered_resps": x},
+    },
+}
+
+
+@pytest.mark.parametrize(("writer", "version"), [(one, version) for one in LOGGED for version in LOGGED[one]])
+def test_answers_are_read_as_every_version_of_a_harness_logs_them(made, tmp_path, writer, version):
+    folder = made(writer, "thinking", views=False)
+    log = LOGGED[writer][version]
+    older = rewritten(folder, tmp_path / "older", lambda line: line | log(_said(line)))
+    assert scores.read(older).predictions == scores.read(folder).predictions
+
+
+def _said(line):
+    (said,) = line["filtered_resps"] if isinstance(line["filtered_resps"], list) else [line["filtered_resps"]]
+    return said

@@ -160,7 +160,7 @@ def test_other_decoding_is_refused(evaluation, folder):
 
 
 def test_another_task_version_is_refused(evaluation, folder):
-    edit_results(folder, lambda document: document["versions"].update(mllmu_med_privacy_test="3-A"))
+    edit_results(folder, lambda document: document["versions"].update(mllmu_med_privacy_test="4-A"))
     assert "version" in refused(target=evaluation, unlearned=folder)
 
 

@@ -6,9 +6,13 @@ can look for them in what comes out.
 
 import random
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from pydicom.datadict import tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, RLELossless, generate_uid
 
 from tests.source_fixtures import pictures
@@ -25,6 +29,13 @@ KINDS: tuple[tuple[str, str, str, str, tuple[int, ...]], ...] = (
     ("MR", "ABDOMEN", "", "", (1, 0, 0, 0, 1, 0)),
 )
 COLOURED = ("US", "THYROID", "", "L", ())
+
+
+class Stored(NamedTuple):
+    """The bytes of an element as a file holds them, whatever the standard thinks of them."""
+
+    vr: str
+    value: bytes
 
 
 def make_dicom(folder: Path, *, patients: int = 36, seed: int = 0) -> Path:
@@ -87,7 +98,14 @@ def write_dicom(
     else:
         _put(data, grey.astype(np.uint16) * rng.randint(3, 9), 16, "MONOCHROME2")
     for name, value in elements.items():
-        setattr(data, name, value)
+        if value is None:
+            data.pop(name, None)
+        elif isinstance(value, Stored):
+            tag = Tag(tag_for_keyword(name))
+            padded = value.value + b" " * (len(value.value) % 2)
+            data[tag] = RawDataElement(tag, value.vr, len(padded), padded, 0, False, True)
+        else:
+            setattr(data, name, value)
     if modality == "DX" and not elements:
         data.compress(RLELossless)
     data.save_as(path, enforce_file_format=True)

@@ -1,0 +1,357 @@
+"""Which field of a report the answer to a question fills: ``Location of the lesion``, ``Modality``, ``成像方式``.
+
+Questions of common forms have names for their field, the closest first; any other question, and any answer that does
+not fit in a field (a clause, a guess), has none. A wrong name would make a sentence odd or false, none never does.
+"""
+
+import re
+from typing import Literal, NamedTuple
+
+Language = Literal["en", "zh"]
+NOTHING = re.compile(
+    r"none(?: seen| visible| present)?|no|nothing|normal|healthy|unremarkable|无|没有|正常|健康|无异常", re.I
+)
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_JAPANESE = re.compile(r"[\u3040-\u30ff]")
+# A guess or a refusal is no value of anything.
+_NO_VALUE = re.compile(
+    r"(?:not (?:sure|known|certain|clear|applicable)|unsure|unknown|unclear|maybe|possibly|probably|perhaps|n/?a"
+    r"|i don'?t know|cannot .*|can'?t .*|yes\b.*|no\b(?! \w).*|.*\?)",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|does|do|shows?|suggests?|appears?|seems?|means?|can|cannot|could|would|will|may"
+    r"|might|should)\b|^(?:it|there|this|they|if|because|when)\b|\blights? up\b|\bpresent all\b|^trace\b",
+    re.IGNORECASE,
+)
+
+
+_DENIED = re.compile(r"\bnot\b|n't\b", re.IGNORECASE)
+
+
+class Field(NamedTuple):
+    """A field of a report: its name, how it is tied to the image, and whether words of the question are in it."""
+
+    name: str
+    # "in" or "of" the image of a patient; empty where the name says so already or it sounds odd.
+    tie: str = "in"
+    echoes: bool = True
+
+
+class _Form(NamedTuple):
+    """A form of question, the name that it gives, and the answers that fit."""
+
+    question: re.Pattern[str]
+    name: str
+    tie: str
+    fits: re.Pattern[str] | None
+
+
+def language_of(*texts: str) -> Language:
+    """Return ``zh`` for Chinese texts, else ``en``, which is written around any other language."""
+    text = " ".join(texts)
+    return "zh" if _CHINESE.search(text) and not _JAPANESE.search(text) else "en"
+
+
+def report_fields(question: str, question_type: str, answer: str) -> tuple[Field, ...]:
+    """Return the fields that the answer of a question fills, the closest name first; empty where none is known."""
+    value = answer.strip().rstrip(".。")
+    if _NO_VALUE.fullmatch(value) and not NOTHING.fullmatch(value):
+        return ()
+    if language_of(question, answer) == "zh":
+        return _named(question.strip().rstrip("?？。. "), value, _CHINESE_FORMS)
+    if _DENIED.search(question):
+        return _denied(question.strip().rstrip("?. "))
+    if _CLAUSE.search(value):
+        return ()
+    bare = _bare(question)
+    own = _named(bare, value, _FORMS)
+    kind = tuple(
+        Field(form.name, form.tie, echoes=False)
+        for kind, form in _BY_TYPE
+        if kind == question_type and form.question.search(bare) and (form.fits is None or form.fits.search(value))
+    )[:1]
+    # What is none is no abnormality, but it may be the findings.
+    if NOTHING.fullmatch(value) and question_type == "abnormality":
+        own = tuple(field for field in own if re.search(r"s$|^(?:Location|Number)", field.name))
+        kind = (Field("Findings", echoes=False),)
+    fixed = own and not own[0].echoes
+    if kind and question_type in ("modality", "plane"):
+        return kind
+    return tuple({field.name: field for field in (own if fixed else (*own, *kind))}.values())
+
+
+def _denied(question: str) -> tuple[Field, ...]:
+    """Return the field of what a question says is not so ("Not pictured"), else a value would read as what is."""
+    match = re.fullmatch(
+        r"(?:what|which) .*?(?:(?:is|are) not|(?:isn't|aren't)) (\w+ed|seen|shown|present|visible)(?: .*)?"
+        r"|(?:what|which) .*(?:(?:does|do) .*?not|(?:doesn't|don't) .*?) (show|\w+)",
+        question,
+        re.IGNORECASE,
+    )
+    if match is None:
+        return ()
+    state = match[1] or ("shown" if match[2] == "show" else f"{match[2].removesuffix('e')}ed")
+    return (Field(f"Not {state}", "in", echoes=False),)
+
+
+def field_asked(question: str) -> str | None:
+    """Return the name of a field in the question's own words, whatever the answer: "Color of the left lung"."""
+    if language_of(question) == "zh" or _DENIED.search(question):
+        return None
+    return next((field.name for field in _named(_bare(question), None, _ECHOING)), None)
+
+
+def offered_subject(question: str, answer: str) -> str | None:
+    """Return subject and verb of a question that offers two qualities, one the answer: "Is the mass round or oval?".
+
+    ``None`` where the answer does not follow the subject as it stands.
+    """
+    value = re.escape(answer.strip().rstrip("."))
+    form = (
+        rf"(is|are) (the [\w' -]+?),? (?:(?:{value}),? or [\w-]+|[\w-]+,? or {value})\b(?! (?:of|side|part|lobe)\b).*"
+    )
+    fits = re.fullmatch(form, _bare(question), re.IGNORECASE)
+    if fits is None or re.search(r"(?: |^)(?:the|an?|in|on|of|more|less|either|located|at|to|within|taken)$", fits[2]):
+        return None
+    return f"{fits[2]} {fits[1].lower()}"
+
+
+_PICTURE = (
+    r"(?:image|picture|scan|film|radiograph|x-?ray|ct(?: scan| image)?|mri(?: image| scan)?|study|slice|photo|patient"
+    r"|body)"
+)
+_TAIL = re.compile(
+    r"[\s,]*(?:(?:that |which )?(?:is |are )?(?:best )?(?:seen|shown|visible|present|displayed|depicted|pictured"
+    r"|visualized|visualised|identified|demonstrated|noted|found|imaged|included|illustrated) )?"
+    rf"(?:in|on|from|of|for|about|within|by) (?:the|this|these) (?:above |given |human |brain |chest )*{_PICTURE}s?"
+    r"(?: above| here)?$"
+    r"|[\s,]*(?:seen |shown |pictured )?(?:above|here)$"
+    r"|\s*\([^()]*\)$",
+    re.IGNORECASE,
+)
+# The choices that a question offers after a comma: "..., left, top or upper left".
+_CHOICES = re.compile(r"(?:,\s*[\w -]+)*,\s*[\w -]+,? or [\w -]+$")
+
+
+def _bare(question: str) -> str:
+    """Return a question without its mark, its quotes, and words that only say that an image is meant."""
+    bare = re.sub(r"[\"“”]", "", question).strip().rstrip("?.!: ")
+    bare = re.sub(r"\b(is|are)/(?:is|are)\b", r"\1", bare, flags=re.IGNORECASE)
+    bare = re.sub(r"\bthe the\b", "the", bare, flags=re.IGNORECASE)
+    bare = _CHOICES.sub("", bare)
+    while (shorter := _TAIL.sub("", bare)) != bare and len(shorter.split()) > 1:
+        bare = shorter
+    return bare
+
+
+def _named(question: str, value: str | None, forms: tuple[_Form, ...]) -> tuple[Field, ...]:
+    """Return the field of the first form that a question has and its answer, if given, fits."""
+    for form in forms:
+        match = form.question.fullmatch(question)
+        if match is None or (form.fits and value is not None and form.fits.search(value) is None):
+            continue
+        if name := _tidied(match.expand(form.name)):
+            tie = "" if re.search(r"\b(?:image|picture|scan)", name, re.IGNORECASE) else form.tie
+            return (Field(name, tie, echoes="\\" in form.name),)
+    return ()
+
+
+# A name does not end in the middle of a sentence.
+_UNFINISHED = re.compile(
+    r"\b(?:\w+ing|of|to|be|by|with|in|on|for|from|at|is|are|called|likely|the|a|an|that|as|about|and|or|most|primarily"
+    r"|due|used|made|seen|shown|called|located)$",
+    re.IGNORECASE,
+)
+_LONGEST_NAME = 70
+# Parts that the questions name without their article: "the left of lung".
+PART = (
+    r"((?:(?:left|right|small|large) )?(?:lung|brain|liver|heart|body|chest|abdomen|neck|kidney|spleen|stomach|bladder"
+    r"|larynx|trachea|rectum|colon|bowel|spinal cord|esophagus|mandible|tooth|femoral head|brain stem|pelvis))"
+)
+
+
+def _tidied(name: str) -> str:
+    """Return a name of a field, capitalised; empty where the words of the question give none."""
+    name = re.sub(r" (?:principally|primarily|mainly|most likely)$", "", re.sub(r"\s+", " ", name).strip(" ,"))
+    name = re.sub(r"^(?:the|an?|this|these|those|that) ", "", name, flags=re.IGNORECASE)
+    name = re.sub(r" located (?=in |on |at )", " ", name)
+    name = re.sub(rf"\b(left|right|bottom|top|side|lobe|part|organ) of {PART}\b", r"\1 of the \2", name)
+    name = re.sub(rf"^(\w+) of {PART}$", r"\1 of the \2", name)
+    mass = re.search(r"\b(?:lining|ring|imaging|swelling|bleeding|finding|opening|scarring)$", name)
+    if _CHINESE.search(name):
+        return f"{name}器官" if name.endswith("的") else name
+    if not name or len(name) > _LONGEST_NAME or (_UNFINISHED.search(name) and not mass):
+        return ""
+    if re.search(r"[:;?]|\b(?:what|which|you|we|is|are|was|were|does|do|can|if)\b", name, re.IGNORECASE):
+        return ""
+    return name[0].upper() + name[1:]
+
+
+def _form(question: str, name: str, tie: str = "in", fits: str = "") -> _Form:
+    return _Form(re.compile(question, re.IGNORECASE), name, tie, re.compile(fits, re.IGNORECASE) if fits else None)
+
+
+_NUMBER = r"^(?:\d+|zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|none|many|several|multiple)$"
+_MODALITY = (
+    r"\b(?:ct|cat|mri?|x-? ?rays?|xray|xr|cxr|ultrasound|ultrasonography|pet|spect|angiogra\w+|mammogra\w+"
+    r"|fluoroscop\w+|plain film|tomogra\w+|resonance|radiogra\w+|\w*scopy|histolog\w+|oct)\b"
+)
+_WEIGHTING = r"^t[12]\b(?!.*mri)"
+_SEQUENCE = r"^(?:flair|dwi|adc|diffusion|swi|gre|stir|proton)\b"
+_PROJECTION = r"^(?:pa|ap|lateral|oblique|postero-?anterior|antero-?posterior|posterior-anterior)\b"
+_PLANE = r"plane|axial|coronal|sagittal|transverse|transversal|horizontal|frontal|\bcross"
+_REGION = r"^(?:the )?(?:head|brain|neck|chest|thorax|abdomen|pelvis|pelvic cavity|limb|spine|lung|heart|liver)s?$"
+_PLACE = r"lobes?|sides?|lungs?|parts?|areas?|regions?|quadrants?|hemispheres?|half|ventricles?|zones?|section|aspect"
+_PARTICIPLE = r"(?:seen|shown|\w{3,}ed|identified|found)"
+_QUALITY = (
+    r"abnormal|normal|affected|involved|elevated|enlarged|healthy|unhealthy|dilated|larger|smaller|bigger|visible"
+    r"|brighter|darker|occluded|depressed|displaced|compressed|thickened|edematous|blunted|obscured|collapsed|impacted|injured|fractured|infarcted"
+)
+_SIDED = r"\b(?:left|right|both|bilateral|upper|lower|neither|middle|central|center|anterior|posterior|lobe)\b"
+
+_FORMS: tuple[_Form, ...] = (
+    _form(r".*\bposition was the patient.*", "Position of the patient", ""),
+    # How many there are.
+    _form(rf"how many (?:existing )?([\w' -]+?) (?:are|is) ({_PARTICIPLE} (?:on|in|to|by|with|at) .+)",
+          r"Number of \1 \2", fits=_NUMBER),
+    _form(r"how many (?:existing |different )?([a-z]+[a-rt-wyz])"
+          r"(?:,? (?:are|is|in|have|has|do|does|can|exist|appear)\b.*)?",
+          r"Number of \1s", fits=_NUMBER),
+    _form(r"how many (?:existing |different )?([\w' -]+?)(?:,? (?:are|is|have|has|do|does|can|exist|appear)\b.*)?",
+          r"Number of \1", fits=_NUMBER),
+    # What kind of image it is.
+    _form(r".*weight(?:ing|ed).*|.*(?:type|kind) of mri.*|.*\bsequence\b.*|.*\bt1\b.*", "Weighting", "of", _WEIGHTING),
+    _form(r".*(?:sequence|mri|mr|t1|modality|image).*", "Sequence", "of", _SEQUENCE),
+    _form(r"(?!.*\borgan).*\bcontrast\b.*", "Contrast", "",
+          r"^(?:oral|iv|gi|both|oral (?:and|&) iv|iv and oral|gadolinium|none)\b"),
+    # Where in the body, and where.
+    _form(r".*\b(?:part of the (?:human )?body|body part|whole body|body region)\b.*|where does (?:the|this) .*"
+          r"|(?:what|which) (?:is the |is one |)(?:\w+ )?organ systems?\b(?!.*(?:abnormal|affected)).*",
+          "Anatomical region", "in", _REGION),
+    _form(r".*\b(?:part of the (?:human )?body|body part|whole body|body region)\b.*", "Body part", "in"),
+    _form(r"(?:what|which) (?:is the |is one |)(?:\w+ )?organ systems?\b(?!.*(?:abnormal|affected)).*",
+          "Organ system", "in"),
+    _form(r"(?:what|which) organs? (?:is|are) (?:this|the) (?:image|picture) (?:of|showing)", "Organ", "in"),
+    _form(r"where (?:is|are|was|were) (?:there )?(?:the )?location of (the .+?)(?: located)?", r"Location of \1"),
+    _form(r"where (?:is|are|was|were) (?:there )?(this|that|these|those) (.+?)(?: located| situated| found)?",
+          r"Location of \1 \2"),
+    _form(r"where (?:is|are|was|were|can) (?:there )?(?:evidence of )?(?:the |an? )?((?:(?!relation|most ).)+?)"
+          r"(?: located| situated| found| positioned| lying| be seen| present| existing)?",
+          r"Location of the \1"),
+    _form(rf"(?:(?:in|on|to|at|from) )?(?:what|which) (\w+)( of (?:the )?\w+)? (?:is|are|was) ({_QUALITY})(?:\W.*)?",
+          r"\3 \1\2", fits=rf"{_SIDED}|^[\w -]+$"),
+    _form(r"(?:what|which) (?:part|area|region|lobe|side) of (?:the )?(?:lung|brain|liver|body|heart) "
+          r"(?:is|are) (the \w+) (?:located|found)? ?(?:in|on|at)", r"Location of \1"),
+    _form(r"(?:(?:in|on|to|at|from) )?(?:what|which) (?:side|lung|kidney|hemi\w+|half|breast|hip|knee|eye)\b.*"
+          r"|.*\bwhich side",
+          "Side", fits=r"^(?:the )?(?:left|right|both|bilateral)(?: sides?)?$"),
+    _form(rf"(?:(?:in|on|to|at|from|within) )?(?:what|which)(?: of the)? (?:two )?(?:\w+ )?(?:{_PLACE})\b.*",
+          "Location", fits=rf"{_SIDED}|\b(?:{_PLACE}|base|apex|cerebellum|pancreas|ganglia|brain|matter|midline)\b"),
+    # Of what kind it is.
+    _form(r".*\b(?:male|female|man|woman|sex|gender)\b.*", "Sex", "", r"^(?:male|female|man|woman)$"),
+    _form(r"what colou?r (?:is|are|do|does|did) (.+?)(?: show| look| appear| have| in)?", r"Color of \1"),
+    _form(r"how (?:large|big|small|long|wide|thick) (?:is|are) (.+?)(?: in [cm]m)?", r"Size of \1"),
+    _form(r"what (density|shape|size) (?:is|are) (.+)", r"\1 of \2"),
+    _form(r"(?:what|which) place does (.+?) (?:locate|lie)", r"Location of \1"),
+    _form(r"(?:what|which) system does .+ belong to", "Organ system", ""),
+    _form(r"(?:what|which) (?:organ|structure|tissue)s? (?:is|are) (the .+)", r"\1"),
+    _form(r"(?:what|which) organs?(?:/organ)? (?:in the picture )?(?:is part of|are part of|belongs? to) "
+          r"(?:the )?(.+ system)",
+          r"Organs of the \1"),
+    _form(r"(?:what|which) organs?(?:/organ)? (?:in the picture )?(?:are|belongs? to) (?:the )?(\w+ organs)", r"\1"),
+    _form(r"(?:what|which) organs? appears? in pairs", "Paired organs"),
+    # Knowledge about it.
+    _form(r"how to treat (.+)", r"Treatment of \1"),
+    _form(r"how to prevent (?:the occurrence of )?(.+)", r"Prevention of \1"),
+    _form(r"what (?:kinds? of )?symptoms? (?:will|would|does|do|can|could|may) (.+?)"
+          r"(?: (?:bring|cause|have|produce|present))?(?: to)?(?: the patient)?(?: with)?", r"Symptoms of \1"),
+    _form(r"how much (?:damage|harm) .*", "Harm to the body by the imaging", ""),
+    _form(r"what can (.+?) be used for", r"Function of \1"),
+    _form(r"what roles? (?:does|do) (.+?) play(?: in .+)?", r"Role of \1"),
+    # What a question names itself.
+    _form(r"what (?:is|are) (?:wrong|abnormal|unusual|happening) (?:with|about|in|to) (the .+)", r"\1"),
+    _form(r"what (?:is|are) (?:wrong|abnormal|unusual)", "Abnormality"),
+    _form(r"what (?:is|are) (?:seen|visible|present|shown|found) "
+          r"((?:in|on|at|under|behind|above|below|near|within) .+)",
+          r"Seen \1", ""),
+    _form(r"what (?:is|are) ((?:located )?(?:just |immediately |directly )?(?:in|on|under|behind|near|below"
+          r"|above|within|inferior to|superior to|anterior to|posterior to|next to|beneath) .+)", r"\1", ""),
+    _form(r"what (?:is|are) (?:the|these|those) (?:two |three )?(?:name|term)s? (?:of|for) (.+)", r"\1"),
+    _form(r"what (?:is|are|was|were) (?:the|these|those|this) (?:(?:two|three) )?(.+?)(?: most likely| likely)?",
+          r"\1"),
+    _form(r"(?:what|which) (?:one )?(?:is|are) (?:the )?(bigg|larg|small)(er|est)\b.*", r"\1\2 organ"),
+    _form(r"which (?:is|are) (?:the )?(?:location|position) of (.+)", r"Location of \1"),
+    _form(r"which (?:one )?(?:is|are) (?:the )?(.+)", r"\1"),
+    _form(r"(?:what|which) ([\w-]+(?: (?!is\b|are\b)[\w-]+){0,2}) (?:is|are|was|were|can be|are being|is being) "
+          r"(?:visible|seen|shown|present|included|identified|imaged|pictured|found|noted|demonstrated|suspected)",
+          r"\1"),
+    _form(rf"(?:what|which) ([\w-]+(?: (?!is\b|are\b)[\w-]+){{0,2}}) (?:is|are|was|were|can be) "
+          rf"({_PARTICIPLE} (?:in|on|at|by|near|to|with|within|under|behind) .+)", r"\1 \2"),
+)  # fmt: skip
+_ECHOING = tuple(form for form in _FORMS if "\\" in form.name)
+# What the type of a question alone tells of a value that looks like it.
+_BY_TYPE: tuple[tuple[str, _Form], ...] = (
+    ("modality", _form(r"", "Modality", "of", _MODALITY)),
+    ("modality", _form(r"", "Weighting", "of", _WEIGHTING)),
+    ("modality", _form(r"", "Sequence", "of", _SEQUENCE)),
+    ("modality", _form(r"", "Projection", "of", _PROJECTION)),
+    ("plane", _form(r"", "Projection", "of", _PROJECTION)),
+    ("plane", _form(r"", "Plane", "of", _PLANE)),
+    ("position", _form(r"^(?:where|(?:in |on )?(?:what|which) (?:side|lobe|part|area|region|location))\b", "Location",
+                       "in", r"^(?!.*\b(?:deficit|diffuse|focal|scattered|multiple)\b)")),
+    ("quantity", _form(r"^how many|number of", "Number", "", _NUMBER)),
+    ("position", _form(r"^which (?:one )?(?:is|are)\b", "Location", "in")),
+    ("knowledge", _form(r"^(?:what|which) organs?\b", "Organ", "in")),
+    ("knowledge", _form(r"\b(?:function|effect|role|used for)\b", "Function", "")),
+    ("knowledge", _form(r"^how to treat\b", "Treatment", "")),
+    ("knowledge", _form(r"^how to prevent\b", "Prevention", "")),
+    ("knowledge", _form(r"\bsymptoms?\b", "Symptoms", "")),
+    ("knowledge", _form(r"\bcauses?\b", "Cause", "")),
+    ("color", _form(r"\bcolou?r", "Color", "")),
+    ("shape", _form(r"^(?:what|which).*\bshape", "Shape", "", r"^(?!.*osis)")),
+    ("size", _form(r"^how (?:large|big)|\bsize of", "Size", "")),
+    ("organ", _form(r"^(?:what|which) (?:is the )?(?:\w+ )?(?:organ|part of the image)s?\b(?! system)", "Organ", "in")),
+    ("plane", _form(r"^(?:what|which) organ", "Organ", "in")),
+    ("abnormality", _form(r"^(?:what|which) (?:is the |are the )?(?:\w+ ){0,2}(?:diseases?|diagnos[ei]s"
+                          r"|patholog(?:y|ies)|abnormalit(?:y|ies)|findings?)\b(?! origin)"
+                          r"|\bwhat (?:\w+ )?(?:patholog(?:y|ies)|diseases?)$",
+                          "Findings", "in", r"^(?!.*\b(?:lungs?|heart|liver|kidneys?|brain|left|right|both)$)")),
+)  # fmt: skip
+
+_CHINESE_FORMS: tuple[_Form, ...] = (
+    _form(r".*(?:加权|权重).*|.*核磁共振的哪种类型.*", "加权方式", "的", r"^t[12]"),
+    _form(r".*(?:成像|怎么拍|怎样拍|医学图像|模态).*", "成像方式", "的", r"ct|mri|x.?光|x-?ray|磁共振|超声"),
+    _form(r".*(?:平面|切面|断面).*", "扫描平面", "的", r"面$"),
+    _form(r".*器官系统.*|.*身体(?:的)?(?:哪|里|部).*|.*整个身体.*|图像展示的位置.*", "身体部位", "的",
+          r"[头脑颈胸腹盆部腔]"),
+    _form(r".*多少种(.+)", r"\1种类数", "", r"^\d+$"),
+    _form(r".*多少[个只]?(.+)", r"\1数量", "", r"^\d+$"),
+    _form(r".*(?:治疗|治愈).*", "治疗方法", ""),
+    _form(r".*预防.*", "预防措施", ""),
+    _form(r".*症状.*", "症状", ""),
+    _form(r".*(?:病因|原因|导致).*", "病因", ""),
+    _form(r".*(?:功能|作用|用来做什么|做什么).*", "功能", ""),
+    _form(r".*伤害.*", "成像对身体的伤害", ""),
+    _form(r".*颜色.*", "颜色", ""),
+    _form(r".*形状.*", "形状", ""),
+    _form(r".*密度.*", "密度", ""),
+    _form(r".*属于(.{1,4}系统).*", r"\1器官", ""),
+    _form(r".*(最[大小])的?器官.*|.*体积(最[大小]).*", r"\1\2的器官", ""),
+    _form(r".*哪个(?:体积)?更大.*", "较大的器官", ""),
+    _form(r".*哪个(?:体积)?更小.*", "较小的器官", ""),
+    _form(r".*主要器官.*", "主要器官", ""),
+    _form(r".*成对.*", "成对的器官", ""),
+    _form(r".*(?:疾病|是什么病|有什么病|得了什么病|病变是).*", "疾病", ""),
+    _form(r".*哪些异常.*", "异常", ""),
+    _form(r".*哪.*(?:异常|不正常|不健康).*", "异常部位", ""),
+    _form(r".*哪.*(?:正常|健康).*", "正常部位", ""),
+    _form(r"(?:图像?片?[中里]|在?这[张幅个]图[像片]?[中里]?)?的?([^,，的]{1,8}?)(?:的?位置)?"
+          r"(?:在图?中?的?(?:哪里|哪|哪个位置|什么位置)|位于(?:图中)?(?:.{1,4})?(?:哪里|哪个部位|哪个位置))"
+          r"(?:[,，].*)?", r"\1位置", ""),
+    _form(r".*(?:哪里|哪个位置|哪个部位|何处|什么位置).*", "位置", ""),
+    _form(r"(?:图像?片?[中里]的?|这[张幅个]图[像片][中里]?的?)?(?:哪一个|哪个)是(.{1,8})", r"\1", ""),
+    _form(r"(?:图[像片]?[中里]的?|这[张幅个]图[像片][中里]?的?)?(?:位于)?(.{2,16}?)(?:是|代表着?)什么(?:器官|组织)?",
+          r"\1", ""),
+    _form(r"(?:什么|哪个)器官(?:位于|在)图[像片]的?(.{2,6})", r"\1的器官", ""),
+)  # fmt: skip

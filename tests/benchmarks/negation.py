@@ -1,0 +1,187 @@
+"""How well, how fast and how heavy: the rules of `negation` beside negspacy and medspacy, on sentences not tuned on.
+
+    python -m tests.benchmarks.negation            # the own rules, and those of the two that are installed
+
+Of the untouched half of `fact_cases`, the English rows of its kinds of negation: every occurrence of a value of the
+closed set is an entity, given to each tool by an entity ruler with the forms that `facts` knows, so that none is better
+for its names. An entity is right where the tool affirms it exactly if the label does. A blank English pipeline with a
+sentencizer, nothing downloaded. medspacy's sentence splitter and UMLS linker are not used; where their packages are not
+installed (they need a compiler and LevelDB), stand-ins take their place.
+"""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest.mock import MagicMock
+
+from mllmu_med_metrics.agreement import values_said
+from mllmu_med_metrics.facts import fold_word, forms
+from mllmu_med_metrics.negation import denied_ahead, denied_behind
+from mllmu_med_metrics.normalise import Phrases
+from mllmu_med_metrics.pieces import is_word, pieces_of
+from tests.mllmu_med_metrics import fact_cases
+
+REPEATS = 5
+# Kinds that the other tools don't claim to read.
+OWN_KINDS = ("echoed question", "verbose")
+DISTRIBUTIONS = {"negspacy": ("negspacy",), "medspacy": ("medspacy", "spacy", "pysbd", "jsonschema")}
+IMPORTS = {"own rules": "mllmu_med_metrics.agreement", "negspacy": "negspacy.negation", "medspacy": "medspacy.context"}
+
+
+def rows() -> list[tuple[str, str, tuple[str, ...], set[str]]]:
+    """Return (kind, answer, closed set, values said) of the untouched rows on which negation decides."""
+    untouched = fact_cases.rows(untouched=True, kinds=fact_cases.NEGATION_KINDS)
+    return [row for row in untouched if row[1].isascii() and _can_be_given(*row[1:3])]
+
+
+def _can_be_given(answer: str, values: tuple[str, ...]) -> bool:
+    """Say whether values stand in the answer word for word, so that a phrase matcher finds them."""
+    written = [words for _, words in occurrences(answer, values)]
+    return bool(written) and all(words in answer.lower() for words in written)
+
+
+def occurrences(answer: str, values: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield (value, its words as the answer writes them) of every value in an answer."""
+    words = [piece for piece in pieces_of(answer) if is_word(piece)]
+    table = {form: value for value in reversed(values) for form in forms(value)}
+    for place in Phrases(table, keep_numbers_apart=True).find([fold_word(word) for word in words]):
+        yield table[place.form], " ".join(words[place.start : place.end])
+
+
+def own(answer: str, values: tuple[str, ...]) -> set[str]:
+    """Return what the whole rules read: cues, questions, labels."""
+    return set(values_said(answer, values))
+
+
+def own_cues(answer: str, values: tuple[str, ...]) -> set[str]:
+    """Return what the cues alone read, each value looked at by itself."""
+    pieces = pieces_of(answer)
+    denied = denied_ahead(pieces)
+    words = [index for index, piece in enumerate(pieces) if is_word(piece)]
+    table = {form: value for value in reversed(values) for form in forms(value)}
+    places = Phrases(table, keep_numbers_apart=True).find([fold_word(pieces[index]) for index in words])
+    return {
+        table[form]
+        for start, end, form in places
+        if not denied[words[start]] and not denied_behind(pieces, words[end - 1] + 1)
+    }
+
+
+def with_spacy(component: str, settings: dict) -> Callable[[str, tuple[str, ...]], set[str]]:
+    """Return a reader by a blank English pipeline whose entities are the values that stand in the answer."""
+    import spacy
+
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    ruler = nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LOWER"})
+    nlp.add_pipe(component, config=settings)
+    patterns = {written: value for _, answer, values, _ in rows() for value, written in occurrences(answer, values)}
+    ruler.add_patterns([{"label": "VALUE", "pattern": written} for written in patterns])
+
+    def read(answer: str, values: tuple[str, ...]) -> set[str]:
+        document = nlp(answer)
+        names = {form: value for value in reversed(values) for form in forms(value)}
+        affirmed = set()
+        for entity in document.ents:
+            value = names.get("".join(fold_word(word) for word in pieces_of(entity.text)))
+            denied = entity._.negex if component == "negex" else entity._.is_negated
+            if value is not None and not denied:
+                affirmed.add(value)
+        return affirmed
+
+    return read
+
+
+def installed_megabytes(names: tuple[str, ...]) -> float:
+    """Return the size of the files of distributions and of what they require, as installed here."""
+    wanted, seen, total = list(names), set(), 0
+    while wanted:
+        name = wanted.pop().lower().replace("_", "-")
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            spec = importlib.util.find_spec(name) if name in IMPORTS else None
+            folders = spec.submodule_search_locations or () if spec else ()
+            total += sum(path.stat().st_size for folder in folders for path in Path(folder).rglob("*.*"))
+            continue
+        total += sum(Path(file.locate()).stat().st_size for file in distribution.files or () if file.locate().is_file())
+        required = (needed for needed in distribution.requires or () if "extra ==" not in needed)
+        wanted.extend(re.match(r"[\w.-]+", needed)[0] for needed in required)
+    return total / 1e6
+
+
+def import_seconds(module: str) -> float:
+    """Return how long a fresh interpreter takes to import a module, the interpreter's own start left out."""
+    stand_ins = "import sys, time; from unittest.mock import MagicMock\n"
+    if module.startswith("medspacy"):
+        stand_ins += "".join(f"sys.modules[{name!r}] = MagicMock()\n" for name in missing_stand_ins())
+    code = f"{stand_ins}start = time.perf_counter()\nimport {module}\nprint(time.perf_counter() - start)"
+    return min(
+        float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout) for _ in "123"
+    )
+
+
+def missing_stand_ins() -> list[str]:
+    """Return the modules that medspacy imports for parts not used here, where they are not installed."""
+    there = {"PyRuSH", "quickumls"} & {*importlib.metadata.packages_distributions()}
+    roots = [name for name in ("PyRuSH", "quickumls") if name not in there]
+    return [
+        module for root in roots for module in (root, *([f"{root}.spacy_component"] if root == "quickumls" else ()))
+    ]
+
+
+def readers() -> dict[str, Callable[[str, tuple[str, ...]], set[str]]]:
+    """Return the readers that are there: the own rules always."""
+    tools: dict[str, Callable[[str, tuple[str, ...]], set[str]]] = {"own rules": own, "own cues alone": own_cues}
+    if importlib.util.find_spec("negspacy"):
+        import negspacy.negation  # noqa: F401
+
+        tools["negspacy"] = with_spacy("negex", {"ent_types": ["VALUE"]})
+    if importlib.util.find_spec("medspacy"):
+        for name in missing_stand_ins():
+            sys.modules[name] = MagicMock()
+        import medspacy.context  # noqa: F401
+
+        tools["medspacy"] = with_spacy("medspacy_context", {})
+    return tools
+
+
+def main() -> None:
+    """Print the table."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    cases = rows()
+    plain = [case for case in cases if case[0] not in OWN_KINDS]
+    print(f"{len(cases)} answers, {sum(len(list(occurrences(*case[1:3]))) for case in cases)} values in them;", end=" ")
+    print(f"{len(plain)} without {' and '.join(OWN_KINDS)}")
+    print("| tool | right | of the plain ones | us an answer | import, s | installed, MB |\n|---|---|---|---|---|---|")
+    for name, read in readers().items():
+        right, of_plain = (
+            sum(read(answer, values) == said for _, answer, values, said in some) / len(some) for some in (cases, plain)
+        )
+        best = float("inf")
+        for repeat in range(1, REPEATS + 1):
+            # A trailing space makes each text a new one: nothing is remembered from the last time.
+            texts = [(answer + " " * repeat, values) for _, answer, values, _ in cases]
+            start = time.process_time()
+            for answer, values in texts:
+                read(answer, values)
+            best = min(best, (time.process_time() - start) / len(texts))
+        module = IMPORTS.get(name)
+        size = installed_megabytes(DISTRIBUTIONS[name]) if name in ("negspacy", "medspacy") else 0.0
+        # By itself the cue reader builds its phrases anew for each answer, so its time says nothing.
+        micros = "-" if name == "own cues alone" else f"{best * 1e6:.0f}"
+        seconds = f"{import_seconds(module):.2f}" if module else "-"
+        print(f"| {name} | {right:.3f} | {of_plain:.3f} | {micros} | {seconds} | {size:.0f} |")
+
+
+if __name__ == "__main__":
+    main()
