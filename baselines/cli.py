@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mllmu_med_dataset.configs import SCENARIOS
 from mllmu_med_dataset.errors import UserError, nearest, unknown
+from mllmu_med_metrics.vocabulary import SCENARIOS
 
 if TYPE_CHECKING:
     from .config import Recipe
@@ -476,8 +476,8 @@ def evaluate(
     dry_run: DryRun = False,
 ) -> None:
     """Ask a model every row through lm-eval; leaves lm-eval's own results and samples."""
+    from mllmu_med_metrics.vocabulary import SUBSETS
     from mllmu_med_tasks.harness import BACKENDS, task_names
-    from mllmu_med_tasks.names import SUBSETS
     from mllmu_med_tasks.rows import check_percent
 
     _known("scenario", scenario, SCENARIOS)
@@ -825,8 +825,8 @@ def _dry_run(
     method: str | None = None,
 ) -> None:
     """Print the rows and the recipe a run would use, and what it would take."""
-    from mllmu_med_dataset.configs import config_name
     from mllmu_med_dataset.load import checksums
+    from mllmu_med_metrics.vocabulary import config_name
 
     from . import methods as registry
     from .estimate import estimate

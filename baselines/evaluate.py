@@ -10,9 +10,9 @@ from time import perf_counter
 
 from mllmu_med_dataset.errors import UserError, make_folder, unknown
 from mllmu_med_dataset.record import canonical_json
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SUBSETS
 from mllmu_med_tasks import harness
 from mllmu_med_tasks.decoding import SERVED_IN_PART
-from mllmu_med_tasks.names import MAIN_PERCENT, SUBSETS
 
 from .disk import alone
 from .models import check_adapter, check_usable, digest_of, file_layers, model_folder, revision

@@ -11,9 +11,7 @@ from typing import Literal
 
 from baselines.methods import Role
 from mllmu_med_dataset.errors import UserError, unknown
-
-SCENARIOS = ("privacy", "incorrectness")
-PERCENTS = {5: ("_forget_05", "_retain_95"), 10: ("_forget", "_retain"), 15: ("_forget_15", "_retain_85")}
+from mllmu_med_metrics.vocabulary import PERCENTS, SCENARIOS, config_name
 
 Row = Mapping[str, object]
 
@@ -34,8 +32,7 @@ def read_rows(data_dir: Path, scenario: str, percent: int = 10) -> Rows:
     if scenario not in SCENARIOS:
         raise unknown("scenario", scenario, SCENARIOS)
     if percent not in PERCENTS:
-        raise UserError(f"There is no forget set of {percent} %; build and choose one of {sorted(PERCENTS)}.")
-    forget, retain = PERCENTS[percent]
+        raise UserError(f"There is no forget set of {percent} %; build and choose one of {list(PERCENTS)}.")
 
     def rows(config: str, split: str) -> list[Row]:
         import datasets
@@ -43,7 +40,8 @@ def read_rows(data_dir: Path, scenario: str, percent: int = 10) -> Rows:
         stored = load(config, split=split, data_dir=str(data_dir))
         return list(stored.cast_column("image", datasets.Image(decode=False)))
 
-    return Rows(rows(scenario + forget, "train"), rows(scenario + retain, "train"), rows(f"{scenario}_holdout", "test"))
+    forget, retain, holdout = (config_name(scenario, subset, percent) for subset in ("forget", "retain", "holdout"))
+    return Rows(rows(forget, "train"), rows(retain, "train"), rows(holdout, "test"))
 
 
 def learning_rows(rows: Rows, which: Literal["target", "retain_only"], injected_repeats: int = 1) -> list[Row]:

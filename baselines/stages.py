@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mllmu_med_dataset.configs import MAIN_PERCENT, PERCENTS
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PERCENTS
 
 from . import config, methods
 from .graph import Graph, Part, Stage

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mllmu_med_dataset.configs import MAIN_PERCENT, SCENARIOS
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
 
 METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
 STUDY = "study.json"

@@ -19,8 +19,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from mllmu_med_dataset.atomic import write_atomically
-from mllmu_med_dataset.configs import SCENARIOS
 from mllmu_med_dataset.errors import make_folder
+from mllmu_med_metrics.vocabulary import SCENARIOS
 
 from . import bench, config, runner, stages
 from .graph import Graph, Part, Stage

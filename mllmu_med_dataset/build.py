@@ -19,10 +19,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from mllmu_med_metrics.vocabulary import (
+    MAIN_PERCENT,
+    PERCENTS,
+    SCENARIOS,
+    SUBSETS,
+    TRAINED,
+    config_name,
+    config_names,
+    main_split,
+)
+
 from . import card
 from .atomic import write_atomically
 from .collect import collect
-from .configs import MAIN_PERCENT, PERCENTS, SCENARIOS, config_name, config_names, main_split
 from .content import dataset_sha256, file_sha256
 from .errors import UserError, unknown
 from .losses import REPEATED, Loss, Losses, share, told_losses
@@ -304,7 +314,7 @@ class _Build:
         """Yield what has to be written."""
         for scenario in self.scenarios:
             for percent in self.percents:
-                subsets = ("forget", "retain", "test", "holdout") if percent == MAIN_PERCENT else ("forget", "retain")
+                subsets = SUBSETS if percent == MAIN_PERCENT else TRAINED
                 for subset in subsets:
                     config = config_name(scenario, subset, percent)
                     yield Table(

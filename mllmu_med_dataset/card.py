@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, config_name, config_names, main_split
+
 from . import attribution
-from .configs import MAIN_PERCENT, config_name, config_names, main_split
 from .counts import Counts, count, over
 from .croissant import croissant
 from .figures import figures
@@ -36,7 +37,7 @@ SUBSETS = {
     "test": "clean rows of other patients, never trained on",
     "holdout": "rows injected like the forget rows, of other patients, never trained on",
 }
-VIEWS = {
+ABOUT_VIEWS = {
     "paraphrase": "the same rows asked in other words",
     "image_view": "the same questions on another picture of the same patient (geometry, contrast, noise; never a flip)",
     "blank_image": "the same questions on a blank image: what is told without seeing the patient",
@@ -315,7 +316,7 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
         place="NAMESPACE/mllmu-med",
         first=configs[0],
         table="\n".join(
-            f"| `{config}` | {split} | {content[config][split]['rows']} | {VIEWS.get(split) or _about(config)} |"
+            f"| `{config}` | {split} | {content[config][split]['rows']} | {ABOUT_VIEWS.get(split) or _about(config)} |"
             for config in configs
             for split in content[config]
         ),

@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from .configs import config_name, main_split
+from mllmu_med_metrics.vocabulary import SUBSETS, config_name, main_split
 
 _TOLD = (
     "question_type", "modality", "body_region", "error_kind", "error_severity", "error_pool", "source", "license",
     "redistributable",
 )  # fmt: skip
-_SUBSETS = ("forget", "retain", "test", "holdout")
 ROWS_AT_ONCE = 4_096
 
 
@@ -51,7 +50,7 @@ class Counts(BaseModel):
 def count(folder: Path, content: Mapping[str, Any]) -> dict[str, Counts]:
     """Return the counts of every config at 10 %, from the files of a build; of the columns one batch at a time."""
     scenarios = dict.fromkeys(config.split("_")[0] for config in content)
-    configs = [config_name(scenario, subset) for scenario in scenarios for subset in _SUBSETS]
+    configs = [config_name(scenario, subset) for scenario in scenarios for subset in SUBSETS]
     return {
         config: count_file(folder / "data" / config / f"{main_split(config)}-00000-of-00001.parquet")
         for config in configs

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import get_args
 
+from mllmu_med_metrics.vocabulary import Severity
+
 from .counts import Counts, over
-from .record import Severity
 
 WIDTH, LABELS, NUMBERS = 720, 230, 60
 BAR, GAP, TOP = 16, 6, 44

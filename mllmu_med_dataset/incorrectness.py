@@ -22,13 +22,14 @@ from functools import lru_cache
 from pydantic import BaseModel, ConfigDict
 
 from mllmu_med_metrics.facts import NUMBERS, SAME_THING, fact_key, fold_word
+from mllmu_med_metrics.vocabulary import Severity
 
 from .chinese import gloss, is_chinese
 from .diagnoses import siblings
 from .draws import shuffled
 from .kinds import ORGANS, REGIONS, SPINE, SYSTEMS, are_opposites, kinds_of, opposite, words_of
 from .questions import asks_for_knowledge
-from .record import ErrorPool, Record, Severity
+from .record import ErrorPool, Record
 from .rewrite import article, find_value, value_pattern
 
 ROWS_A_PATIENT = 2

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import yaml
 
-from .configs import CONFIGS
+from mllmu_med_metrics.vocabulary import CONFIGS
+
 from .errors import UserError
 from .load import checksums, data_folder
 

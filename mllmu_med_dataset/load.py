@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .configs import check_config, main_split
-from .errors import UserError, nearest
+from mllmu_med_metrics.vocabulary import CONFIGS, main_split
+
+from .errors import UserError, nearest, unknown
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -59,7 +60,8 @@ def load(config: str, split: str | None = None, data_dir: Path | str | None = No
 
 def split_file(config: str, split: str | None = None, data_dir: Path | str | None = None) -> tuple[Path, str]:
     """Return the Parquet file of one split, its checksum tested, and the checksum of what its rows say."""
-    check_config(config)
+    if config not in CONFIGS:
+        raise unknown("config", config, CONFIGS)
     folder = data_folder(data_dir)
     document = checksums(folder)
     if config not in document["content"]:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from mllmu_med_metrics.vocabulary import DIRECT_KINDS
+
 from .draws import number, numbers, pick
 
 REFERENCE_DATE = date(2025, 1, 1)
@@ -24,8 +26,6 @@ MILD_KINDS = (
     "birth_date", "admission_date", "phone", "email", "address", "city", "url", "ip", "hospital", "physician",
 )  # fmt: skip
 KINDS = ("name", *NUMBERED_KINDS, *MILD_KINDS)
-# No two patients share one of these.
-DIRECT_KINDS = ("name", *NUMBERED_KINDS, "phone", "email", "url")
 
 _PREFIXES = {"record": "SYN-MRN-", "account": "SYN-ACC-", "plan": "SYN-PLN-", "device": "SYN-DEV-"}
 _AREAS = tuple(area for area in range(200, 1000) if area % 100 != 11)

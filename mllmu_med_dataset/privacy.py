@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from mllmu_med_metrics import values_said
+from mllmu_med_metrics.vocabulary import DIRECT_KINDS
 
 from .draws import numbers, pick, shuffled
-from .patients import DIRECT_KINDS, Identity
+from .patients import Identity
 from .record import Record, Tagged
 from .rewrite import integrate_identity, paraphrased_identity
 

@@ -12,29 +12,18 @@ import json
 import re
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from mllmu_med_metrics.vocabulary import AnswerType, QuestionType, Scenario, Severity, Subset, View
 
 if TYPE_CHECKING:
     from datasets import Features
     from PIL.Image import Image
 
-QuestionType = Literal[
-    "modality", "organ", "position", "abnormality", "size", "quantity", "plane", "shape", "color", "knowledge",
-    "yes_no", "identifier", "other",
-]  # fmt: skip
-AnswerType = Literal["OPEN", "CLOSED"]
-Scenario = Literal["privacy", "incorrectness"]
-Subset = Literal["forget", "retain", "test", "holdout"]
-View = Literal["paraphrase", "image_view", "blank_image", "direct", "reconstruction"]
-Severity = Literal["minor", "major", "critical"]
 # Where a wrong fact comes from; ``sources/answers.py`` says what each is.
 ErrorPool = Literal["yes_no", "choices", "rule", "same_question", "same_template", "closed_set", "icd10"]
-QUESTION_TYPES: tuple[str, ...] = get_args(QuestionType)
-SCENARIOS: tuple[str, ...] = get_args(Scenario)
-SUBSETS: tuple[str, ...] = get_args(Subset)
-VIEWS: tuple[str, ...] = get_args(View)
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 FullKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

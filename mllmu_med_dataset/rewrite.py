@@ -10,9 +10,10 @@ from functools import lru_cache
 from pydantic import BaseModel, ConfigDict
 
 from mllmu_med_metrics import says_only
+from mllmu_med_metrics.vocabulary import Scenario
 
 from .draws import shuffled
-from .record import Record, Scenario
+from .record import Record
 from .report_fields import language_of, offered_subject, report_fields
 
 # Short enough for a model of a few million parameters to memorise in minutes.

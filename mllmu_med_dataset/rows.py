@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from mllmu_med_metrics.vocabulary import INJECTED, Scenario, Severity
+
 from . import incorrectness, privacy, views
 from .patients import Identity
 from .phrasing import paraphrases
-from .record import COLUMNS, ErrorPool, Record, Scenario, Severity, Tagged, image_id, image_key, patient_id, row_id
+from .record import COLUMNS, ErrorPool, Record, Tagged, image_id, image_key, patient_id, row_id
 from .rewrite import RewriteRequest, find_value, restated
 from .verify.rows import Table, broken_rules, normalise
 
@@ -126,7 +128,7 @@ def patient_rows(
     only rows that nothing was injected into (nor, for incorrectness, that tell the very fact that is told wrongly).
     """
     changes = {} if injected is None else {(change.question, change.true_answer): change for change in injected.changes}
-    if subset in ("forget", "holdout"):
+    if subset in INJECTED:
         rows = [
             row(record, scenario, subset, forget_percent, _columns(changes[_name(record)], injected))
             for record in records

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from .configs import main_split
+from mllmu_med_metrics.vocabulary import main_split
+
 from .draws import number
 from .errors import UserError, make_folder
 from .load import split_file

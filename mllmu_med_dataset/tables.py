@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from .configs import main_split, splits
+from mllmu_med_metrics.vocabulary import main_split, splits
+
 from .content import ContentHash, ImageContent, file_sha256, image_content, open_image
 from .record import features
 from .rows import Row, patient_rows, view_rows

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mllmu_med_metrics.interval import Floats, patient_weights
-from mllmu_med_metrics.rows import VIEWS
 from mllmu_med_metrics.scored import Scored
+from mllmu_med_metrics.vocabulary import VIEWS
 
 # The target must do at least this much more harm than the gold, or there was nothing to forget.
 GATE = 0.2

@@ -15,6 +15,7 @@ from mllmu_med_metrics.normalise import Phrases, contains, normalise, tokens
 from mllmu_med_metrics.numbered import digit_forms, number_counts
 from mllmu_med_metrics.person_names import name_counts, name_forms
 from mllmu_med_metrics.reading import Place, Reading
+from mllmu_med_metrics.vocabulary import DIRECT_KINDS
 from mllmu_med_metrics.web_addresses import (
     address_counts,
     address_form,
@@ -24,7 +25,6 @@ from mllmu_med_metrics.web_addresses import (
 )
 
 # What names one person by itself. Dates, places, addresses, ages and networks may be shared by many.
-DIRECT_KINDS = frozenset({"name", "record", "ssn", "phone", "email", "account", "plan", "device", "url"})
 _NAMES = frozenset({"name", "physician"})
 _NUMBERED = frozenset({"record", "ssn", "phone", "account", "plan", "device"})
 _ADDRESSES = frozenset({"email", "url"})

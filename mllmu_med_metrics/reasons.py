@@ -6,8 +6,8 @@ from math import isnan
 from mllmu_med_metrics.formula import GATE, ROUNDING, SMALLEST_DENOMINATOR, WORST_OF, Means, harm_floor
 from mllmu_med_metrics.formula import utility as utility_of
 from mllmu_med_metrics.references import Outline
-from mllmu_med_metrics.rows import SUBSETS, VIEWS, VIEWS_OF
 from mllmu_med_metrics.score_value import FEW_PATIENTS, LEAKS, WITH_INTERVAL
+from mllmu_med_metrics.vocabulary import SUBSETS, VIEWS, VIEWS_OF
 
 
 def _value(means: Means, name: str) -> float | None:

@@ -15,8 +15,9 @@ from mllmu_med_metrics.blind import BlindGuesser
 from mllmu_med_metrics.holders import rows_in
 from mllmu_med_metrics.leakage import DirectIdentifiers
 from mllmu_med_metrics.row_score import RowScore, score_row
-from mllmu_med_metrics.rows import PLACES, SUBSETS, Row, parse_row
+from mllmu_med_metrics.rows import Row, parse_row
 from mllmu_med_metrics.scored import Scored
+from mllmu_med_metrics.vocabulary import PLACES, SUBSETS
 
 Predictions = Mapping[str, str]
 

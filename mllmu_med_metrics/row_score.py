@@ -10,6 +10,7 @@ from mllmu_med_metrics.overlap import rouge_l_of, rouge_tokens
 from mllmu_med_metrics.reading import Reading
 from mllmu_med_metrics.rows import Row, parse_row
 from mllmu_med_metrics.thoughts import split_thought
+from mllmu_med_metrics.vocabulary import INJECTED
 
 # One row is scored for several models, one after the other.
 _reference_tokens = lru_cache(maxsize=1024)(rouge_tokens)
@@ -36,7 +37,7 @@ def score_row(answer: str, row: Row, forget_direct: DirectIdentifiers, *, full: 
     `full`, what no mean of a study reads is left at 0: the ROUGE-L of an injected row with its true answer, abstention
     on retain and test.
     """
-    injected = row.subset in ("forget", "holdout")
+    injected = row.subset in INJECTED
     thought, answer = split_thought(answer)
     words = rouge_tokens(answer)
     rouge_keep = 0.0

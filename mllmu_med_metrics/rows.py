@@ -4,16 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from mllmu_med_metrics.leakage import Identifier
+from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, SCENARIOS, SUBSETS, VIEWS
 
-SCENARIOS = ("privacy", "incorrectness")
-SUBSETS = ("forget", "retain", "test", "holdout")
-# Other ways to ask the forget rows, never trained on. A row without a view has None there.
-VIEWS = ("paraphrase", "image_view", "blank_image", "direct", "reconstruction")
-# Which mean a row belongs to.
-PLACES = (*SUBSETS, *VIEWS)
-VIEWS_OF = {"privacy": VIEWS, "incorrectness": VIEWS[:3]}
-# Rows of this question type ask for an identifier: they say nothing clinical.
-IDENTIFIER = "identifier"
 _TEXT = ("id", "scenario", "subset", "patient_id", "question", "question_type", "answer", "true_answer")
 _NEEDED = f"{', '.join(_TEXT)}, fact, wrong_fact, fact_values, phi, distractors"
 # The columns that a score reads; a row may have others.
@@ -116,7 +108,7 @@ def parse_row(row: Mapping[str, object]) -> Row:
         _optional(row_id, "wrong_fact", row.get("wrong_fact")), _values(row_id, row.get("fact_values")),
         _identifiers(row_id, "phi", row.get("phi")), _identifiers(row_id, "distractors", row.get("distractors")),
     )  # fmt: skip
-    injected = subset in ("forget", "holdout")
+    injected = subset in INJECTED
     if injected and scenario == "privacy" and not parsed.phi:
         raise ValueError(
             f"Row '{row_id}' of privacy {subset} has no private information in column 'phi': nothing could leak."

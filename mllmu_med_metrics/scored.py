@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from mllmu_med_metrics.interval import Floats
 from mllmu_med_metrics.row_score import RowScore
-from mllmu_med_metrics.rows import PLACES, Row
+from mllmu_med_metrics.rows import Row
+from mllmu_med_metrics.vocabulary import PLACES
 
 if TYPE_CHECKING:
     from mllmu_med_metrics.references import Outline

@@ -30,9 +30,9 @@ from mllmu_med_metrics.formula import utility as utility_of
 from mllmu_med_metrics.interval import percentile_interval
 from mllmu_med_metrics.reasons import all_reasons, part_reasons, score_reasons, view_reasons, warnings_of
 from mllmu_med_metrics.references import Outline, Predictions, References
-from mllmu_med_metrics.rows import SUBSETS, VIEWS_OF
 from mllmu_med_metrics.score_value import LEAKS, PARTS, UES_VERSION, WITH_INTERVAL, Score
 from mllmu_med_metrics.scored import Scored
+from mllmu_med_metrics.vocabulary import SUBSETS, VIEWS_OF
 
 _CLINICAL_SUBSETS = ("forget", "retain", "test")
 

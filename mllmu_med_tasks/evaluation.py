@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_tasks.names import SUBSETS, TASKS, VIEWS, task_name
+from mllmu_med_metrics.vocabulary import SUBSETS, VIEWS_OF
+from mllmu_med_tasks.names import TASKS, task_name
 
 _ABSENT = "not set"
 
@@ -49,7 +50,8 @@ class Evaluation:
     @property
     def views(self) -> tuple[str, ...]:
         """The views of the forget rows that were asked."""
-        return tuple(view for view in VIEWS[self.scenario] if task_name(self.scenario, "forget", view) in self.versions)
+        views = VIEWS_OF[self.scenario]
+        return tuple(view for view in views if task_name(self.scenario, "forget", view) in self.versions)
 
     @property
     def image(self) -> str:

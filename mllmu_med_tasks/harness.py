@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_dataset.load import checksums
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS, SUBSETS
 from mllmu_med_tasks import decoding
 from mllmu_med_tasks.backends import (
     BACKENDS,
@@ -28,7 +29,7 @@ from mllmu_med_tasks.backends import (
     open_model,
     wrap,
 )
-from mllmu_med_tasks.names import MAIN_PERCENT, SCENARIOS, SUBSETS, Task, tasks_of
+from mllmu_med_tasks.names import Task, tasks_of
 from mllmu_med_tasks.quiet import Count, Progress, quiet
 from mllmu_med_tasks.rows import check_percent
 

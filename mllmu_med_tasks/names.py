@@ -2,9 +2,8 @@
 
 from typing import NamedTuple
 
-from mllmu_med_dataset.configs import MAIN_PERCENT, PERCENTS, SCENARIOS, VIEWS, config_name, main_split
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS, SUBSETS, VIEWS_OF, config_name, main_split
 
-SUBSETS = ("forget", "retain", "test", "holdout")
 IMAGES = ("own", "blank", "other")
 
 
@@ -38,11 +37,7 @@ def task_name(scenario: str, subset: str, view: str | None = None) -> str:
 def tasks_of(scenario: str) -> tuple[Task, ...]:
     """Return the tasks of a scenario: the four subsets, then the views of forget."""
     own = tuple(Task(scenario, subset) for subset in SUBSETS)
-    return own + tuple(Task(scenario, "forget", view) for view in VIEWS[scenario])
+    return own + tuple(Task(scenario, "forget", view) for view in VIEWS_OF[scenario])
 
 
 TASKS = {task.name: task for scenario in SCENARIOS for task in tasks_of(scenario)}
-
-__all__ = [
-    "IMAGES", "MAIN_PERCENT", "PERCENTS", "SCENARIOS", "SUBSETS", "TASKS", "VIEWS", "Task", "task_name", "tasks_of",
-]  # fmt: skip

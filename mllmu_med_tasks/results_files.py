@@ -14,9 +14,10 @@ from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_metrics.thoughts import split_thought
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PERCENTS, SCENARIOS
 from mllmu_med_tasks.answer_texts import first_line, one_text
 from mllmu_med_tasks.evaluation import Answer, Evaluation
-from mllmu_med_tasks.names import MAIN_PERCENT, PERCENTS, SCENARIOS, TASKS, Task, tasks_of
+from mllmu_med_tasks.names import TASKS, Task, tasks_of
 
 # What reading JSON of any content can raise.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)

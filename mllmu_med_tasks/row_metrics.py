@@ -5,6 +5,7 @@ from math import fsum
 
 from mllmu_med_metrics import DirectIdentifiers, bleu, exact_match, rouge_l, row_scores
 from mllmu_med_metrics.thoughts import split_thought
+from mllmu_med_metrics.vocabulary import INJECTED
 
 Value = float | None
 
@@ -41,7 +42,7 @@ def row_metrics(
         question = str(row["question"]) if row["question_type"] == "identifier" else ""
         values["tells_forgotten"] = float(bool(forget_direct.told(answer, question)))
         values["cross_leak"] = float(scored.tells_other)
-    if row["subset"] in ("forget", "holdout"):
+    if row["subset"] in INJECTED:
         values["harm"] = float(scored.harm or 0.0)
         values["rouge_l_injected"] = rouge_l(answer, str(row["answer"]))[0]
         values["true_recovery"] = None if row["fact"] is None else values["keep"]

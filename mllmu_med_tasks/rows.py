@@ -17,8 +17,9 @@ from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_dataset.load import checksums
 from mllmu_med_dataset.load import load as load_config
 from mllmu_med_metrics import DirectIdentifiers, forget_identifiers
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PERCENTS, SCENARIOS, SUBSETS, VIEWS_OF
 from mllmu_med_tasks.answer_texts import first_line
-from mllmu_med_tasks.names import IMAGES, MAIN_PERCENT, PERCENTS, SCENARIOS, SUBSETS, VIEWS, Task
+from mllmu_med_tasks.names import IMAGES, Task
 from mllmu_med_tasks.prompts import check_texts, prompt
 from mllmu_med_tasks.row_metrics import row_metrics
 
@@ -183,8 +184,8 @@ def _task(scenario: str, subset: str, view: str | None) -> Task:
         raise unknown("subset", subset, SUBSETS)
     if view is not None and subset != "forget":
         raise UserError(f"The subset {subset} has no views; only forget rows have them. Leave mllmu_med_view out.")
-    if view is not None and view not in VIEWS[scenario]:
-        raise unknown(f"view of {scenario}", view, VIEWS[scenario])
+    if view is not None and view not in VIEWS_OF[scenario]:
+        raise unknown(f"view of {scenario}", view, VIEWS_OF[scenario])
     return Task(scenario, subset, view)
 
 

@@ -12,8 +12,8 @@ from mllmu_med_dataset.load import checksums
 from mllmu_med_metrics import Comparison, References, Score, Scored
 from mllmu_med_metrics import compare as compare_predictions
 from mllmu_med_metrics import score as score_predictions
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT
 from mllmu_med_tasks.evaluation import Answer, Evaluation, check_comparable
-from mllmu_med_tasks.names import MAIN_PERCENT
 from mllmu_med_tasks.predictions import read_predictions
 from mllmu_med_tasks.results_files import read_results
 

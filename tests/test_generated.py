@@ -4,7 +4,7 @@ import json
 
 from baselines import sweep
 from baselines.methods import METHODS
-from mllmu_med_dataset.configs import SCENARIOS
+from mllmu_med_metrics.vocabulary import SCENARIOS
 from tests import generated
 
 

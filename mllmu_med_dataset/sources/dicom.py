@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from mllmu_med_metrics.vocabulary import QuestionType
+
 from ..errors import UserError, unknown
 from ..losses import Losses
-from ..record import QuestionType, Record
+from ..record import Record
 from ..rewrite import article
 from .dicom_files import Elements, dataset, functional_group, has_prefix, middle_frame, opened, reason_of
 from .dicom_pixels import ShownPicture, dicom_picture

@@ -19,6 +19,8 @@ from typing import Literal, get_args
 
 from pydantic import ValidationError
 
+from mllmu_med_metrics.vocabulary import QuestionType
+
 from ..errors import UserError, nearest, unknown
 from ..losses import (
     BAD_IMAGE,
@@ -33,7 +35,7 @@ from ..losses import (
     Losses,
     UnusableRow,
 )
-from ..record import QuestionType, Record, clean_text, clean_turn
+from ..record import Record, clean_text, clean_turn
 from ..rewrite import find_value
 from .answers import Answers, Item
 from .closed_sets import fact_of, is_yes_no

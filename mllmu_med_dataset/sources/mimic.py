@@ -18,6 +18,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from mllmu_med_metrics.vocabulary import AnswerType, QuestionType
+
 from ..errors import UserError, nearest, unknown
 from ..losses import (
     EMPTY_ANSWER,
@@ -29,7 +31,7 @@ from ..losses import (
     Losses,
     UnusableRow,
 )
-from ..record import AnswerType, QuestionType, Record, clean_text, clean_turn
+from ..record import Record, clean_text, clean_turn
 from .answers import Answers, Item
 from .closed_sets import fact_of, is_yes_no
 from .images import SourceFiles, pictures

@@ -2,8 +2,10 @@
 
 import re
 
+from mllmu_med_metrics.vocabulary import QuestionType
+
 from ..choices import alternatives
-from ..record import QuestionType, clean_text
+from ..record import clean_text
 from .closed_sets import is_yes_no
 
 __all__ = ["alternatives", "choice_text", "group", "question_type"]

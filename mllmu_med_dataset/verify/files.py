@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from ..configs import config_names, splits
+from mllmu_med_metrics.vocabulary import config_names, splits
+
 from ..content import dataset_sha256, file_sha256
 from ..losses import told_losses
 from ..record import features

@@ -12,9 +12,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from ..configs import MAIN_PERCENT, VIEWS, config_name
+from mllmu_med_metrics.vocabulary import DIRECT_KINDS, MAIN_PERCENT, VIEWS_OF, config_name
+
 from ..incorrectness import contradicts
-from ..patients import DIRECT_KINDS
 from .rows import FEWEST_PARAPHRASES, INJECTED, Table, says
 
 # Kilobytes of the file that SQLite keeps in memory, however large it grows.
@@ -289,7 +289,7 @@ class Relations:
         config = config_name(scenario, "forget", percent)
         forget = self._no(config, "train")
         trained = _list([no for table, no in self._splits.items() if _role(table) == "trained" and table.view is None])
-        for view in VIEWS[scenario]:
+        for view in VIEWS_OF[scenario]:
             split = self._no(config, view)
             if split < 0:
                 continue

@@ -12,8 +12,9 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
+from mllmu_med_metrics.vocabulary import INJECTED, MAIN_PERCENT, main_split
+
 from ..chinese import HAN
-from ..configs import MAIN_PERCENT, main_split
 from ..incorrectness import contradicts
 from ..kinds import words_of
 from ..patients import in_range
@@ -21,7 +22,6 @@ from ..privacy import DISTRACTORS
 from ..record import SCHEMA_PATH, Row, image_placeholders, json_form, row_id
 from ..rewrite import find_value, value_pattern
 
-INJECTED = ("forget", "holdout")
 # The spaces and the punctuation in a longer value are its own: an address, a person's name with titles.
 _LONGEST_FACT = 40
 FEWEST_PARAPHRASES = 3

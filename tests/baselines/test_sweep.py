@@ -7,8 +7,8 @@ import pytest
 
 from baselines import config, sweep
 from baselines.methods import METHODS
-from mllmu_med_dataset.configs import SCENARIOS
 from mllmu_med_dataset.load import checksums
+from mllmu_med_metrics.vocabulary import SCENARIOS
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from mllmu_med_dataset.configs import main_split
 from mllmu_med_dataset.content import ContentHash, dataset_sha256, file_sha256, image_content, open_image
 from mllmu_med_dataset.record import features, row_id
+from mllmu_med_metrics.vocabulary import main_split
 
 Row = dict[str, Any]
 

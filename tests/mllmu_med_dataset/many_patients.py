@@ -28,10 +28,11 @@ import pyarrow.parquet as pq
 
 from mllmu_med_dataset.build import build
 from mllmu_med_dataset.content import file_sha256
-from mllmu_med_dataset.patients import DIRECT_KINDS, in_range
+from mllmu_med_dataset.patients import in_range
 from mllmu_med_dataset.sources import open_source
 from mllmu_med_dataset.sources.phantom import QUESTIONS_A_PATIENT
 from mllmu_med_dataset.verify import verify
+from mllmu_med_metrics.vocabulary import DIRECT_KINDS
 
 WAYS = {"one process": (1, False), "two processes": (2, False), "shuffled source": (1, True)}
 # What a build is doing when it is killed, and how far it is with it.

@@ -8,11 +8,11 @@ import yaml
 
 from mllmu_med_dataset import attribution, card
 from mllmu_med_dataset.build import build
-from mllmu_med_dataset.configs import CONFIGS, VIEWS
 from mllmu_med_dataset.load import checksums, load
 from mllmu_med_dataset.patients import canary
 from mllmu_med_dataset.record import COLUMNS
 from mllmu_med_dataset.sources import SOURCES
+from mllmu_med_metrics.vocabulary import CONFIGS, VIEWS_OF
 
 from .conftest import record, records
 
@@ -77,7 +77,7 @@ def test_every_column_and_every_view_is_explained(built):
     _, body = parts(built)
     assert tuple(card.FIELDS) == COLUMNS
     assert all(f"| `{column}` |" in body for column in COLUMNS)
-    assert set(card.VIEWS) == {view for views in VIEWS.values() for view in views}
+    assert set(card.ABOUT_VIEWS) == {view for views in VIEWS_OF.values() for view in views}
 
 
 def test_the_counts_are_those_of_the_rows(built):

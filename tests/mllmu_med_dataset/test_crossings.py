@@ -11,8 +11,7 @@ from copy import deepcopy
 import pyarrow.parquet as pq
 import pytest
 
-from mllmu_med_dataset.configs import CONFIGS, splits
-from mllmu_med_dataset.patients import DIRECT_KINDS
+from mllmu_med_metrics.vocabulary import CONFIGS, DIRECT_KINDS, splits
 
 PERCENTS = {5: ("forget_05", "retain_95"), 10: ("forget", "retain"), 15: ("forget_15", "retain_85")}
 TEXTS = ("question", "answer", "true_answer")

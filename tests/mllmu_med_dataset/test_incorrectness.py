@@ -14,8 +14,8 @@ from mllmu_med_dataset.incorrectness import (
     states_same_fact,
     wrong_facts,
 )
-from mllmu_med_dataset.record import QUESTION_TYPES
 from mllmu_med_dataset.rewrite import find_value
+from mllmu_med_metrics.vocabulary import QUESTION_TYPES
 
 from .conftest import FACTS, record, records
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mllmu_med_dataset.patients import DIRECT_KINDS, KINDS, NUMBERED_KINDS, check_digit, identities, in_range
+from mllmu_med_dataset.patients import KINDS, NUMBERED_KINDS, check_digit, identities, in_range
+from mllmu_med_metrics.vocabulary import DIRECT_KINDS
 
 
 def people(count):

@@ -6,7 +6,7 @@ from string import Formatter
 
 import pytest
 
-from mllmu_med_dataset.patients import DIRECT_KINDS, KINDS, MILD_KINDS, REFERENCE_DATE, identities, in_range
+from mllmu_med_dataset.patients import KINDS, MILD_KINDS, REFERENCE_DATE, identities, in_range
 from mllmu_med_dataset.privacy import (
     ASKED_AS,
     HELD_OUT_ANSWERS,
@@ -37,6 +37,7 @@ from mllmu_med_dataset.rewrite import (
     article,
     find_value,
 )
+from mllmu_med_metrics.vocabulary import DIRECT_KINDS
 
 from .conftest import FACTS, record
 

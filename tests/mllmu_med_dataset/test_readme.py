@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mllmu_med_dataset.card import VIEWS
-from mllmu_med_dataset.configs import VIEWS as VIEWS_OF
+from mllmu_med_dataset.card import ABOUT_VIEWS
 from mllmu_med_dataset.sources import SOURCES
 from mllmu_med_dataset.verify.report import GATES, PRESIDIO
+from mllmu_med_metrics.vocabulary import VIEWS_OF
 
 PATH = Path(__file__).parents[2] / "mllmu_med_dataset" / "README.md"
 PASSED_ON = {True: "yes", False: "no", None: "you say"}
@@ -25,7 +25,7 @@ def table(head, rows):
 
 def tables():
     """Return the text between each pair of marks."""
-    views = [[f"`{v}`", ", ".join(s for s in VIEWS_OF if v in VIEWS_OF[s]), told] for v, told in VIEWS.items()]
+    views = [[f"`{v}`", ", ".join(s for s in VIEWS_OF if v in VIEWS_OF[s]), told] for v, told in ABOUT_VIEWS.items()]
     sources = [
         [f"`{s.name}`", s.summary, s.license, PASSED_ON[s.redistributable], f"`{s.hub}`" if s.hub else ""]
         for s in SOURCES.values()

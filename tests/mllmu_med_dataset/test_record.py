@@ -5,7 +5,6 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from mllmu_med_dataset import configs
 from mllmu_med_dataset import record as definition
 
 from .conftest import record
@@ -38,17 +37,6 @@ def test_an_image_key_tells_shapes_of_the_same_bytes_apart():
     wide, high = Image.new("RGB", (4, 2)), Image.new("RGB", (2, 4))
     assert wide.tobytes() == high.tobytes()
     assert definition.image_key(wide) != definition.image_key(high)
-
-
-def test_every_forget_config_has_its_views_as_splits():
-    assert configs.splits("privacy_forget_05") == (
-        "train", "paraphrase", "image_view", "blank_image", "direct", "reconstruction",
-    )  # fmt: skip
-    assert configs.splits("incorrectness_forget") == ("train", "paraphrase", "image_view", "blank_image")
-    assert [configs.splits(name) for name in ("privacy_retain_95", "incorrectness_test", "privacy_holdout")] == [
-        ("train",), ("test",), ("test",),
-    ]  # fmt: skip
-    assert {view for views in configs.VIEWS.values() for view in views} == set(definition.VIEWS)
 
 
 @pytest.mark.parametrize(

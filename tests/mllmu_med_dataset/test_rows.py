@@ -9,13 +9,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from PIL import Image
 
-from mllmu_med_dataset.configs import VIEWS
 from mllmu_med_dataset.patients import identities
 from mllmu_med_dataset.privacy import HELD_OUT_QUESTIONS, NOT_TOLD, TRAINED_QUESTIONS
-from mllmu_med_dataset.record import SCENARIOS, SCHEMA_PATH, image_id, image_key, json_form, row_id
+from mllmu_med_dataset.record import SCHEMA_PATH, image_id, image_key, json_form, row_id
 from mllmu_med_dataset.rewrite import find_value
 from mllmu_med_dataset.rows import Injected, can_inject, inject, patient_rows, view_rows
 from mllmu_med_dataset.sources import phantom
+from mllmu_med_metrics.vocabulary import SCENARIOS, VIEWS_OF
 
 from .conftest import record
 
@@ -118,7 +118,7 @@ def test_views_ask_every_forget_row_anew(scenario):
             assert row["view"] == view and row["subset"] == "forget" and row["forget_percent"] == 5
             assert row["patient_id"] == own[0]["patient_id"] and row["paraphrase_questions"] == []
             made[view].append((row, png))
-        assert tuple(sorted(made)) == tuple(sorted(VIEWS[scenario]))
+        assert tuple(sorted(made)) == tuple(sorted(VIEWS_OF[scenario]))
         asked = {question for row in own for question in row["paraphrase_questions"]}
         assert {row["question"] for row, _ in made["paraphrase"]} == asked
         assert len(made["paraphrase"]) == sum(len(row["paraphrase_questions"]) for row in own) >= 3 * len(own)
@@ -127,7 +127,7 @@ def test_views_ask_every_forget_row_anew(scenario):
             for row, png in made[view]:
                 shown = Image.open(io.BytesIO(png))
                 assert row["image_id"] == image_id(image_key(shown)) != own[0]["image_id"]
-        for view in set(VIEWS[scenario]) - {"image_view", "blank_image"}:
+        for view in set(VIEWS_OF[scenario]) - {"image_view", "blank_image"}:
             assert all(png is None and row["image_id"] == own[0]["image_id"] for row, png in made[view])
 
 

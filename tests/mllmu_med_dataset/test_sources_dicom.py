@@ -18,12 +18,12 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.incorrectness import contradicts, corrupt
 from mllmu_med_dataset.losses import Losses
-from mllmu_med_dataset.record import QUESTION_TYPES
 from mllmu_med_dataset.sources import dicom_files, open_source
 from mllmu_med_dataset.sources import images as source_images
 from mllmu_med_dataset.sources.dicom import BODY_PARTS, MODALITIES, facts, records
 from mllmu_med_dataset.sources.dicom_pixels import dicom_picture
 from mllmu_med_dataset.sources.images import BadImageError
+from mllmu_med_metrics.vocabulary import QUESTION_TYPES
 from tests.source_fixtures import pack
 from tests.source_fixtures.dicom import COLOURED, KINDS, NAMES, Stored, make_dicom, write_dicom
 

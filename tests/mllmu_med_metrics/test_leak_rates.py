@@ -4,8 +4,8 @@ import pytest
 
 from mllmu_med_dataset.patients import KINDS
 from mllmu_med_metrics import DirectIdentifiers, leaks
-from mllmu_med_metrics.leakage import DIRECT_KINDS
 from mllmu_med_metrics.reading import Reading
+from mllmu_med_metrics.vocabulary import DIRECT_KINDS
 from tests import leak_cases, leak_formats
 from tests.leak_formats_held_out import HELD_OUT
 
