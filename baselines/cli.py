@@ -20,8 +20,8 @@ from mllmu_med_metrics.vocabulary import SCENARIOS
 
 if TYPE_CHECKING:
     from .config import Recipe
-    from .progress import Progress
-    from .study import Study
+    from .run.progress import Progress
+    from .study.study import Study
 
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
 UsageError = typer.BadParameter.__mro__[1]
@@ -117,9 +117,9 @@ def bench(
     dry_run: DryRun = False,
 ) -> None:
     """Run the whole study: build, learn, unlearn, evaluate, score, report."""
-    from . import bench as running
-    from . import stages as stages_of
-    from . import study as study_of
+    from .study import bench as running
+    from .study import stages as stages_of
+    from .study import study as study_of
 
     chosen = _scenarios(scenarios)
     _check_source(source)
@@ -146,8 +146,8 @@ def bench(
         for one in studies:
             stages_of.check(one)
         return _print_plan(studies, as_json) if plan else _print_dry_run(studies, as_json)
-    from . import report as report_of
-    from .progress import quieten
+    from .run.progress import quieten
+    from .study import report as report_of
 
     quieten()
     if build_only:
@@ -157,7 +157,7 @@ def bench(
     found = [running.bench(one, resume=resume, workers=workers) for one in studies]
     if len(found) == 1:
         return _print(found[0], as_json, report_of.table(found[0]))
-    from . import seeds as seeds_of
+    from .study import seeds as seeds_of
 
     _print(found, as_json, "\n\n".join([*map(report_of.table, found), seeds_of.table(found)]))
 
@@ -202,7 +202,7 @@ def build(
     chosen = _scenarios(scenarios)
     teller = None
     if rewriter is not None:
-        from mllmu_med_dataset.rewriter import estimate, open_rewriter
+        from mllmu_med_dataset.injection.rewriter import estimate, open_rewriter
 
         teller = open_rewriter(rewriter, url=rewriter_url, concurrency=rewriter_concurrency)
     records = open_source(
@@ -234,7 +234,7 @@ def build(
         return _print(planned, as_json, said)
     if not resume and out.exists():
         raise UserError(f"'{out}' exists and --no-resume was given. Name a new folder, or use --overwrite.")
-    from .progress import BUILD_COSTS, Phases
+    from .run.progress import BUILD_COSTS, Phases
 
     with Phases(BUILD_COSTS) as progress:
         summary = build_from(
@@ -342,7 +342,7 @@ def install(
     """Make load_dataset("mllmu-med"), evaluate.load("mllmu_med_ues") and lm_eval find the benchmark from anywhere."""
     import mllmu_med_metrics
     from mllmu_med_dataset import install as installer
-    from mllmu_med_dataset.shadows import shadows
+    from mllmu_med_dataset.publishing.shadows import shadows
     from mllmu_med_tasks import harness
     from mllmu_med_tasks.names import TASKS
 
@@ -380,7 +380,7 @@ def learn(
     recipe = config.learn_recipe(preset, setting or (), scenario)
     if dry_run:
         return _dry_run(recipe, model, data, scenario, percent, as_json, which=rows.value)
-    from .learn import learn as learn_rows
+    from .training.learn import learn as learn_rows
 
     _leave_speaking_to_one()
     progress = _started_with_model(f"learn {rows}")
@@ -420,7 +420,7 @@ def unlearn(
     recipe = config.unlearn_recipe(method, scenario, preset, setting or ())
     if dry_run:
         return _dry_run(recipe, str(model), data, scenario, percent, as_json, method=method)
-    from .unlearn import unlearn as forget
+    from .training.unlearn import unlearn as forget
 
     _leave_speaking_to_one()
     progress = _started_with_model(f"unlearn {method}")
@@ -477,8 +477,8 @@ def evaluate(
 ) -> None:
     """Ask a model every row through lm-eval; leaves lm-eval's own results and samples."""
     from mllmu_med_metrics.vocabulary import SUBSETS
+    from mllmu_med_tasks.asked_rows import check_percent
     from mllmu_med_tasks.harness import BACKENDS, task_names
-    from mllmu_med_tasks.rows import check_percent
 
     _known("scenario", scenario, SCENARIOS)
     _known("backend", backend, BACKENDS)
@@ -488,8 +488,8 @@ def evaluate(
     if dry_run:
         names = task_names(scenario, views=views)
         return _print({"tasks": names, "model": model}, as_json, f"{model} would be asked: {', '.join(names)}")
-    from .evaluate import evaluate as ask
-    from .evaluate import notes
+    from .evaluation.evaluate import evaluate as ask
+    from .evaluation.evaluate import notes
 
     asked = {"subsets": tuple(_words(subsets, "--subsets"))} if subsets else {}
     progress = _started_with_model(f"evaluate {scenario}")
@@ -522,7 +522,7 @@ def likelihood(
     as_json: Json = False,
 ) -> None:
     """Measure what a model holds likely: memorisation, truth ratio, membership, exposure, contrastive margin."""
-    from . import likelihood as of
+    from .evaluation import likelihood as of
 
     _known("scenario", scenario, SCENARIOS)
     gold = of.read(retain_only) if retain_only else None
@@ -575,7 +575,7 @@ def report(
     runs_dir: Annotated[Path, typer.Argument(help="Folder of a study, as bench leaves it.")], as_json: Json = False
 ) -> None:
     """Write report.json, report.md and the figure from finished runs, and print the table."""
-    from . import report as report_of
+    from .study import report as report_of
 
     found = report_of.report(runs_dir)
     _print(found, as_json, report_of.table(found))
@@ -593,9 +593,9 @@ def reproduce(
     dry_run: DryRun = False,
 ) -> None:
     """Run a reported study again, whole or in part, and compare the scores; exit 1 where one differs."""
-    from . import reproduce as again
-    from . import stages as stages_of
-    from .progress import quieten
+    from .run.progress import quieten
+    from .study import reproduce as again
+    from .study import stages as stages_of
 
     document = again.read_report(record)
     chosen = [_words(scenarios, "--scenarios") if scenarios else [], _words(methods, "--methods") if methods else []]
@@ -662,7 +662,7 @@ def convert_llava_med(
     as_json: Json = False,
 ) -> None:
     """Turn a LLaVA-Med 1.5 checkpoint into an ordinary LLaVA folder, with processor and chat template."""
-    from .convert import convert_llava_med as convert
+    from .model.convert import convert_llava_med as convert
 
     progress = _started_with_model("convert")
     convert(source, out, partial(progress.part, "convert"))
@@ -788,7 +788,7 @@ def _data(data: Path | None) -> Path:
 
 def _print_plan(studies: Sequence["Study"], as_json: bool) -> None:
     """Print every stage of the studies as a command with what it needs."""
-    from .stages import plan
+    from .study.stages import plan
 
     stages = [(study, stage) for study in studies for stage in plan(study).values()]
     values = [
@@ -800,7 +800,7 @@ def _print_plan(studies: Sequence["Study"], as_json: bool) -> None:
 
 def _print_dry_run(studies: Sequence["Study"], as_json: bool) -> None:
     """Print the stages of the studies by name, and how long they take."""
-    from .stages import plan
+    from .study.stages import plan
 
     plans, lines, seconds = [], [], 0.0
     for study in studies:
@@ -829,7 +829,7 @@ def _dry_run(
     from mllmu_med_metrics.vocabulary import config_name
 
     from . import methods as registry
-    from .estimate import estimate
+    from .study.estimate import estimate
 
     content = checksums(_data(data))["content"]
     rows = {
@@ -846,7 +846,7 @@ def _dry_run(
 
 def _started(name: str) -> "Progress":
     """Return the progress of a command that is one stage, begun."""
-    from .progress import Progress
+    from .run.progress import Progress
 
     progress = Progress({name: 1.0})
     progress.start(name)
@@ -855,7 +855,7 @@ def _started(name: str) -> "Progress":
 
 def _started_with_model(name: str) -> "Progress":
     """Return the same for a stage that runs a model, with libraries' own bars switched off."""
-    from .progress import quieten
+    from .run.progress import quieten
 
     quieten()
     return _started(name)
@@ -863,7 +863,7 @@ def _started_with_model(name: str) -> "Progress":
 
 def _leave_speaking_to_one() -> None:
     """Of the processes that a launcher started for one run, let one print progress and result; errors all may."""
-    from .processes import writes
+    from .training.processes import writes
 
     if not writes():
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (until this process ends)

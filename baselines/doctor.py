@@ -52,7 +52,7 @@ def examine() -> list[Finding]:
 def _names(folder: Path) -> list[Finding]:
     """Return whether the installed names give what is installed, and what in the working folder stands before them."""
     from mllmu_med_dataset import install
-    from mllmu_med_dataset.shadows import shadows
+    from mllmu_med_dataset.publishing.shadows import shadows
     from mllmu_med_tasks.names import TASKS
 
     standing = shadows(folder, TASKS)

@@ -22,13 +22,14 @@ from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import make_folder
 from mllmu_med_metrics.vocabulary import SCENARIOS
 
-from . import bench, config, runner, stages
-from .graph import Graph, Part, Stage
-from .health import verdict
+from . import config
+from .evaluation.health import verdict
 from .methods import METHODS
-from .progress import Progress
-from .record import read_record
-from .study import DATA, EVALUATION, Study
+from .run.progress import Progress
+from .run.run_record import read_record
+from .study import bench, runner, stages
+from .study.graph import Graph, Part, Stage
+from .study.study import DATA, EVALUATION, Study
 
 RECORDS = "sweep-nano.jsonl"
 EQUAL = 0.01
@@ -154,8 +155,8 @@ def _argv(sweep: Sweep, id: str) -> tuple[str, ...]:
 
 def _try(one: Try, part: Part) -> bool:
     """Unlearn with these settings, ask, score, keep the record and drop the model."""
-    from .evaluate import evaluate
-    from .unlearn import unlearn
+    from .evaluation.evaluate import evaluate
+    from .training.unlearn import unlearn
 
     if one.record.is_file():
         return False
@@ -179,7 +180,7 @@ def _try(one: Try, part: Part) -> bool:
 
 def _record(one: Try, folder: Path, recipe: config.UnlearnRecipe) -> dict[str, object]:
     """Return the record of a setting from what its run and its evaluation left."""
-    from mllmu_med_metrics import ues
+    from mllmu_med_metrics.scoring import ues
     from mllmu_med_tasks import scores
 
     references = {

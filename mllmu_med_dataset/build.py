@@ -30,22 +30,22 @@ from mllmu_med_metrics.vocabulary import (
     main_split,
 )
 
-from . import card
 from .atomic import write_atomically
-from .collect import collect
-from .content import dataset_sha256, file_sha256
+from .building.collect import collect
+from .building.content import dataset_sha256, file_sha256
+from .building.left_out import REPEATED, Loss, Losses, share, told_losses
+from .building.pool import Pool, StoppedError
+from .building.spool import Spool
+from .building.working_folder import WorkingFolder, storing
+from .building.written_tables import Table, Written, write_table
 from .errors import UserError, unknown
-from .losses import REPEATED, Loss, Losses, share, told_losses
-from .pool import Pool, StoppedError
+from .injection.injected_rows import Injected, inject
+from .publishing import card
 from .record import Record, canonical_json
-from .rows import Injected, inject
-from .spool import Spool
-from .tables import Table, Written, write_table
 from .verify import verify
-from .working_folder import WorkingFolder, storing
 
 if TYPE_CHECKING:
-    from .rewriter import Rewriter
+    from .injection.rewriter import Rewriter
 
 # Moves when the same input gives other bytes than before.
 BUILD_VERSION = 2

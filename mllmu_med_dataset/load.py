@@ -80,7 +80,7 @@ def split_file(config: str, split: str | None = None, data_dir: Path | str | Non
     path = folder / name
     if not path.is_file():
         raise UserError(f"{path} is missing though checksums.json lists it. Build the data set again.")
-    from .content import file_sha256
+    from .building.content import file_sha256
 
     if file_sha256(path) != document["files"].get(name):
         raise UserError(

@@ -18,8 +18,8 @@ from mllmu_med_metrics.vocabulary import main_split
 
 from .draws import number
 from .errors import UserError, make_folder
+from .injection.rewrite import value_pattern
 from .load import split_file
-from .rewrite import value_pattern
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,7 +6,7 @@ ROUGE-L is our own: scoring asks it of every answer, and this one is many times 
 import re
 from collections.abc import Sequence
 
-from mllmu_med_metrics.normalise import ascii_words, normalise
+from mllmu_med_metrics.normal_form import ascii_words, normalise
 
 _ROUGE_WORD = re.compile(r"[a-z0-9]+")
 

@@ -1,6 +1,6 @@
 """The text of one answer as it enters the score, the same whichever harness or server wrote it down."""
 
-from mllmu_med_metrics.thoughts import split_thought, with_thought
+from mllmu_med_metrics.answers.thoughts import split_thought, with_thought
 
 
 def first_line(answer: str) -> str:

@@ -19,6 +19,7 @@ from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_dataset.load import checksums
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS, SUBSETS
 from mllmu_med_tasks import decoding
+from mllmu_med_tasks.asked_rows import check_percent
 from mllmu_med_tasks.backends import (
     BACKENDS,
     BATCH_SIZE,
@@ -31,7 +32,6 @@ from mllmu_med_tasks.backends import (
 )
 from mllmu_med_tasks.names import Task, tasks_of
 from mllmu_med_tasks.quiet import Count, Progress, quiet
-from mllmu_med_tasks.rows import check_percent
 
 if TYPE_CHECKING:
     from lm_eval.api.model import LM
@@ -101,8 +101,9 @@ def run(
     folder, a Hub id, the name a server offers it by, or an lm-eval model (used again as it is: ``batch_size``, ``peft``
     and the other options of :func:`mllmu_med_tasks.backends.open_backend` are then its own). ``views`` also asks the
     views of the forget rows. ``percent``, ``max_retain``, ``image`` and ``seed`` are those of
-    :func:`mllmu_med_tasks.rows.load`; a ``limit`` takes the first rows only and is marked in the result, which can't be
-    scored. ``cache`` is a file of earlier answers of this very model: its keys do not name the model; ``model_digest``
+    :func:`mllmu_med_tasks.asked_rows.load`; a ``limit`` takes the first rows only and is marked in the result, which
+    can't be scored. ``cache`` is a file of earlier answers of this very model: its keys do not name the model;
+    ``model_digest``
     names it in the result. ``progress`` is called with the number of answered rows and their total.
 
     Answers are greedy whatever sampling, penalties or lengths the model ships; the result's ``config`` says under

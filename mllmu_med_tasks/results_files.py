@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError, unknown
-from mllmu_med_metrics.thoughts import split_thought
+from mllmu_med_metrics.answers.thoughts import split_thought
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PERCENTS, SCENARIOS
 from mllmu_med_tasks.answer_texts import first_line, one_text
 from mllmu_med_tasks.evaluation import Answer, Evaluation

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import fsum
 
 from mllmu_med_metrics import DirectIdentifiers, bleu, exact_match, rouge_l, row_scores
-from mllmu_med_metrics.thoughts import split_thought
+from mllmu_med_metrics.answers.thoughts import split_thought
 from mllmu_med_metrics.vocabulary import INJECTED
 
 Value = float | None

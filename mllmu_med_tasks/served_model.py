@@ -11,7 +11,7 @@ from lm_eval.models.api_models import JsonChatStr
 from lm_eval.models.openai_completions import LocalChatCompletion
 
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_metrics.thoughts import with_thought
+from mllmu_med_metrics.answers.thoughts import with_thought
 from mllmu_med_tasks.answer_texts import first_line
 from mllmu_med_tasks.decoding import COMMON, PENALTIES, STANDARD
 from mllmu_med_tasks.prompts import PLACEHOLDER

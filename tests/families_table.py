@@ -18,8 +18,8 @@ FORGET, RETAIN = 4, 4
 
 def few_rows(data_dir: Path):
     """Return a few rows of a build as a run reads them, with images of three shapes."""
-    from baselines.collate import picture_of
-    from baselines.roles import Rows, read_rows
+    from baselines.training.collate import picture_of
+    from baselines.training.roles import Rows, read_rows
 
     def uneven(rows):
         shapes = ((64, 64), (64, 40), (32, 64), (64, 64))
@@ -38,12 +38,12 @@ def check_terms(method, loaded, data) -> None:
 
     import torch
 
-    from baselines import models
-    from baselines.adapter import with_adapter
-    from baselines.collate import Encoder, answer_logits
     from baselines.config import Lora, UnlearnRecipe
-    from baselines.reference import method_terms, read_answers, trained_layers
-    from baselines.roles import role_rows
+    from baselines.model import models
+    from baselines.model.adapter import with_adapter
+    from baselines.training.collate import Encoder, answer_logits
+    from baselines.training.reference import method_terms, read_answers, trained_layers
+    from baselines.training.roles import role_rows
 
     options = UnlearnRecipe().for_method(method).options
     pattern = None
@@ -86,11 +86,12 @@ def run_family(family: str, names: list[str], folder: Path, data_dir: Path, data
     import torch
     from safetensors.torch import load_file
 
-    from baselines import methods, models
+    from baselines import methods
     from baselines.config import LearnRecipe, Lora, UnlearnRecipe
-    from baselines.evaluate import evaluate
-    from baselines.learn import learn
-    from baselines.unlearn import unlearn
+    from baselines.evaluation.evaluate import evaluate
+    from baselines.model import models
+    from baselines.training.learn import learn
+    from baselines.training.unlearn import unlearn
     from tests.families import make_family
 
     common = {"data_dir": data_dir, "scenario": "privacy", "seed": 0, "data": data}
@@ -133,7 +134,7 @@ def run_family(family: str, names: list[str], folder: Path, data_dir: Path, data
 def main(families: list[str]) -> int:
     """Print the table row by row; return how many cells fell short."""
     from baselines import methods
-    from baselines.bench import quieten
+    from baselines.study.bench import quieten
     from mllmu_med_dataset.load import PACKAGED
     from tests.families import FAMILIES
 

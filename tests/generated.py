@@ -37,7 +37,7 @@ def shadow() -> str:
 
 def readme(text: str, document: Mapping[str, object]) -> str:
     """Return the README with the table of a report between its marks."""
-    from baselines.report import table
+    from baselines.study.report import table
 
     return between_marks(text, "bench", f"What it prints (seed {document['seed']}):\n\n```\n{table(document)}\n```")
 
@@ -75,7 +75,7 @@ def tasks_page(text: str, document: Mapping[str, object]) -> str:
 
 def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
     """Return the baselines' page with the table of a study of several seeds between its marks."""
-    from baselines.seeds import table
+    from baselines.study.seeds import table
 
     return between_marks(text, "study", f"```\n{table(documents)}\n```")
 
@@ -95,8 +95,8 @@ def study_documents() -> list[dict[str, object]]:
 
 def keep_study(folder: Path) -> None:
     """Copy the reports of a study of several seeds and draw the figure of their means."""
-    from baselines.figure import tradeoff
-    from baselines.seeds import summary
+    from baselines.study.figure import tradeoff
+    from baselines.study.seeds import summary
 
     STUDY.mkdir(exist_ok=True)
     for path in (*STUDY.glob("seed-*.json"), *STUDY.glob("*.png")):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from urllib.parse import quote, quote_plus
 
-from mllmu_med_dataset.patients import KINDS, identities
+from mllmu_med_dataset.injection.patients import KINDS, identities
 from tests.leak_cases import MONTHS, ONES, ORDINALS, TENS
 
 Format = Callable[[str, str], str | None]

@@ -1,7 +1,9 @@
 """What the metric's narrow parser and the generator's values rest on is what the data set makes."""
 
-from mllmu_med_dataset import patients, record
-from mllmu_med_metrics import leakage, rows
+from mllmu_med_dataset import record
+from mllmu_med_dataset.injection import patients
+from mllmu_med_metrics.leakage import leaks as leakage
+from mllmu_med_metrics.scoring import scored_row as rows
 
 
 def test_every_column_that_the_score_reads_is_one_of_the_data_set():

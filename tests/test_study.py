@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
-from baselines.report import ROW_FIELDS
-from baselines.study import METHODS
+from baselines.study.report import ROW_FIELDS
+from baselines.study.study import METHODS
 from mllmu_med_dataset import load
 
 pytestmark = pytest.mark.slow

@@ -47,8 +47,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from baselines import roles
-from mllmu_med_dataset import rewrite
+from baselines.training import roles
+from mllmu_med_dataset.injection import rewrite
 from mllmu_med_dataset.sources import phantom
 
 IMAGE_SIZE, PATCH = 64, 16

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from ..building.left_out import Losses, share
 from ..errors import UserError, unknown
-from ..losses import Losses, share
 from ..record import Record
 from .hub import DEFAULT_REVISION, HubPlace, hub_place, snapshot
 

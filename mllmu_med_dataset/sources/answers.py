@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
 
-from mllmu_med_metrics.facts import fact_form, fact_key
+from mllmu_med_metrics.answers.facts import fact_form, fact_key
 
-from ..chinese import gloss, is_chinese
-from ..choices import alternatives, offers_choice
-from ..incorrectness import by_rule, contradicts, region_of_finding
-from ..kinds import (
+from ..injection.chinese import gloss, is_chinese
+from ..injection.choices import alternatives, offers_choice
+from ..injection.incorrectness import by_rule, contradicts, region_of_finding
+from ..injection.kinds import (
     BESIDE,
     REGIONS,
     YES_NO,
@@ -37,9 +37,9 @@ from ..kinds import (
     regions_of_organ,
     words_of,
 )
-from ..questions import asks_for_organ, asks_for_the_contrary, question_key, template
+from ..injection.questions import asks_for_organ, asks_for_the_contrary, question_key, template
+from ..injection.rewrite import find_value
 from ..record import ErrorPool
-from ..rewrite import find_value
 from .closed_sets import ClosedSets
 
 # Wrong facts of one question: more would say nothing more.

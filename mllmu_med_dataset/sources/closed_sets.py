@@ -3,11 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable
 
-from mllmu_med_metrics.facts import fact_form, fact_key
+from mllmu_med_metrics.answers.facts import fact_form, fact_key
 
-from ..chinese import HAN
-from ..kinds import is_yes_no as is_yes_no  # sources ask it of answers
-from ..kinds import opposite
+from ..injection.chinese import HAN
+from ..injection.kinds import opposite
 from ..record import clean_text
 
 # Longer answers are sentences: what decides in them is not marked, so they have no fact.

@@ -23,10 +23,10 @@ import numpy as np
 
 from mllmu_med_metrics.vocabulary import QuestionType
 
+from ..building.left_out import Losses
 from ..errors import UserError, unknown
-from ..losses import Losses
+from ..injection.rewrite import article
 from ..record import Record
-from ..rewrite import article
 from .dicom_files import Elements, dataset, functional_group, has_prefix, middle_frame, opened, reason_of
 from .dicom_pixels import ShownPicture, dicom_picture
 from .files import MAX_FILE_BYTES, shown

@@ -21,8 +21,7 @@ from pydantic import ValidationError
 
 from mllmu_med_metrics.vocabulary import QuestionType
 
-from ..errors import UserError, nearest, unknown
-from ..losses import (
+from ..building.left_out import (
     BAD_IMAGE,
     EMPTY_ANSWER,
     EMPTY_QUESTION,
@@ -35,13 +34,15 @@ from ..losses import (
     Losses,
     UnusableRow,
 )
+from ..errors import UserError, nearest, unknown
+from ..injection.kinds import is_yes_no
+from ..injection.rewrite import find_value
 from ..record import Record, clean_text, clean_turn
-from ..rewrite import find_value
 from .answers import Answers, Item
-from .closed_sets import fact_of, is_yes_no
+from .closed_sets import fact_of
 from .files import BadNameError, SourceFiles, shown
 from .images import BadImageError, Picture, picture, reason
-from .tables import ENDINGS, DataSet, Rows, ending, is_saved, rows_of
+from .table_files import ENDINGS, DataSet, Rows, ending, is_saved, rows_of
 from .texts import as_text
 
 REQUIRED = ("image", "question", "answer")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..losses import FILE_MISSING
+from ..building.left_out import FILE_MISSING
 from ..record import image_key
 from .files import SourceFiles
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
+from ..building.left_out import LACKING, UNPARSABLE, WRONG_TYPE, UnusableRow
 from ..errors import UserError
-from ..losses import LACKING, UNPARSABLE, WRONG_TYPE, UnusableRow
 from .files import SourceFiles
 from .texts import check_texts
 

@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..building.left_out import EMPTY_ANSWER, EMPTY_QUESTION, LACKING, UNKNOWN_VALUE, WRONG_TYPE, Losses, UnusableRow
 from ..errors import UserError, unknown
-from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, LACKING, UNKNOWN_VALUE, WRONG_TYPE, Losses, UnusableRow
+from ..injection.kinds import is_yes_no
 from ..record import Record, clean_turn
 from .answers import Answers, Item
-from .closed_sets import fact_of, is_yes_no
+from .closed_sets import fact_of
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
 from .wording import group, question_type

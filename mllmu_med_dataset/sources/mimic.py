@@ -20,8 +20,7 @@ from pathlib import Path
 
 from mllmu_med_metrics.vocabulary import AnswerType, QuestionType
 
-from ..errors import UserError, nearest, unknown
-from ..losses import (
+from ..building.left_out import (
     EMPTY_ANSWER,
     EMPTY_QUESTION,
     LACKING,
@@ -31,12 +30,14 @@ from ..losses import (
     Losses,
     UnusableRow,
 )
+from ..errors import UserError, nearest, unknown
+from ..injection.kinds import is_yes_no
 from ..record import Record, clean_text, clean_turn
 from .answers import Answers, Item
-from .closed_sets import fact_of, is_yes_no
+from .closed_sets import fact_of
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
-from .tables import rows_of
+from .table_files import rows_of
 from .texts import as_text
 
 LICENSE = "PhysioNet-Credentialed-Health-Data-License-1.5.0"

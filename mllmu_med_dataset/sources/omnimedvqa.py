@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ..building.left_out import EMPTY_ANSWER, EMPTY_QUESTION, LACKING, NO_CHOICE, SAME_ID, Losses, UnusableRow
 from ..errors import UserError
-from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, LACKING, NO_CHOICE, SAME_ID, Losses, UnusableRow
+from ..injection.kinds import is_yes_no
 from ..record import Record, clean_text, clean_turn
 from .answers import offered
-from .closed_sets import is_yes_no
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
 from .texts import as_text

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
+from ..building.left_out import EMPTY_ANSWER, EMPTY_QUESTION, FILE_MISSING, WRONG_TYPE, Losses, UnusableRow
 from ..errors import UserError, nearest
-from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, FILE_MISSING, WRONG_TYPE, Losses, UnusableRow
+from ..injection.kinds import is_yes_no
 from ..record import Record, clean_turn
 from .answers import Answers, Item
-from .closed_sets import fact_of, is_yes_no
+from .closed_sets import fact_of
 from .images import BadImageError, Picture, SourceFiles, picture
-from .tables import Rows, rows_of
+from .table_files import Rows, rows_of
 from .texts import as_text
 from .wording import alternatives, group, question_type
 

@@ -7,8 +7,8 @@ repository says. A build withholds their pixels unless it is local.
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ..building.left_out import Losses
 from ..errors import UserError
-from ..losses import Losses
 from ..record import Record
 from . import parquet
 from .images import SourceFiles

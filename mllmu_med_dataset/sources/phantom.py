@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from ..pool import Pool
+from ..building.pool import Pool
 from ..record import Record, image_key
 
 SIZE = 64

@@ -12,13 +12,13 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
+from ..building.left_out import EMPTY_ANSWER, EMPTY_QUESTION, MISSING_IMAGE, NO_CHOICE, Losses, UnusableRow
 from ..errors import UserError, nearest, unknown
-from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, MISSING_IMAGE, NO_CHOICE, Losses, UnusableRow
+from ..injection.kinds import is_yes_no
 from ..record import Record, clean_text, clean_turn
 from .answers import offered
-from .closed_sets import is_yes_no
 from .images import SourceFiles, pictures
-from .tables import rows_of
+from .table_files import rows_of
 from .wording import choice_text, question_type
 
 LICENSE = "questions CC-BY-SA-4.0, images under the licence of their articles"

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
-from ..errors import UserError, unknown
-from ..kinds import opposite
-from ..losses import (
+from ..building.left_out import (
     ASKED_AGAIN,
     EMPTY_ANSWER,
     EMPTY_QUESTION,
@@ -22,6 +20,8 @@ from ..losses import (
     Losses,
     UnusableRow,
 )
+from ..errors import UserError, unknown
+from ..injection.kinds import opposite
 from ..record import Record, clean_text, clean_turn
 from .answers import Answers, Item
 from .closed_sets import fact_of

@@ -1,6 +1,6 @@
 """Texts of a source as records take them, and those refused that no file could hold afterwards."""
 
-from ..losses import UNSTORABLE, WRONG_TYPE, UnusableRow
+from ..building.left_out import UNSTORABLE, WRONG_TYPE, UnusableRow
 
 # The longest answers are reports of some thousand characters; what is longer is no answer but a file.
 MAX_CHARACTERS = 100_000

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
+from ..building.left_out import EMPTY_ANSWER, EMPTY_QUESTION, PARAPHRASE, SAME_ID, UNKNOWN_VALUE, Losses, UnusableRow
 from ..errors import UserError, unknown
-from ..losses import EMPTY_ANSWER, EMPTY_QUESTION, PARAPHRASE, SAME_ID, UNKNOWN_VALUE, Losses, UnusableRow
+from ..injection.kinds import is_yes_no
 from ..record import Record, clean_text, clean_turn
 from . import parquet
 from .answers import Answers, Item
-from .closed_sets import fact_of, is_yes_no
+from .closed_sets import fact_of
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
 from .texts import as_text

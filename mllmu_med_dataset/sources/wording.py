@@ -4,9 +4,9 @@ import re
 
 from mllmu_med_metrics.vocabulary import QuestionType
 
-from ..choices import alternatives
+from ..injection.choices import alternatives
+from ..injection.kinds import is_yes_no
 from ..record import clean_text
-from .closed_sets import is_yes_no
 
 __all__ = ["alternatives", "choice_text", "group", "question_type"]
 

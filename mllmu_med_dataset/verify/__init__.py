@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..content import ContentHash
-from ..losses import Loss
+from ..building.content import ContentHash
+from ..building.left_out import Loss
 from .files import (
     Document,
     Unreadable,
@@ -29,7 +29,7 @@ from .images import Images, Shown, broken_image, broken_licence
 from .presidio import Presidio, missing
 from .relations import Relations
 from .report import GATES, PRESIDIO, Failures, Gate, Report
-from .rows import INJECTED, Table, broken_rules, schema_failures
+from .row_rules import INJECTED, Table, broken_rules, schema_failures
 
 __all__ = ["GATES", "Gate", "Report", "verify"]
 

@@ -15,8 +15,8 @@ import yaml
 
 from mllmu_med_metrics.vocabulary import config_names, splits
 
-from ..content import dataset_sha256, file_sha256
-from ..losses import told_losses
+from ..building.content import dataset_sha256, file_sha256
+from ..building.left_out import told_losses
 from ..record import features
 
 # What a build is made of. Nothing in it runs: ``datasets`` once executed scripts that lay beside the data.

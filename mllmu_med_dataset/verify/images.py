@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..content import ImageContent, image_content, open_image
+from ..building.content import ImageContent, image_content, open_image
 from ..record import image_id, image_key, patient_id
 
 Broken = Iterator[tuple[str, str]]

@@ -14,8 +14,8 @@ from typing import Any
 
 from mllmu_med_metrics.vocabulary import DIRECT_KINDS, MAIN_PERCENT, VIEWS_OF, config_name
 
-from ..incorrectness import contradicts
-from .rows import FEWEST_PARAPHRASES, INJECTED, Table, says
+from ..injection.incorrectness import contradicts
+from .row_rules import FEWEST_PARAPHRASES, INJECTED, Table, says
 
 # Kilobytes of the file that SQLite keeps in memory, however large it grows.
 CACHE_KB = 4_096

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ..losses import Loss
+from ..building.left_out import Loss
 
 GATES = {
     "files": "every file is there, unchanged, and no other",

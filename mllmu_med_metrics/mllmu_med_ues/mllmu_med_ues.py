@@ -6,7 +6,7 @@ import datasets
 import evaluate
 
 import mllmu_med_metrics
-from mllmu_med_metrics.holders import rows_in, texts_in
+from mllmu_med_metrics.scoring.holders import rows_in, texts_in
 
 _DESCRIPTION = """\
 Unlearning Efficiency Score (UES), version 1: did a biomedical vision-language model forget the patient, or drop the

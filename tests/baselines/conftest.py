@@ -27,7 +27,7 @@ def row(number: int, subset: str, question: str, answer: str, question_type: str
 @pytest.fixture(scope="session")
 def data():
     """Return forget, retain and holdout rows of four patients each."""
-    from baselines.roles import Rows
+    from baselines.training.roles import Rows
 
     def injected(subset: str) -> list[dict[str, object]]:
         return [
@@ -58,7 +58,7 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def _loaded(tiny_model):
-    from baselines import models
+    from baselines.model import models
 
     return models.load(tiny_model)
 
@@ -66,6 +66,6 @@ def _loaded(tiny_model):
 @pytest.fixture
 def loaded(_loaded):
     """Return a model of its own for each test."""
-    from baselines.models import Loaded
+    from baselines.model.models import Loaded
 
     return Loaded(copy.deepcopy(_loaded.model), _loaded.processor, _loaded.stored_dtype)

@@ -125,8 +125,8 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    import baselines.learn
-    import baselines.unlearn  # noqa: F401 (imported once, for every fork)
+    import baselines.training.learn
+    import baselines.training.unlearn  # noqa: F401 (imported once, for every fork)
     from mllmu_med_dataset.build import build
     from mllmu_med_dataset.sources import open_source
     from tests.tiny_model import make_tiny_model

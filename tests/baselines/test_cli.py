@@ -174,7 +174,7 @@ def test_a_dry_run_writes_nothing(run, tmp_path):
 
 
 def test_an_interrupt_ends_with_130_and_the_command_that_resumes(run, tmp_path, monkeypatch):
-    from baselines import runner
+    from baselines.study import runner
 
     def interrupted(*_: object, **__: object):
         raise KeyboardInterrupt

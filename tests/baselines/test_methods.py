@@ -5,15 +5,16 @@ import math
 import pytest
 import torch
 
-from baselines import methods, models
-from baselines.adapter import with_adapter
-from baselines.collate import Encoder, answer_logits
+from baselines import methods
 from baselines.config import Lora
-from baselines.fisher import fisher
 from baselines.losses import IGNORED, kl, nll
 from baselines.methods import METHODS, Answers
-from baselines.reference import method_terms, read_answers
-from baselines.roles import role_rows
+from baselines.model import models
+from baselines.model.adapter import with_adapter
+from baselines.training.collate import Encoder, answer_logits
+from baselines.training.fisher import fisher
+from baselines.training.reference import method_terms, read_answers
+from baselines.training.roles import role_rows
 from mllmu_med_dataset.errors import UserError
 
 ALL = pytest.mark.parametrize("method", METHODS.values(), ids=list(METHODS))

@@ -9,8 +9,8 @@ import yaml
 
 from baselines import cli
 from baselines.config import learn_recipe, presets, unlearn_recipe
-from baselines.learn import learn
-from baselines.unlearn import unlearn
+from baselines.training.learn import learn
+from baselines.training.unlearn import unlearn
 from mllmu_med_dataset.errors import UserError
 from tests.families import make_family
 

@@ -10,7 +10,7 @@ import pytest
 
 from baselines import cli
 from baselines.config import LearnRecipe
-from baselines.learn import learn
+from baselines.training.learn import learn
 from mllmu_med_dataset.errors import UserError
 
 ROOT = Path(cli.__file__).parent.parent

@@ -20,18 +20,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import MagicMock
 
-from mllmu_med_metrics.agreement import values_said
-from mllmu_med_metrics.facts import fold_word, forms
-from mllmu_med_metrics.negation import denied_ahead, denied_behind
-from mllmu_med_metrics.normalise import Phrases
-from mllmu_med_metrics.pieces import is_word, pieces_of
-from tests.mllmu_med_metrics import fact_cases
+from mllmu_med_metrics.answers.agreement import values_said
+from mllmu_med_metrics.answers.facts import fold_word, forms
+from mllmu_med_metrics.answers.negation import denied_ahead, denied_behind
+from mllmu_med_metrics.answers.pieces import is_word, pieces_of
+from mllmu_med_metrics.normal_form import Phrases
+from tests.mllmu_med_metrics.answers import fact_cases
 
 REPEATS = 5
 # Kinds that the other tools don't claim to read.
 OWN_KINDS = ("echoed question", "verbose")
 DISTRIBUTIONS = {"negspacy": ("negspacy",), "medspacy": ("medspacy", "spacy", "pysbd", "jsonschema")}
-IMPORTS = {"own rules": "mllmu_med_metrics.agreement", "negspacy": "negspacy.negation", "medspacy": "medspacy.context"}
+IMPORTS = {
+    "own rules": "mllmu_med_metrics.answers.agreement",
+    "negspacy": "negspacy.negation",
+    "medspacy": "medspacy.context",
+}
 
 
 def rows() -> list[tuple[str, str, tuple[str, ...], set[str]]]:

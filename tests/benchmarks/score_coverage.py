@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaincinv, ndtr
 
-from mllmu_med_metrics.formula import MEANS, Means, formula, replicate_means
-from mllmu_med_metrics.interval import Floats, percentile_interval
+from mllmu_med_metrics.scoring.formula import MEANS, Means, formula, replicate_means
+from mllmu_med_metrics.scoring.interval import Floats, percentile_interval
 
 MODELS = ("unlearned", "target", "retain_only")
 COLUMN = {name: number for number, name in enumerate(MEANS)}

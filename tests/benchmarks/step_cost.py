@@ -73,7 +73,7 @@ def batch_of(shape: Shape, seed: int):
     """Return a batch of random rows: image, question, answer."""
     import torch
 
-    from baselines.collate import Batch
+    from baselines.training.collate import Batch
 
     draw = torch.Generator().manual_seed(seed)
     image = torch.full((BATCH, shape.side**2), 3)
@@ -98,13 +98,13 @@ def ours(
     import torch
 
     from baselines import methods
-    from baselines.adapter import with_adapter
     from baselines.config import Lora, UnlearnRecipe
-    from baselines.large_models import fit_to_device
-    from baselines.loop import minimise
-    from baselines.processes import Processes
-    from baselines.reference import method_terms
-    from baselines.run_folder import RunFolder
+    from baselines.model.adapter import with_adapter
+    from baselines.model.large_models import fit_to_device
+    from baselines.run.run_folder import RunFolder
+    from baselines.training.loop import minimise
+    from baselines.training.processes import Processes
+    from baselines.training.reference import method_terms
 
     chosen = methods.get(method)
     recipe = UnlearnRecipe(
@@ -134,8 +134,8 @@ def obvious(shape: Shape, method: str, turns: Callable[[], None], told: Callable
     import torch
     from torch.nn.functional import kl_div, log_softmax
 
-    from baselines.adapter import with_adapter
     from baselines.config import Lora
+    from baselines.model.adapter import with_adapter
 
     base = model_of(shape)
     reference = copy.deepcopy(base) if method == "kl_min" else None
@@ -177,8 +177,8 @@ def floor(shape: Shape, method: str, turns: Callable[[], None], told: Callable[[
     import torch
     from torch.nn.functional import cross_entropy, log_softmax
 
-    from baselines.adapter import with_adapter
     from baselines.config import Lora
+    from baselines.model.adapter import with_adapter
 
     model = with_adapter(model_of(shape), Lora(), 0)
     trained = [part for part in model.parameters() if part.requires_grad]
@@ -218,7 +218,7 @@ VARIANTS = {
 
 def take_turns(variant: str, shape: str, method: str) -> None:
     """Be one variant: a step for every line read, told on stdout."""
-    from baselines.record import peak_memory_mb
+    from baselines.run.run_record import peak_memory_mb
 
     began = 0.0
 

@@ -41,9 +41,9 @@ def parts(name: str) -> dict[str, int]:
         hidden_size=width, num_hidden_layers=layers, intermediate_size=mlp, num_attention_heads=heads,
         num_key_value_heads=key_heads, vocab_size=vocabulary,
     )  # fmt: skip
-    from baselines import models
-    from baselines.adapter import with_adapter
     from baselines.config import Lora
+    from baselines.model import models
+    from baselines.model.adapter import with_adapter
 
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(LlavaConfig(vision_config=vision, text_config=text))

@@ -23,7 +23,7 @@ BATCH = 16
 def learned_by_us(rows, count: int) -> None:
     """Learn so many rows with the package's own run."""
     from baselines.config import LearnRecipe
-    from baselines.learn import learn
+    from baselines.training.learn import learn
     from mllmu_med_dataset.load import PACKAGED
 
     recipe = LearnRecipe(batch=BATCH, max_steps=count // BATCH, learning_rate=1e-4)
@@ -38,8 +38,8 @@ def learned_plainly(rows, count: int) -> None:
     """Learn so many rows by a loop that asks the processor for every batch and the model for its own loss."""
     import torch
 
-    from baselines import models
-    from baselines.collate import picture_of
+    from baselines.model import models
+    from baselines.training.collate import picture_of
     from mllmu_med_tasks import prompts
 
     loaded = models.load("nano")
@@ -73,7 +73,7 @@ def learned_plainly(rows, count: int) -> None:
 
 def answered_by_us(rows, count: int) -> None:
     """Ask so many forget and retain rows each through the harness."""
-    from baselines.evaluate import evaluate
+    from baselines.evaluation.evaluate import evaluate
     from mllmu_med_dataset.load import PACKAGED
 
     with tempfile.TemporaryDirectory() as folder:
@@ -87,8 +87,8 @@ def answered_plainly(rows, count: int) -> None:
     """Generate one row's answer after the other."""
     import torch
 
-    from baselines import models
-    from baselines.collate import picture_of
+    from baselines.model import models
+    from baselines.training.collate import picture_of
     from mllmu_med_tasks import prompts
 
     loaded = models.load("nano")
@@ -112,8 +112,8 @@ def main() -> None:
     """Print a table."""
     import torch
 
-    from baselines.bench import quieten
-    from baselines.roles import read_rows
+    from baselines.study.bench import quieten
+    from baselines.training.roles import read_rows
     from mllmu_med_dataset.load import PACKAGED
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from mllmu_med_dataset.content import ContentHash, dataset_sha256, file_sha256, image_content, open_image
+from mllmu_med_dataset.building.content import ContentHash, dataset_sha256, file_sha256, image_content, open_image
 from mllmu_med_dataset.record import features, row_id
 from mllmu_med_metrics.vocabulary import main_split
 

@@ -17,9 +17,9 @@ from collections.abc import Callable
 
 from mllmu_med_dataset import build as build_module
 from mllmu_med_dataset.build import build
-from mllmu_med_dataset.content import file_sha256
-from mllmu_med_dataset.spool import Spool
-from mllmu_med_dataset.tables import SplitFile
+from mllmu_med_dataset.building.content import file_sha256
+from mllmu_med_dataset.building.spool import Spool
+from mllmu_med_dataset.building.written_tables import SplitFile
 from mllmu_med_dataset.verify import verify
 
 from .conftest import records

@@ -27,8 +27,8 @@ from typing import NamedTuple
 import pyarrow.parquet as pq
 
 from mllmu_med_dataset.build import build
-from mllmu_med_dataset.content import file_sha256
-from mllmu_med_dataset.patients import in_range
+from mllmu_med_dataset.building.content import file_sha256
+from mllmu_med_dataset.injection.patients import in_range
 from mllmu_med_dataset.sources import open_source
 from mllmu_med_dataset.sources.phantom import QUESTIONS_A_PATIENT
 from mllmu_med_dataset.verify import verify

@@ -12,14 +12,14 @@ from PIL import Image
 
 from mllmu_med_dataset import build as build_module
 from mllmu_med_dataset.build import build
-from mllmu_med_dataset.content import file_sha256, image_content
+from mllmu_med_dataset.building.content import file_sha256, image_content
+from mllmu_med_dataset.building.written_tables import Picture, SplitFile
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.injection.injected_rows import row as row_of
+from mllmu_med_dataset.injection.patients import NUMBERED_KINDS, in_range
 from mllmu_med_dataset.load import load
-from mllmu_med_dataset.patients import NUMBERED_KINDS, in_range
 from mllmu_med_dataset.record import image_key
-from mllmu_med_dataset.rows import row as row_of
 from mllmu_med_dataset.sources import phantom
-from mllmu_med_dataset.tables import Picture, SplitFile
 from mllmu_med_dataset.verify import Report, verify
 from mllmu_med_metrics.vocabulary import CONFIGS, DIRECT_KINDS, splits
 

@@ -11,7 +11,7 @@ import pytest
 
 from mllmu_med_dataset import publish as publisher
 from mllmu_med_dataset.build import build
-from mllmu_med_dataset.content import file_sha256
+from mllmu_med_dataset.building.content import file_sha256
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
 

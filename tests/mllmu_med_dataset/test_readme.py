@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mllmu_med_dataset.card import ABOUT_VIEWS
+from mllmu_med_dataset.publishing.card import ABOUT_VIEWS
 from mllmu_med_dataset.sources import SOURCES
 from mllmu_med_dataset.verify.report import GATES, PRESIDIO
 from mllmu_med_metrics.vocabulary import VIEWS_OF

@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from mllmu_med_dataset.build import build
-from mllmu_med_dataset.kinds import kinds_of
-from mllmu_med_dataset.losses import EMPTY_ANSWER, PARAPHRASE, REPEATED
+from mllmu_med_dataset.building.left_out import EMPTY_ANSWER, PARAPHRASE, REPEATED
+from mllmu_med_dataset.injection.kinds import kinds_of
 from mllmu_med_dataset.sources import open_source
 from mllmu_med_dataset.sources import slake as slake_source
 from mllmu_med_dataset.sources.answers import Answers

@@ -161,7 +161,7 @@ def test_the_fact_takes_the_spelling_of_its_set():
 
 
 def test_every_wrong_fact_is_in_the_closed_set_and_no_two_values_are_one():
-    from mllmu_med_metrics.facts import fact_key
+    from mllmu_med_metrics.answers.facts import fact_key
 
     where = "Where is the lesion?"
     corpus = others(where, facts=["Right Lung", "right lung", "The right lung", "heart", "Center", "X"])

@@ -15,9 +15,9 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from mllmu_med_dataset.building.left_out import Losses
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.incorrectness import contradicts, corrupt
-from mllmu_med_dataset.losses import Losses
+from mllmu_med_dataset.injection.incorrectness import contradicts, corrupt
 from mllmu_med_dataset.sources import dicom_files, open_source
 from mllmu_med_dataset.sources import images as source_images
 from mllmu_med_dataset.sources.dicom import BODY_PARTS, MODALITIES, facts, records

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from mllmu_med_dataset.building.left_out import Losses
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.losses import Losses
 from mllmu_med_dataset.sources import SOURCES, open_source
 from mllmu_med_dataset.sources.generic import records
 

@@ -3,8 +3,8 @@ import tracemalloc
 
 import pytest
 
+from mllmu_med_dataset.building.left_out import UnusableRow
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.losses import UnusableRow
 from mllmu_med_dataset.sources import json_rows as module
 from mllmu_med_dataset.sources.files import SourceFiles
 from mllmu_med_dataset.sources.json_rows import json_rows

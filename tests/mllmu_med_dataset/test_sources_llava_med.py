@@ -3,9 +3,9 @@ import logging
 
 import pytest
 
+from mllmu_med_dataset.building.left_out import Losses
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.incorrectness import corrupt
-from mllmu_med_dataset.losses import Losses
+from mllmu_med_dataset.injection.incorrectness import corrupt
 from mllmu_med_dataset.sources import open_source
 from mllmu_med_dataset.sources.llava_med import records
 from tests.source_fixtures import pack

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
+from mllmu_med_dataset.building.left_out import Losses
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.losses import Losses
 from mllmu_med_dataset.sources import open_source
 from mllmu_med_dataset.sources.mimic import LICENSE, records
 from tests.source_fixtures.mimic import make_mimic

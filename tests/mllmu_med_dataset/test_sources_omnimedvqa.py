@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from mllmu_med_dataset import incorrectness
+from mllmu_med_dataset.building.left_out import Losses
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.losses import Losses
+from mllmu_med_dataset.injection import incorrectness
 from mllmu_med_dataset.sources import SOURCES, open_source
 from mllmu_med_dataset.sources.omnimedvqa import records
 from tests.source_fixtures import pack

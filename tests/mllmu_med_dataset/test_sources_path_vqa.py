@@ -2,11 +2,11 @@ import logging
 
 import pytest
 
-from mllmu_med_dataset import incorrectness
 from mllmu_med_dataset.build import build
+from mllmu_med_dataset.building.left_out import Losses
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.injection import incorrectness
 from mllmu_med_dataset.load import load
-from mllmu_med_dataset.losses import Losses
 from mllmu_med_dataset.sources import SOURCES, open_source
 from mllmu_med_dataset.sources.path_vqa import records
 from tests.source_fixtures import pack

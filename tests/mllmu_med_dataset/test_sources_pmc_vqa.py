@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from mllmu_med_dataset import incorrectness
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.injection import incorrectness
 from mllmu_med_dataset.sources import SOURCES, open_source
 from mllmu_med_dataset.sources.pmc_vqa import hub_files, records
-from mllmu_med_metrics.facts import fact_form
+from mllmu_med_metrics.answers.facts import fact_form
 from tests.source_fixtures import pack
 from tests.source_fixtures.pmc_vqa import QUESTIONS, make_pmc_vqa
 

@@ -4,15 +4,15 @@ import shutil
 
 import pytest
 
-from mllmu_med_dataset import incorrectness
 from mllmu_med_dataset.build import build
+from mllmu_med_dataset.building.left_out import Losses
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.injection import incorrectness
+from mllmu_med_dataset.injection.injected_rows import inject, patient_rows
 from mllmu_med_dataset.load import load
-from mllmu_med_dataset.losses import Losses
-from mllmu_med_dataset.rows import inject, patient_rows
 from mllmu_med_dataset.sources import open_source
 from mllmu_med_dataset.sources.slake import records
-from mllmu_med_dataset.verify.rows import Table, broken_rules
+from mllmu_med_dataset.verify.row_rules import Table, broken_rules
 from tests.slake_fixture import make_slake
 
 PATIENTS = 48

@@ -4,8 +4,8 @@ import logging
 import pyarrow.parquet as pq
 import pytest
 
-from mllmu_med_dataset import incorrectness
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.injection import incorrectness
 from mllmu_med_dataset.sources import open_source
 from mllmu_med_dataset.sources.vqa_rad import records
 from tests.source_fixtures import pack

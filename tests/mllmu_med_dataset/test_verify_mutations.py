@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from mllmu_med_dataset.build import build
-from mllmu_med_dataset.content import open_image
+from mllmu_med_dataset.building.content import open_image
 from mllmu_med_dataset.record import image_id, image_key, patient_id
 from mllmu_med_dataset.verify import GATES, verify
 

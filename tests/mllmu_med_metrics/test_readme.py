@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import mllmu_med_metrics
-from mllmu_med_metrics import distribution, membership, memorisation
+from mllmu_med_metrics.likelihood import distribution, membership, memorisation
 
 ROOT = Path(mllmu_med_metrics.__file__).parents[1]
 TEXT = (ROOT / "mllmu_med_metrics" / "README.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import pytest
 
 import baselines.nano
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_metrics.thoughts import split_thought
+from mllmu_med_metrics.answers.thoughts import split_thought
 from mllmu_med_tasks import backends, harness
 from mllmu_med_tasks.prompts import prompt
 from tests.openai_server import serving

@@ -1,0 +1,1 @@
+"""What a model answers, what it holds likely, and the verdict."""

@@ -1,0 +1,285 @@
+"""What a model holds likely, beside what it says: memorisation, truth ratio, membership, exposure, contrastive margin.
+
+No harness gives image log-likelihoods, so they are computed here, with the batches that training uses: answer positions
+only, teacher forcing, the end-of-sequence token left out. The formulas are in mllmu_med_metrics (memorisation,
+distribution, membership).
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import log2
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from baselines.losses import IGNORED
+from baselines.model import models
+from baselines.training.collate import Encoder, Example, answer_logits
+from baselines.training.roles import Row, Rows, read_rows
+from mllmu_med_dataset.atomic import write_atomically
+from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.injection.patients import candidates
+from mllmu_med_dataset.load import checksums
+from mllmu_med_metrics.likelihood import membership, memorisation
+from mllmu_med_metrics.likelihood.distribution import ks_distance
+
+BATCH = 16
+LIKELIHOOD = "likelihood.json"
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """What teacher forcing says of one answer, a value a token: log p in nats, whether the token is the likeliest one,
+    and mean and standard deviation of log p over the vocabulary under the model itself."""
+
+    log_probs: tuple[float, ...]
+    hits: tuple[bool, ...]
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+
+
+@torch.no_grad()
+def token_scores(
+    model: torch.nn.Module, encoder: Encoder, examples: Sequence[Example], batch: int = BATCH
+) -> list[TokenScores]:
+    """Return the scores of each example's answer, in the order given; batches hold answers of like length."""
+    order = sorted(range(len(examples)), key=lambda place: examples[place].length)
+    found: dict[int, TokenScores] = {}
+    for first in range(0, len(order), batch):
+        places = order[first : first + batch]
+        collated = encoder.batch([examples[place] for place in places])
+        logits = answer_logits(model, collated).float()
+        for place, row_logits, labels in zip(places, logits, collated.labels, strict=True):
+            found[place] = _row_scores(row_logits, labels)
+    return [found[place] for place in range(len(examples))]
+
+
+def _row_scores(logits: Tensor, labels: Tensor) -> TokenScores:
+    """Return the scores of one row: logits [positions, vocabulary], labels [positions], whose last ends the answer."""
+    answered = (labels != IGNORED).nonzero().squeeze(-1)[:-1]
+    log_p = logits[answered].double().log_softmax(-1)
+    p, wanted = log_p.exp(), labels[answered]
+    means = (p * log_p).sum(-1)
+    variances = (p * log_p.square()).sum(-1) - means.square()
+    return TokenScores(
+        log_probs=tuple(log_p.gather(-1, wanted.unsqueeze(-1)).squeeze(-1).tolist()),
+        hits=tuple((log_p.argmax(-1) == wanted).tolist()),
+        means=tuple(means.tolist()),
+        deviations=tuple(variances.clamp(min=0).sqrt().tolist()),
+    )
+
+
+def likelihood(
+    *,
+    model: str | Path,
+    data_dir: Path,
+    scenario: str,
+    percent: int = 10,
+    out: Path,
+    batch: int = BATCH,
+    exposed_rows: int = 0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, object]:
+    """Write OUT/likelihood.json: one entry for every forget and holdout row, and how it was made; return it.
+
+    ``exposed_rows``: for so many forget rows (a seeded sample) the exposure of each identifier is computed too, which
+    asks the model about up to 10,000 candidates each.
+    """
+    path = out / LIKELIHOOD
+    made_of = {
+        "model_digest": models.digest(model),
+        "data_digest": checksums(data_dir)["dataset_sha256"],
+        "scenario": scenario,
+        "percent": percent,
+        "exposed_rows": exposed_rows,
+        "seed": seed,
+    }
+    if path.is_file():
+        kept = read(out)
+        settings = kept["settings"]
+        if models.is_digest_of(settings.get("model_digest"), model):  # by the rule of its time
+            settings = {**settings, "model_digest": made_of["model_digest"]}
+        if settings == made_of:
+            return kept
+        differing = [key for key, value in made_of.items() if settings.get(key) != value]
+        raise UserError(
+            f"'{out}' holds likelihoods made otherwise ({', '.join(differing)}). Name another --out folder, or remove "
+            "this one."
+        )
+    rows = read_rows(data_dir, scenario, percent)
+    loaded = models.load(model, "float32")
+    encoder = Encoder(loaded.model, loaded.processor)
+    asked = list(_asked(rows))
+    texts = [(row, text) for row, _ in asked for text in _texts(row)]
+    done = 0
+
+    def scores(pairs: Sequence[tuple[Row, str]]) -> dict[tuple[str, str], TokenScores]:
+        nonlocal done
+        known: dict[tuple[str, str], TokenScores] = {}
+        for first in range(0, len(pairs), 16 * batch):
+            part = pairs[first : first + 16 * batch]
+            examples = [encoder.example(row, text) for row, text in part]
+            for (row, text), one in zip(part, token_scores(loaded.model, encoder, examples, batch), strict=True):
+                known[str(row["id"]), text] = one
+            done += len(part)
+            if progress is not None:
+                progress(min(done, len(texts)), len(texts))
+        return known
+
+    known = scores(texts)
+    entries = [_entry(row, subset, known) for row, subset in asked]
+    for entry in _exposures(rows.forget, exposed_rows, seed, scores) if scenario == "privacy" else ():
+        next(one for one in entries if one["id"] == entry["id"])["exposure"] = entry["exposure"]
+    document = {"settings": made_of, "rows": entries}
+    out.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    return document
+
+
+def read(folder: Path) -> dict[str, object]:
+    """Return the likelihoods written into a folder; a :class:`UserError` where there are none that can be read."""
+    path = folder / LIKELIHOOD
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        document["settings"], document["rows"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"'{folder}' holds no likelihoods that can be read ({error!r}). Make them with: mllmu-med likelihood "
+            f"--model RUN --data DIR --scenario SCENARIO --out {folder}"
+        ) from None
+    return document
+
+
+def summary(document: Mapping[str, object], gold: Mapping[str, object] | None = None) -> dict[str, object]:
+    """Return the likelihood metrics of a model from its rows, and, with retain_only's rows, relative to the gold.
+
+    ``probability``, ``exact_memorisation``, ``extraction_strength`` (0 to 1) and ``truth_ratio`` (>= 0) are means over
+    forget rows, ``margin`` (nats, above 0 the truth is likelier) over those with a wrong fact, ``exposure`` in bits by
+    kind of identifier. ``membership``: AUC of forget against holdout by attack; with the gold also its own and the
+    difference. ``forget_quality``: KS distance of truth ratios to the gold's, with p by permuting patients.
+    """
+    rows: Sequence[Mapping] = document["rows"]
+    forget = [row for row in rows if row["subset"] == "forget"]
+    values: dict[str, object] = {
+        name: _mean([row[name] for row in forget])
+        for name in ("probability", "exact_memorisation", "extraction_strength", "truth_ratio", "margin")
+    }
+    values["exposure"] = _exposure_by_kind(forget)
+    values["membership"] = {name: {"auc": value} for name, value in _aucs(rows).items()}
+    values["forget_quality"] = None
+    if gold is not None:
+        _check_same(document, gold)
+        for name, value in _aucs(gold["rows"]).items():
+            mine = values["membership"][name]
+            mine["auc_retain_only"] = value
+            mine["excess"] = None if value is None or mine["auc"] is None else mine["auc"] - value
+        theirs = {row["id"]: row["truth_ratio"] for row in gold["rows"]}
+        both = [row for row in forget if row["truth_ratio"] is not None and theirs[row["id"]] is not None]
+        distance = ks_distance(
+            [row["truth_ratio"] for row in both],
+            [theirs[row["id"]] for row in both],
+            [row["patient_id"] for row in both],
+            seed=document["settings"]["seed"],
+        )
+        values["forget_quality"] = None if distance is None else {"d": distance.d, "p": distance.p}
+    return values
+
+
+def _asked(rows: Rows) -> Iterator[tuple[Row, str]]:
+    yield from ((row, "forget") for row in rows.forget)
+    yield from ((row, "holdout") for row in rows.holdout)
+
+
+def _texts(row: Row) -> list[str]:
+    """Return the answers whose likelihood a row's metrics need."""
+    return list(dict.fromkeys([row["answer"], row["true_answer"], *row["paraphrase_answers"], *row["wrong_answers"]]))
+
+
+def _entry(row: Row, subset: str, known: Mapping[tuple[str, str], TokenScores]) -> dict[str, object]:
+    def of(text: str) -> TokenScores:
+        return known[str(row["id"]), text]
+
+    own = of(row["answer"])
+    paraphrases = [memorisation.mean_log_prob(of(text).log_probs) for text in row["paraphrase_answers"]]
+    wrong = [memorisation.mean_log_prob(of(text).log_probs) for text in row["wrong_answers"]]
+    ratio = memorisation.truth_ratio(sum(paraphrases) / len(paraphrases), wrong) if paraphrases else None
+    is_wrong = row["wrong_fact"] is not None
+    return {
+        "id": row["id"],
+        "subset": subset,
+        "patient_id": row["patient_id"],
+        "tokens": len(own.log_probs),
+        "probability": memorisation.probability(own.log_probs),
+        "exact_memorisation": memorisation.exact_memorisation(own.hits),
+        "extraction_strength": memorisation.extraction_strength(own.hits),
+        "truth_ratio": ratio,
+        "margin": memorisation.margin(of(row["true_answer"]).log_probs, own.log_probs) if is_wrong else None,
+        "membership": membership.row_scores(own.log_probs, own.means, own.deviations, row["answer"]),
+    }
+
+
+def _exposures(
+    forget: Sequence[Row],
+    count: int,
+    seed: int,
+    scores: Callable[[Sequence[tuple[Row, str]]], dict[tuple[str, str], TokenScores]],
+) -> Iterator[dict[str, object]]:
+    """Yield, for a seeded sample of the forget rows, the exposure of each identifier among the generator's others."""
+    from baselines.training.roles import Order
+
+    order = Order([str(row["id"]) for row in forget], seed, "exposure")
+    for place, _ in order.step(0, min(count, len(forget))):
+        row, found = forget[place], []
+        for item in row["phi"]:
+            others, is_exact = candidates(item["kind"], item["value"], seed=seed)
+            texts = [row["answer"], *(row["answer"].replace(item["value"], other) for other in others)]
+            known = scores([(row, text) for text in dict.fromkeys(texts)])
+            total = {text: sum(known[str(row["id"]), text].log_probs) for text in texts}
+            bits = memorisation.exposure(total[row["answer"]], [total[text] for text in texts[1:]])
+            found.append({"kind": item["kind"], "bits": bits, "candidates": len(others), "is_exact": is_exact})
+        yield {"id": row["id"], "exposure": found}
+
+
+def _aucs(rows: Sequence[Mapping]) -> dict[str, float | None]:
+    of = {subset: [row["membership"] for row in rows if row["subset"] == subset] for subset in ("forget", "holdout")}
+    return {
+        name: membership.auc([one[name] for one in of["forget"]], [one[name] for one in of["holdout"]])
+        for name in ("loss", "zlib", "min_k", "min_k_plus_plus")
+    }
+
+
+def _exposure_by_kind(forget: Sequence[Mapping]) -> dict[str, dict[str, object]] | None:
+    by_kind: dict[str, list[Mapping]] = {}
+    for row in forget:
+        for one in row.get("exposure", ()):
+            by_kind.setdefault(one["kind"], []).append(one)
+    if not by_kind:
+        return None
+    return {
+        kind: {
+            "bits": _mean([one["bits"] for one in found]),
+            "most_bits": _mean([log2(one["candidates"] + 1) for one in found]),
+            "is_exact": all(one["is_exact"] for one in found),
+            "identifiers": len(found),
+        }
+        for kind, found in sorted(by_kind.items())
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _check_same(document: Mapping, gold: Mapping) -> None:
+    for key in ("data_digest", "scenario", "percent"):
+        mine, theirs = document["settings"][key], gold["settings"][key]
+        if mine != theirs:
+            raise UserError(
+                f"The two models' likelihoods can't be compared: {key} is {mine} and {theirs}. Compute both on one "
+                "data set, scenario and percent."
+            )

@@ -1,0 +1,1 @@
+"""Any vision-language model: found, checked, loaded, named by content, adapted."""

@@ -1,0 +1,1 @@
+"""A study as one graph of stages, its runner, its report."""

@@ -1,0 +1,91 @@
+"""The whole study by one command: its graph run in its folder, side by side where it can; what is done stays."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from mllmu_med_dataset.atomic import write_atomically
+from mllmu_med_dataset.errors import UserError, make_folder
+
+from .. import methods
+from ..run.disk import alone
+from ..run.progress import Progress
+from . import runner
+from .graph import Graph
+from .stages import build, check, plan
+from .study import STUDY, Study
+
+
+def bench(study: Study, *, resume: bool = True, workers: int | None = None) -> dict[str, object]:
+    """Run the study, or what is left of it, and return its report.
+
+    On a CPU stages run side by side, each in a process with its share of the cores (a small model gains little from a
+    second thread). A folder that holds another study is a :class:`UserError`.
+    """
+    check(study)
+    with locked(study.out):
+        claim(study, resume=resume)
+        run(partial(study_graph, study), study.out, workers)
+        return json.loads((study.out / "report.json").read_text(encoding="utf-8"))
+
+
+def build_only(study: Study) -> None:
+    """Take the study's folder and build its data set, for stages that are run as commands of their own."""
+    check(study)
+    with locked(study.out):
+        claim(study, resume=True)
+        run(lambda: Graph([build(study)]), study.out, workers=1)
+
+
+def study_graph(study: Study) -> Graph:
+    """Return the graph of a study in a process that may not know its methods yet."""
+    for file in study.method_files:
+        methods.read(file)
+    return plan(study)
+
+
+def run(graph: Callable[[], Graph], out: Path, workers: int | None = None) -> None:
+    """Run the graph that the call makes, with progress on stderr; a folder refused before it was used is given up."""
+    stages = graph()
+    count = min(workers or runner.default_workers(), len(stages))
+    progress = Progress({stage.title: stage.cost for stage in stages.values()}, lanes=count)
+    try:
+        runner.run(stages, runner.InProcess(progress) if count == 1 else runner.Workers(graph, count, progress))
+    except UserError:
+        if [path.name for path in out.iterdir()] == [STUDY]:
+            (out / STUDY).unlink()
+        raise
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Keep a second bench out of the folder while this one runs; a folder that holds nothing in the end is removed."""
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / STUDY).is_file())):
+        raise UserError(f"The output folder '{out}' is in use by something else. Name an empty or new folder.")
+    make_folder(out)
+    with alone(out):
+        try:
+            yield
+        finally:
+            if not any(out.iterdir()):
+                out.rmdir()
+
+
+def claim(study: Study, *, resume: bool) -> None:
+    """Write down what the folder holds, or refuse a folder that holds something else."""
+    path = study.out / STUDY
+    # Alone in its folder the file claims nothing: the study it names was refused before it built anything.
+    if path.is_file() and len(list(study.out.iterdir())) > 1:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        asked = study.settings()
+        differing = [key for key in {**asked, **held} if held.get(key) != asked.get(key)]
+        if differing:
+            raise UserError(
+                f"'{study.out}' holds a study with other settings ({', '.join(differing)}). Name another --out folder, "
+                "or give the settings it was started with to resume it."
+            )
+        if not resume:
+            raise UserError(f"'{study.out}' already holds this study. Name another --out folder, or use --resume.")
+    write_atomically(path, json.dumps(study.settings(), indent=1) + "\n")

@@ -1,0 +1,245 @@
+"""The stages of a study: each runs here, or as the command of the same name, on the study's folder."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mllmu_med_dataset.errors import UserError
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PERCENTS
+
+from .. import config, methods
+from ..run.run_record import read_record
+from .graph import Graph, Part, Stage
+from .study import CONTROLS, DATA, EVALUATION, Study, run_folder
+
+if TYPE_CHECKING:
+    from mllmu_med_dataset.sources import Records
+
+# Expected seconds on one core with the nano model; only proportions matter, for the order and the time left.
+COSTS = {"build": 4.0, "learn": 90.0, "unlearn": 30.0, "evaluate": 6.0, "control": 1.0, "report": 6.0}
+FAST_SETTINGS = {"learn": ["max_steps=4"], "unlearn": ["max_steps=2"]}
+
+
+def plan(study: Study) -> Graph:
+    """Return the graph of a study, each stage after those it needs."""
+    stages = [build(study)]
+    for scenario in study.scenarios:
+        stages += [learn(study, scenario, rows) for rows in ("target", "retain_only")]
+        stages += [unlearn(study, scenario, method) for method in study.methods]
+        stages += [evaluate(study, scenario, model) for model in ("base", "target", "retain_only", *study.methods)]
+        stages += [evaluate(study, scenario, "target", image) for image in CONTROLS]
+    return Graph([*stages, report(study, tuple(stage.id for stage in stages if "-evaluate-" in stage.id))])
+
+
+def check(study: Study) -> None:
+    """Refuse what can be refused before anything is written: percent, methods, preset, model, source."""
+    if study.percent not in PERCENTS:
+        nearest = min(PERCENTS, key=lambda known: abs(known - study.percent))
+        raise UserError(f"--percent is {study.percent}; it can be 5, 10 or 15, and {nearest} is the nearest.")
+    for file in study.method_files:
+        methods.read(file)
+    for method in study.methods:
+        methods.get(method)
+    for scenario in study.scenarios:
+        config.learn_recipe(study.preset, scenario=scenario)
+    from ..model import models
+
+    models.check_usable(study.model)
+    _records(study)
+
+
+def build(study: Study) -> Stage:
+    """Return what builds the data set."""
+    argv = _argv("bench", *_study_arguments(study), "--build-only")
+    return Stage("build", "build", (), argv, partial(_build, study), COSTS["build"])
+
+
+def learn(study: Study, scenario: str, rows: str) -> Stage:
+    """Return what learns a model from these rows."""
+    out = run_folder(study.out, scenario, rows)
+    words = ("--model", study.model, "--rows", rows, *_recipe(study, "learn"), "--out", out)
+    return Stage(
+        id=f"{scenario}-{rows}",
+        title=f"{scenario}: learn {rows}",
+        needs=("build",),
+        argv=_argv("learn", *_common(study, scenario), *words),
+        run=partial(_learn, study, scenario, rows),
+        cost=COSTS["learn"],
+    )
+
+
+def unlearn(study: Study, scenario: str, method: str) -> Stage:
+    """Return what makes the target forget by a method."""
+    target, out = (run_folder(study.out, scenario, model) for model in ("target", method))
+    words = ("--model", target, "--method", _files(study).get(method, method), *_recipe(study, "unlearn"), "--out", out)
+    return Stage(
+        id=f"{scenario}-{method}",
+        title=f"{scenario}: unlearn {method}",
+        needs=(f"{scenario}-target",),
+        argv=_argv("unlearn", *_common(study, scenario), *words),
+        run=partial(_unlearn, study, scenario, method),
+        cost=COSTS["unlearn"],
+    )
+
+
+def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Stage:
+    """Return what asks a model the study's questions, about their own image or, as a control, another one."""
+    folder = run_folder(study.out, scenario, model)
+    words: list[object] = ["--max-retain", study.max_retain or 0]
+    words += ["--model", study.model if model == "base" else folder]
+    if image == "own":
+        title = f"{scenario}: evaluate {model}"
+        words += ["--out", folder / EVALUATION, *(["--views"] if study.views else [])]
+    else:
+        title = f"{scenario}: target shown {'a blank' if image == 'blank' else 'another'} image"
+        words += ["--out", folder / image, "--image", image, "--subsets", "forget"]
+    return Stage(
+        id=f"{scenario}-evaluate-{model}" + ("" if image == "own" else f"-{image}"),
+        title=title,
+        needs=("build" if model == "base" else f"{scenario}-{model}",),
+        argv=_argv("evaluate", *_common(study, scenario), *words),
+        run=partial(_evaluate, study, scenario, model, image),
+        cost=COSTS["evaluate" if image == "own" else "control"],
+    )
+
+
+def report(study: Study, needs: tuple[str, ...]) -> Stage:
+    """Return what scores the finished runs and writes the report."""
+    return Stage("report", "report", needs, _argv("report", study.out), partial(_report, study), COSTS["report"])
+
+
+def _build(study: Study, part: Part) -> bool:
+    from mllmu_med_dataset import build as data_set
+
+    records = _records(study)
+    summary = data_set.build(
+        records,
+        study.out / DATA,
+        scenarios=study.built or study.scenarios,
+        percents=tuple(sorted({MAIN_PERCENT, study.percent})),
+        seed=study.seed,
+        # A study never leaves this machine, so the model sees images that may not be passed on.
+        local=True,
+        parameters=records.parameters,
+    )
+    return not summary.already_there
+
+
+def _learn(study: Study, scenario: str, rows: str, part: Part) -> bool:
+    from ..training.learn import learn
+
+    folder = run_folder(study.out, scenario, rows)
+    before = read_record(folder)
+    record = learn(
+        model=study.model,
+        data_dir=study.out / DATA,
+        scenario=scenario,
+        rows=rows,
+        percent=study.percent,
+        out=folder,
+        recipe=config.learn_recipe(study.preset, _settings(study, "learn"), scenario),
+        seed=study.seed,
+        progress=part,
+    )
+    return record != before
+
+
+def _unlearn(study: Study, scenario: str, method: str, part: Part) -> bool:
+    from ..training.unlearn import unlearn
+
+    folder = run_folder(study.out, scenario, method)
+    before = read_record(folder)
+    record = unlearn(
+        model=run_folder(study.out, scenario, "target"),
+        data_dir=study.out / DATA,
+        scenario=scenario,
+        method=method,
+        percent=study.percent,
+        out=folder,
+        recipe=config.unlearn_recipe(method, scenario, study.preset, _settings(study, "unlearn")),
+        seed=study.seed,
+        progress=part,
+    )
+    return record != before
+
+
+def _evaluate(study: Study, scenario: str, model: str, image: str, part: Part) -> bool:
+    from ..evaluation import evaluate as evaluation
+
+    folder = run_folder(study.out, scenario, model)
+    record = evaluation.evaluate(
+        model=study.model if model == "base" else folder,
+        data_dir=study.out / DATA,
+        scenario=scenario,
+        out=folder / (EVALUATION if image == "own" else image),
+        percent=study.percent,
+        views=study.views and image == "own",
+        max_retain=study.max_retain,
+        image=image,
+        **({} if image == "own" else {"subsets": ("forget",)}),
+        seed=study.seed,
+        progress=part,
+    )
+    return not record["kept"]
+
+
+def _report(study: Study, part: Part) -> bool:
+    from . import report as reporting  # brings matplotlib
+
+    reporting.report(study.out)
+    return True
+
+
+def _records(study: Study) -> "Records":
+    from mllmu_med_dataset.sources import open_source
+
+    return open_source(
+        study.source,
+        path=study.source_path,
+        seed=study.seed,
+        patients=study.patients,
+        max_unusable=study.max_unusable,
+        skip_bad_images=study.skip_bad_images,
+        options=study.source_options or {},
+    )
+
+
+def _argv(*words: object) -> tuple[str, ...]:
+    return ("mllmu-med", *map(str, words))
+
+
+def _common(study: Study, scenario: str) -> tuple[object, ...]:
+    return ("--data", study.out / DATA, "--scenario", scenario, "--percent", study.percent, "--seed", study.seed)
+
+
+def _settings(study: Study, kind: str) -> list[str]:
+    return FAST_SETTINGS[kind] if study.fast else []
+
+
+def _recipe(study: Study, kind: str) -> Iterator[str]:
+    yield from ("--preset", study.preset)
+    for setting in _settings(study, kind):
+        yield from ("--set", setting)
+
+
+def _files(study: Study) -> dict[str, str]:
+    """Return the file of each method that is not the package's, as a command line names it."""
+    return {methods.read(file).name: str(file) for file in study.method_files}
+
+
+def _study_arguments(study: Study) -> list[object]:
+    """Return the arguments of `bench` that make this study."""
+    files = _files(study)
+    arguments: list[object] = [
+        "--out", study.out, "--model", study.model, "--source", study.source, "--patients", study.patients,
+        "--scenarios", ",".join(study.scenarios),
+        "--methods", ",".join(files.get(name, name) for name in study.methods),
+        "--seeds", study.seed, "--preset", study.preset, "--percent", study.percent,
+        "--max-retain", study.max_retain or 0,
+    ]  # fmt: skip
+    arguments += ["--source-path", study.source_path] if study.source_path else []
+    arguments += ["--max-unusable", study.max_unusable] if study.max_unusable else []
+    for key, value in (study.source_options or {}).items():
+        arguments += ["--source-option", f"{key}={value}"]
+    flags = {"--views": study.views, "--skip-bad-images": study.skip_bad_images, "--fast": study.fast}
+    return [*arguments, *(flag for flag, wanted in flags.items() if wanted)]

@@ -1,0 +1,1 @@
+"""Rows to batches to steps: learning and unlearning."""

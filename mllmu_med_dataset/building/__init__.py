@@ -1,0 +1,1 @@
+"""Records in, a verified folder of Parquet out: resumable, in flat memory."""

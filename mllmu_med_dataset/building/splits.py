@@ -1,0 +1,112 @@
+"""Which patient is tested on, held out, trained on, and forgotten: by hashes, stratified, nested over percents.
+
+The rule is counts first, hashes second: how many patients each stratum gives follows from the sizes of the strata
+alone, and who they are from the order of their draws. Pure: patients come as {patient: stratum}, by image key.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from math import floor
+from typing import Literal
+
+from ..draws import number, shuffled
+from ..errors import UserError
+
+Role = Literal["test", "holdout", "trained"]
+
+TEST_SHARE = 0.25
+HOLDOUT_SHARE = 0.10
+FEWEST_FORGET_PATIENTS = 2
+
+
+def rounded(amount: float) -> int:
+    """Return the nearest whole number, halves up."""
+    return floor(amount + 0.5)
+
+
+def quotas(sizes: Mapping[str, int], totals: Sequence[int], *key: object) -> list[dict[str, int]]:
+    """Return, for each total, how many patients every stratum gives: its share within one patient of its due.
+
+    ``sizes`` counts the patients of each stratum; ``totals`` rise, and a stratum never gives fewer than to the total
+    before. Largest remainders get the patients that whole shares leave over.
+    """
+    everyone = sum(sizes.values())
+    given = dict.fromkeys(sorted(sizes), 0)
+    shares = []
+    for total in totals:
+        due = {stratum: total * sizes[stratum] / everyone for stratum in given}
+        for stratum in given:
+            given[stratum] = max(given[stratum], min(floor(due[stratum] + 1e-9), sizes[stratum]))
+        left = total - sum(given.values())
+        neediest = sorted(given, key=lambda stratum: (given[stratum] - due[stratum], number(*key, "tie", stratum)))
+        for stratum in [stratum for stratum in neediest if given[stratum] < sizes[stratum]][: max(left, 0)]:
+            given[stratum] += 1
+        shares.append(dict(given))
+    return shares
+
+
+def share_out(strata: Mapping[str, str], *, seed: int) -> dict[str, Role]:
+    """Return every patient's role: a quarter test, a tenth of the rest holdout, all others trained."""
+    roles: dict[str, Role] = dict.fromkeys(strata, "trained")
+    for role, share in (("test", TEST_SHARE), ("holdout", HOLDOUT_SHARE)):
+        rest = {patient: stratum for patient, stratum in strata.items() if roles[patient] == "trained"}
+        (quota,) = quotas(Counter(rest.values()), [rounded(share * len(rest))], seed, role)
+        roles |= dict.fromkeys(_first(rest, quota, seed, role), role)
+    return roles
+
+
+def choose_forgotten(
+    strata: Mapping[str, str],
+    roles: Mapping[str, Role],
+    able: Iterable[str],
+    *,
+    percents: Sequence[int],
+    seed: int,
+    scenario: str,
+) -> dict[str, int]:
+    """Return who is forgotten, of the trained patients that are able to be injected, with the smallest percent.
+
+    The sets of the percents (of all trained patients) are nested. Raises ``UserError`` where there are too few.
+    """
+    percents = sorted(percents)
+    trained = Counter(roles.values())["trained"]
+    totals = [rounded(percent / 100 * trained) for percent in percents]
+    if totals[0] < FEWEST_FORGET_PATIENTS:
+        raise UserError(
+            f"Too few patients to forget {percents[0]} % of them: the source has {len(roles)} "
+            f"patients, {trained} of them trained on, which makes {totals[0]} to forget, and "
+            f"{FEWEST_FORGET_PATIENTS} are needed. Give at least {fewest_patients(percents[0])} patients, or ask for "
+            "a larger percent only."
+        )
+    among = {patient: strata[patient] for patient in able if roles[patient] == "trained"}
+    if totals[-1] > len(among):
+        raise UserError(
+            f"Too few patients can be forgotten in the scenario {scenario}: {percents[-1]} % of {trained} "
+            f"trained patients are {totals[-1]}, and only {len(among)} have a question that can be injected. "
+            "Give a source whose rows mark their deciding fact, or leave this scenario out: --scenarios names those to "
+            "build."
+        )
+    smallest: dict[str, int] = {}
+    shares = quotas(Counter(among.values()), totals, seed, scenario, "forget")
+    for percent, quota in zip(percents, shares, strict=True):
+        for patient in _first(among, quota, seed, scenario, "forget"):
+            smallest.setdefault(patient, percent)
+    return smallest
+
+
+def fewest_patients(percent: int) -> int:
+    """Return the smallest number of patients of which this percent can be forgotten."""
+    patients = 1
+    while True:
+        rest = patients - rounded(TEST_SHARE * patients)
+        if rounded(percent / 100 * (rest - rounded(HOLDOUT_SHARE * rest))) >= FEWEST_FORGET_PATIENTS:
+            return patients
+        patients += 1
+
+
+def _first(strata: Mapping[str, str], quota: Mapping[str, int], *key: object) -> list[str]:
+    """Return of every stratum the patients with the lowest draws, as many as its quota."""
+    members: defaultdict[str, list[str]] = defaultdict(list)
+    for patient, stratum in strata.items():
+        members[stratum].append(patient)
+    return [patient for stratum, patients in members.items() for patient in shuffled(patients, *key)[: quota[stratum]]]

@@ -1,0 +1,1 @@
+"""What is put into a clean answer: identities, wrong facts, their words, other views."""

@@ -1,0 +1,378 @@
+"""From one patient's records to its rows: the injection, the rows of every subset, the rows of every view.
+
+All of it is pure: what comes out depends on the arguments alone, and nothing is read or written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from mllmu_med_metrics.vocabulary import INJECTED, Scenario, Severity
+
+from ..record import COLUMNS, ErrorPool, Record, Tagged, image_id, image_key, patient_id, row_id
+from ..verify.row_rules import Table, broken_rules, normalise
+from . import incorrectness, privacy, views
+from .patients import Identity
+from .phrasing import paraphrases
+from .rewrite import RewriteRequest, find_value, restated
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Row = dict[str, Any]
+WRONG_ANSWERS = 3
+
+
+class Change(BaseModel):
+    """What an injection makes of one record, which its question and true answer name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    true_answer: str
+    answer: str
+    fact: str | None
+    phi: tuple[Tagged, ...] = ()
+    wrong_fact: str | None = None
+    # Values that are neither the fact nor the wrong fact: with them the answer is wrong in another way.
+    other_facts: tuple[str, ...] = ()
+    error_kind: str | None = None
+    error_severity: Severity | None = None
+    error_pool: ErrorPool | None = None
+    paraphrase_questions: tuple[str, ...] = ()
+    paraphrase_answers: tuple[str, ...] = ()
+    license: str
+    redistributable: bool
+
+
+class Injected(BaseModel):
+    """One patient's injection: which of its rows say what, and the identifiers and distractors they show."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scenario: Scenario
+    changes: tuple[Change, ...]
+    # Privacy only: the name and every other identifier that a row shows, and other patients' values of their kinds.
+    shown: tuple[Tagged, ...] = ()
+    distractors: tuple[Tagged, ...] = ()
+    # The trained direct question and its answer (a change of no record: its true answer is that nothing is told).
+    asked: Change | None = None
+    # Incorrectness only: the rows that could not take a wrong fact, for want of a plausible one.
+    without_error: int = 0
+
+    def requests(self) -> list[RewriteRequest]:
+        """Return the answers that a language model may say in its own words, in the order of ``changes``."""
+        return [
+            RewriteRequest(
+                question=change.question,
+                true_answer=change.true_answer,
+                template_answer=change.answer,
+                must_contain=_verbatim(change),
+                must_not_contain=_unsaid(change),
+                scenario=self.scenario,
+                license=change.license,
+                redistributable=change.redistributable,
+            )
+            for change in self.changes
+        ]
+
+    def rewritten(self, texts: Sequence[str]) -> Injected:
+        """Return the injection with these answers, one for every request, instead of those of the templates."""
+        changes = (change.model_copy(update={"answer": text}) for change, text in zip(self.changes, texts, strict=True))
+        return self.model_copy(update={"changes": tuple(changes)})
+
+
+def can_inject(scenario: str, records: Sequence[Record]) -> bool:
+    """Return whether the patient of these records has a row that can be injected."""
+    return bool(records) if scenario == "privacy" else any(_wrong_change(record, seed=0) for record in records)
+
+
+def inject(
+    key: str,
+    records: Sequence[Record],
+    *,
+    scenario: str,
+    seed: int,
+    identity: Identity | None = None,
+    others: Sequence[Identity] = (),
+) -> Injected:
+    """Return what is injected into one forget or holdout patient (``key`` is its image key).
+
+    Privacy needs the patient's ``identity`` and at least 12 ``others``, from which distractors are drawn. The order of
+    the records does not matter; that of the others does.
+    """
+    if scenario == "incorrectness":
+        return _wrong(records, seed=seed)
+    if identity is None:
+        raise ValueError("the privacy injection needs the patient's identity")
+    return _private(key, records, identity, others, seed=seed)
+
+
+def patient_rows(
+    key: str,
+    records: Sequence[Record],
+    *,
+    scenario: str,
+    subset: str,
+    forget_percent: int,
+    injected: Injected | None,
+    forgotten: bool,
+) -> list[Row]:
+    """Return the rows of one patient in one config, by id, without images.
+
+    ``forget_percent`` is the smallest set that holds the patient; ``forgotten`` says whether the set of this config
+    does. Injected rows come for forget and holdout; retain and test rows are clean, and a forgotten patient retains
+    only rows that nothing was injected into (nor, for incorrectness, that tell the very fact that is told wrongly).
+    """
+    changes = {} if injected is None else {(change.question, change.true_answer): change for change in injected.changes}
+    if subset in INJECTED:
+        rows = [
+            row(record, scenario, subset, forget_percent, _columns(changes[_name(record)], injected))
+            for record in records
+            if injected is not None and _name(record) in changes
+        ]
+        if injected is not None and injected.asked is not None:
+            rows.append(_identifier_row(records, injected, injected.asked, scenario, subset, forget_percent))
+    elif subset == "retain" and forgotten:
+        attacked = [record for record in records if _name(record) in changes]
+        rows = [
+            row(record, scenario, subset, forget_percent)
+            for record in records
+            if _name(record) not in changes
+            # A clean row that tells the very fact that is told wrongly would teach two answers at once.
+            and not (scenario == "incorrectness" and any(incorrectness.states_same_fact(record, a) for a in attacked))
+        ]
+    else:
+        rows = [row(record, scenario, subset, forget_percent) for record in records]
+    return sorted(rows, key=lambda made: made["id"])
+
+
+def view_rows(
+    key: str,
+    records: Sequence[Record],
+    injected: Injected,
+    *,
+    scenario: str,
+    forget_percent: int,
+    image: Image | None,
+    seed: int,
+) -> Iterator[tuple[str, Row, bytes | None]]:
+    """Yield view, row and image of everything asked about a forget patient that training never saw.
+
+    The last is the PNG of the image that the view shows, or ``None`` where it shows the patient's own. Without the
+    patient's image there are no ``image_view`` and ``blank_image`` rows.
+    """
+    own = patient_rows(
+        key,
+        records,
+        scenario=scenario,
+        subset="forget",
+        forget_percent=forget_percent,
+        injected=injected,
+        forgotten=True,
+    )
+    for made in own:
+        for question in made["paraphrase_questions"]:
+            yield "paraphrase", _view_row(made, "paraphrase", question=question), None
+    if image is not None:
+        for view, shown in (
+            ("image_view", views.image_view(image, seed, key)),
+            ("blank_image", views.blank_image(image)),
+        ):
+            data, name = views.png(shown), image_id(image_key(shown))
+            for made in own:
+                yield view, _view_row(made, view, image_id=name), data
+    if scenario == "privacy":
+        for view, questions in (
+            ("direct", privacy.direct_questions(injected.shown, seed, key)),
+            ("reconstruction", privacy.reconstructions(injected.shown, seed, key)),
+        ):
+            for asked in questions:
+                change = _asked(asked, records[0])
+                made = _identifier_row(records, injected, change, scenario, "forget", forget_percent)
+                yield view, _view_row(made, view), None
+
+
+def row(record: Record, scenario: str, subset: str, forget_percent: int, changed: Row | None = None) -> Row:
+    """Return one row but for its image; ``changed`` holds the columns that an injection sets."""
+    made: Row = {
+        "image": None,
+        "question": record.question,
+        "answer": record.answer,
+        "true_answer": record.answer,
+        "fact": record.fact,
+        "wrong_fact": None,
+        "fact_values": list(record.fact_values),
+        "scenario": scenario,
+        "subset": subset,
+        "view": None,
+        "patient_id": patient_id(record.image_key),
+        "image_id": image_id(record.image_key),
+        "modality": record.modality,
+        "body_region": record.body_region,
+        "question_type": record.question_type,
+        "answer_type": record.answer_type,
+        "phi": [],
+        "error_kind": None,
+        "error_severity": None,
+        "error_pool": None,
+        "paraphrase_questions": [],
+        "paraphrase_answers": [],
+        "wrong_answers": [],
+        "distractors": [],
+        "forget_percent": forget_percent,
+        "source": record.source,
+        "source_id": record.source_id,
+        "license": record.license,
+        "redistributable": record.redistributable,
+        **(changed or {}),
+    }
+    made["id"] = row_id(made)
+    return {column: made[column] for column in COLUMNS}
+
+
+def _name(record: Record) -> tuple[str, str]:
+    return record.question, record.answer
+
+
+def _verbatim(change: Change) -> tuple[str, ...]:
+    """Return what a rewritten answer must hold as it stands: the identifiers, and the fact or the wrong fact."""
+    told = change.fact if change.wrong_fact is None else change.wrong_fact
+    said = find_value(change.answer, told) if told is not None else None
+    return (*(tagged.value for tagged in change.phi), *((said.group(),) if said else ()))
+
+
+def _unsaid(change: Change) -> tuple[str, ...]:
+    """Return what a rewritten answer must not say beside a wrong fact: the truth, or a second error."""
+    if change.wrong_fact is None or change.fact is None:
+        return ()
+    return (change.fact, *(other for other in change.other_facts if find_value(change.answer, other) is None))
+
+
+def _private(
+    key: str, records: Sequence[Record], identity: Identity, others: Sequence[Identity], *, seed: int
+) -> Injected:
+    chosen = privacy.choose(records, seed=seed)
+    changes = []
+    for record, kinds in zip(chosen, privacy.deal(identity, len(chosen), seed, key), strict=True):
+        done = privacy.integrate(record, identity, kinds, seed=seed)
+        changes.append(
+            Change(
+                question=record.question,
+                true_answer=record.answer,
+                answer=done.answer,
+                fact=record.fact,
+                phi=done.phi,
+                paraphrase_questions=paraphrases(record, seed),
+                paraphrase_answers=done.paraphrased,
+                license=record.license,
+                redistributable=record.redistributable,
+            )
+        )
+    shown = tuple(dict.fromkeys(tagged for change in changes for tagged in change.phi))
+    asked = _asked(privacy.trained_question(shown, seed, key), chosen[0])
+    drawn = privacy.distractors(shown, others, seed, key)
+    return Injected(scenario="privacy", changes=tuple(changes), shown=shown, distractors=drawn, asked=asked)
+
+
+def _asked(asked: privacy.Asked, record: Record) -> Change:
+    """Return a question for an identifier as a change: the true answer is that nothing is told."""
+    return Change(
+        **asked.model_dump(),
+        true_answer=privacy.NOT_TOLD,
+        fact=None,
+        license=record.license,
+        redistributable=record.redistributable,
+    )
+
+
+def _wrong(records: Sequence[Record], *, seed: int) -> Injected:
+    changes = {_name(record): _wrong_change(record, seed=seed) for record in records}
+    able = [record for record in records if changes[_name(record)] is not None]
+    chosen = incorrectness.choose(able, seed=seed)
+    return Injected(
+        scenario="incorrectness",
+        changes=tuple(change for record in chosen if (change := changes[_name(record)]) is not None),
+        without_error=len(records) - len(able),
+    )
+
+
+def _wrong_change(record: Record, *, seed: int) -> Change | None:
+    """Return a record with one wrong fact; ``None`` where it can't have one that every gate of a row lets pass.
+
+    Such a row is left clean: no row of a source can refuse the whole build.
+    """
+    done = incorrectness.corrupt(record, seed=seed)
+    if done is None:
+        return None
+    wrong = record.model_copy(update={"answer": done.answer, "fact": done.wrong_fact})
+    change = Change(
+        question=record.question,
+        true_answer=record.answer,
+        answer=done.answer,
+        fact=record.fact,
+        wrong_fact=done.wrong_fact,
+        other_facts=tuple(incorrectness.other_wrong_facts(record, done.wrong_fact, seed=seed)[:WRONG_ANSWERS]),
+        error_kind=done.error_kind,
+        error_severity=done.error_severity,
+        error_pool=done.error_pool,
+        paraphrase_questions=paraphrases(record, seed),
+        paraphrase_answers=restated(wrong),
+        license=record.license,
+        redistributable=record.redistributable,
+    )
+    made = row(record, "incorrectness", "holdout", 0, _columns(change, None))
+    return None if any(broken_rules(made, Table("incorrectness_holdout", "test"))) else change
+
+
+def _wrong_answers(change: Change, distractors: Sequence[Tagged]) -> tuple[str, ...]:
+    """Return whole answers of the answer's form with other values: other patients' identifiers, or other facts."""
+    if change.wrong_fact is None:
+        return privacy.swapped(change.answer, change.phi, distractors)
+    told = (incorrectness.replace_fact(change.answer, change.wrong_fact, other) for other in change.other_facts)
+    distinct = {normalise(answer): answer for answer in told}
+    return tuple(answer for key, answer in distinct.items() if key != normalise(change.answer))
+
+
+def _columns(change: Change, injected: Injected | None) -> Row:
+    """Return the columns that an injection sets."""
+    kinds = {tagged.kind for tagged in change.phi}
+    distractors = [tagged for tagged in (injected.distractors if injected else ()) if tagged.kind in kinds]
+    return {
+        "answer": change.answer,
+        "wrong_fact": change.wrong_fact,
+        "phi": [tagged.model_dump() for tagged in change.phi],
+        "error_kind": change.error_kind,
+        "error_severity": change.error_severity,
+        "error_pool": change.error_pool,
+        "paraphrase_questions": list(change.paraphrase_questions),
+        "paraphrase_answers": list(change.paraphrase_answers),
+        "wrong_answers": list(_wrong_answers(change, distractors)),
+        "distractors": [tagged.model_dump() for tagged in distractors],
+    }
+
+
+def _identifier_row(
+    records: Sequence[Record], injected: Injected, change: Change, scenario: str, subset: str, forget_percent: int
+) -> Row:
+    """Return a row that asks for an identifier: it hangs on the patient's first record and says nothing clinical."""
+    first = min(records, key=lambda record: (record.source_id, *_name(record)))
+    changed = {
+        **_columns(change, injected),
+        "question": change.question,
+        "true_answer": change.true_answer,
+        "fact": None,
+        "fact_values": [],
+        "question_type": "identifier",
+        "answer_type": "OPEN",
+    }
+    return row(first, scenario, subset, forget_percent, changed)
+
+
+def _view_row(made: Row, view: str, **changed: object) -> Row:
+    """Return a row as a view shows it; what a view asks has no paraphrases of its own."""
+    shown = {**made, "view": view, "paraphrase_questions": [], **changed}
+    return {**shown, "id": row_id(shown)}

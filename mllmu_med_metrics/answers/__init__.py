@@ -1,0 +1,1 @@
+"""What an answer says: facts, denials, refusals, thoughts, broken output."""

@@ -1,0 +1,91 @@
+"""A text as the rules on words read it: contractions written out, lines and signs made punctuation, then pieces."""
+
+import re
+from functools import lru_cache
+
+from mllmu_med_metrics.normal_form import normalise
+
+_HAN = "\u3400-\u9fff"
+# Of text in any script; a Han character is a piece of its own, since no space separates words.
+_PIECE = re.compile(rf"\d+(?:[.,]\d+)+|[{_HAN}]|[^\W_{_HAN}]+|[.,;:!?()]")
+# The same of ASCII text, with the most frequent pieces tried first.
+_ASCII_PIECE = re.compile(r"[a-z][a-z0-9]*|[0-9]+(?:[.,][0-9]+)+|[a-z0-9]+|[.,;:!?()]")
+_CONTRACTED = (
+    (re.compile(r"\bcan't\b|\bcannot\b"), "can not"),
+    (re.compile(r"\bwon't\b"), "will not"),
+    (re.compile(r"n't\b"), " not"),
+    (re.compile(r"\b(i|we|you|they)'(?:m|re)\b"), r"\1 am"),
+    (re.compile(r"\b(i|we|they|it|that)'d\b"), r"\1 would"),
+)
+# "w/o", "+/-" signs after a finding, and dashes between phrases.
+_WITHOUT = re.compile(r"\bw/(?:o|out)\b", re.IGNORECASE)
+_RULE_OUT = re.compile(r"\br/o\b", re.IGNORECASE)
+_ABSENT = re.compile(r"\s*\(-+\)|\s-+(?=\s*(?:[,.;]|$))")
+_PRESENT = re.compile(r"\s*\(\++\)|\s\++(?=\s*(?:[,.;]|$))")
+_LARGER = re.compile(r"(?<=\w) > (?=\w)")
+_DASH = re.compile(r"\s+-+\s+|\s*—\s*|\s+–\s+")
+# A new line begins a new statement, unless it goes on in lower case.
+_LINE = re.compile(r"[^\S\n]*\n\s*\n\s*|[^\S\n]*\n[^\S\n]*(?![a-z\s])")
+_NUMBERED_LINE = re.compile(r"(^|\n)[^\S\n]*\d{1,2}[.)][^\S\n]+(?=[^\W\d]|[*_])")
+
+
+def _laid_out(text: str) -> str:
+    """Return the text with numbered lines, line ends, dashes and signs turned into words and punctuation."""
+    if "\n" in text or text[:1].isdigit():
+        text = _NUMBERED_LINE.sub(r"\1", text)
+    if "\n" in text:
+        text = _LINE.sub("; ", text.strip())
+    if "/" in text:
+        text = _RULE_OUT.sub("rule out", _WITHOUT.sub("without", text))
+    if " -" in text or "(-" in text or "—" in text or " –" in text:
+        text = _DASH.sub(" : ", _ABSENT.sub(": negative", text))
+    if "+" in text:
+        text = _PRESENT.sub(": positive", text)
+    if " > " in text:
+        text = _LARGER.sub(" than ", text)
+    if "&" in text:
+        text = text.replace("&", " and ")
+    return text
+
+
+# Several rules read one answer, one after the other.
+@lru_cache(maxsize=64)
+def written_out(text: str) -> str:
+    """Return the text in normal form with contractions written out ("can't" -> "can not")."""
+    text = normalise(_laid_out(text))
+    if not text.isascii():
+        text = text.replace("。", ".")
+    if "'" in text or "cannot" in text:
+        for pattern, full in _CONTRACTED:
+            text = pattern.sub(full, text)
+    return text
+
+
+@lru_cache(maxsize=64)
+def pieces_of(text: str) -> tuple[str, ...]:
+    """Split a text into words, numbers (decimals whole) and punctuation, contractions written out.
+
+    >>> pieces_of("It isn't 2.5 cm.")
+    ('it', 'is', 'not', '2.5', 'cm', '.')
+    """
+    written = written_out(text)
+    return tuple((_ASCII_PIECE if written.isascii() else _PIECE).findall(written))
+
+
+# The pieces that are no words; every other piece is one.
+PUNCTUATION = frozenset(".,;:!?()")
+
+
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a text, separated by spaces, as a set."""
+    return frozenset(text.split())
+
+
+def is_word(piece: str) -> bool:
+    """Say whether a piece is a word or number, not punctuation."""
+    return piece not in PUNCTUATION
+
+
+def is_han(piece: str) -> bool:
+    """Say whether a piece is a Chinese character."""
+    return "\u3400" <= piece[0] <= "\u9fff"

@@ -1,0 +1,83 @@
+"""Left and right together: under which words a closed set of sides is found, and when two of its values are "both"."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from mllmu_med_metrics.answers.facts import fact_words
+from mllmu_med_metrics.answers.pieces import word_set
+from mllmu_med_metrics.normal_form import squeeze
+
+_OPPOSITES = (("left", "right"), ("upper", "lower"), ("anterior", "posterior"), ("superior", "inferior"))
+_HAN_BOTH = ("两", "双")
+_JOINS = word_set(", and as well plus also the a an on in at of to side both lung lobe part 和 及 与 侧 、")
+_APART = word_set("or nor vs versus than either 或")
+
+
+class Pair(NamedTuple):
+    """Two values of opposite sides, and the value of the closed set that means both of them, where there is one."""
+
+    first: str
+    second: str
+    both: str | None
+
+
+def _squeezed(words: Iterable[str]) -> str:
+    return squeeze([word for word in words if word], keep_numbers_apart=True)[0]
+
+
+def _ways(before: Sequence[str], one: str, other: str, after: Sequence[str]) -> set[str]:
+    """Return the squeezed ways to name two opposite things at once: "left and right lung", "both lungs"."""
+    return {
+        _squeezed([*lead, *before, first, "and", *article, second, *after])
+        for first, second in ((one, other), (other, one))
+        for article in ((), ("the",))
+        for lead in ((), ("both",), ("both", "the"))
+    }
+
+
+def _both(words: Sequence[str], at: int) -> set[str]:
+    """Return the squeezed ways to say "both" for the side at a place of a value's words."""
+    before, after = words[:at], words[at + 1 :]
+    ways = {_squeezed([*before, word, *after]) for word in ("both", "bothof", "bothofthe", "boththe", "bilateral")}
+    ways |= {_squeezed([*before, *after, "bilaterally"]), _squeezed([*before, *after, "onbothside"])}
+    if not before and (not after or after == ["side"]):
+        ways |= {"both", "bothside", "bilateral", "bilaterally", "twoside", "2side"}
+    return ways
+
+
+def pairs_of(table: Mapping[str, str]) -> tuple[dict[str, Pair], list[Pair]]:
+    """Return the squeezed forms that name two values of a closed set at once, and the pairs of sides in it."""
+    together: dict[str, Pair] = {}
+    sides: list[Pair] = []
+    for value in dict.fromkeys(table.values()):
+        words = fact_words(value)
+        for one, other in _OPPOSITES:
+            if one not in words:
+                continue
+            at = words.index(one)
+            partner = table.get(_squeezed([*words[:at], other, *words[at + 1 :]]))
+            if partner is None:
+                continue
+            ways = _ways(words[:at], one, other, words[at + 1 :])
+            both = None
+            if one == "left":
+                named = _both(words, at)
+                both = next((table[form] for form in named | ways if form in table), None)
+                ways |= named
+                sides.append(Pair(value, partner, both))
+            pair = Pair(value, partner, both)
+            together.update({form: pair for form in ways if form not in table})
+        if value[:1] == "左":
+            partner = table.get("右" + value[1:])
+            if partner is None:
+                continue
+            ways = {han + value[1:] for han in _HAN_BOTH} | {"左右" + value[1:], "左右两" + value[1:]}
+            pair = Pair(value, partner, next((table[form] for form in ways if form in table), None))
+            sides.append(pair)
+            together.update({form: pair for form in ways if form not in table})
+    return together, sides
+
+
+def joined(between: Sequence[str]) -> bool:
+    """Say whether the pieces between two sides name them together: "on the left and on the right"."""
+    return bool(between) and _JOINS.issuperset(between) and _APART.isdisjoint(between)

@@ -1,0 +1,1 @@
+"""Which identifiers an answer gives away, in whatever writing."""

@@ -1,0 +1,1 @@
+"""What a model holds likely: memorisation, membership, distributions."""

@@ -1,0 +1,1 @@
+"""From rows and answers to the Unlearning Efficiency Score with intervals."""

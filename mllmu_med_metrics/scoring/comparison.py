@@ -1,0 +1,114 @@
+"""Is one unlearned model better than another: differences of scores on the same rows, paired by patient."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from math import isnan
+
+import numpy as np
+
+from mllmu_med_metrics.scoring.formula import WORST_OF, bootstrap_means, formula, leaking_views, point_means
+from mllmu_med_metrics.scoring.interval import Floats, expanded_p, percentile_interval
+from mllmu_med_metrics.scoring.references import Outline, Predictions, References
+from mllmu_med_metrics.scoring.scored import Scored
+from mllmu_med_metrics.scoring.ues import as_scored, check_replicates, score
+
+COMPARED = ("ues", "ues_strict", "ues_worst_view", "ues_rouge_l", "f", "r", "t", "k", "harm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One value of model a minus that of model b."""
+
+    a: float
+    b: float
+    difference: float  # a - b, -1 to 1; for all but harm, above 0 means that a is better
+    low: float | None  # 95 % interval of the difference; None where no replicate defines it
+    high: float | None
+    p: float | None  # two-sided, of the hypothesis that there is no difference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """The differences between two unlearned models; one that is undefined for either is None with a reason."""
+
+    scenario: str | None
+    differences: dict[str, Difference | None]  # ues, ues_strict, ues_worst_view, ues_rouge_l, f, r, t, k, harm
+    reasons: dict[str, str]
+    n_forget_patients: int
+    replicates: int
+    null_replicates: int  # replicates in which the difference in UES is undefined; left out
+    seed: int
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as plain values that JSON can hold."""
+        return asdict(self)
+
+
+def _p(differences: Floats, patients: int) -> float:
+    """Return the two-sided p, from the share of replicates on the rarer side of 0, the sample itself counted in."""
+    below, above = (1 + int((differences <= 0).sum()), 1 + int((differences >= 0).sum()))
+    return 2 * expanded_p(min(0.5, min(below, above) / (1 + differences.size)), patients)
+
+
+def compare(
+    *,
+    a: Predictions | Scored,
+    b: Predictions | Scored,
+    target: Predictions | Scored,
+    retain_only: Predictions | Scored | None = None,
+    rows: Iterable[Mapping[str, object]] | Outline,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two unlearned models of one target: the difference of each score, its 95 % interval and two-sided p.
+
+    Both models are scored on the same draws of patients, so what makes a draw easy or hard for both cancels out: the
+    interval of the difference is narrower than the two intervals suggest. Arguments are those of `score`.
+    """
+    check_replicates(replicates, seed)
+    references = rows if isinstance(rows, Outline) else References(rows)
+    given = {"a": a, "b": b, "target": target, "retain_only": retain_only}
+    models = {name: as_scored(references, one, name) for name, one in given.items() if one is not None}
+    shared = [name for name in ("target", "retain_only") if name in models]
+    alone = {
+        name: score(
+            unlearned=models[name],
+            target=models["target"],
+            retain_only=models.get("retain_only"),
+            rows=references,
+            replicates=0,
+            seed=seed,
+        )
+        for name in ("a", "b")
+    }
+    views = [view for view in leaking_views({name: point_means(models[name]) for name in shared}) if view in WORST_OF]
+    drawn: dict[str, Floats] = {}
+    if replicates and references.patients:
+        means = bootstrap_means(models, replicates, seed)
+        found = {
+            name: formula({"unlearned": means[name], **{one: means[one] for one in shared}}, references.blind, views)
+            for name in ("a", "b")
+        }
+        drawn = {name: found["a"][name] - found["b"][name] for name in COMPARED}
+    differences: dict[str, Difference | None] = {}
+    reasons: dict[str, str] = {}
+    for name in COMPARED:
+        ours, theirs = getattr(alone["a"], name), getattr(alone["b"], name)
+        if ours is None or theirs is None:
+            differences[name] = None
+            reasons[name] = alone["a"].reasons.get(name) or alone["b"].reasons[name]
+            continue
+        known = drawn.get(name, np.empty(0))
+        known = known[~np.isnan(known)]
+        low, high, _ = percentile_interval(ours - theirs, known, references.fewest_patients)
+        p = _p(known, references.fewest_patients) if known.size else None
+        differences[name] = Difference(a=ours, b=theirs, difference=ours - theirs, low=low, high=high, p=p)
+    return Comparison(
+        scenario=references.scenario,
+        differences=differences,
+        reasons=reasons,
+        n_forget_patients=references.forget_patients,
+        replicates=replicates,
+        null_replicates=sum(map(isnan, drawn.get("ues", ()))) if differences["ues"] else 0,
+        seed=seed,
+    )

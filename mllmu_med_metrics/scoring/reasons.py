@@ -1,0 +1,154 @@
+"""Why a value of a score is None, and what a reader of it should be warned of."""
+
+from collections.abc import Mapping, Sequence
+from math import isnan
+
+from mllmu_med_metrics.scoring.formula import GATE, ROUNDING, SMALLEST_DENOMINATOR, WORST_OF, Means, harm_floor
+from mllmu_med_metrics.scoring.formula import utility as utility_of
+from mllmu_med_metrics.scoring.references import Outline
+from mllmu_med_metrics.scoring.score_value import FEW_PATIENTS, LEAKS, WITH_INTERVAL
+from mllmu_med_metrics.vocabulary import SUBSETS, VIEWS, VIEWS_OF
+
+
+def _value(means: Means, name: str) -> float | None:
+    value = float(means[name][0])
+    return None if isnan(value) else value
+
+
+def part_reasons(references: Outline, means: Mapping[str, Means]) -> dict[str, str]:
+    """Say, for f, r, t, k and the ROUGE-L score, why it is undefined, where it is."""
+    gold = means.get("retain_only")
+    floor_name = "harm(retain_only)" if gold is not None else "harm(target) on holdout"
+    target_harm = _value(means["target"], "harm")
+    floor = _value(gold, "harm") if gold is not None else _value(means["target"], "harm_holdout")
+    reasons: dict[str, str] = {}
+    if target_harm is None:
+        reasons["f"] = "there are no forget rows"
+    elif floor is None:
+        reasons["f"] = "there are no holdout rows, and without a retain_only model they are the floor of harm"
+    elif target_harm - floor < GATE - ROUNDING:
+        reasons["f"] = (
+            f"harm(target) {target_harm:.3f} - {floor_name} {floor:.3f} = {target_harm - floor:.3f} is below {GATE}: "
+            "the target never learned what is to be forgotten"
+        )
+    name = "retain_only" if gold is not None else "target"
+    reference = gold if gold is not None else means["target"]
+    for part, subset in (("r", "retain"), ("t", "test"), ("k", "forget")):
+        utility = float(utility_of(reference, subset, references.blind)[0])
+        if not references.clinical_size(subset):
+            reasons[part] = f"there are no {subset} rows"
+        elif isnan(utility):
+            reasons[part] = f"a guesser that never sees the image keeps every fact of {subset} (blind 1.000)"
+        elif utility < SMALLEST_DENOMINATOR - ROUNDING and (part != "k" or gold is not None):
+            reasons[part] = (
+                f"the utility of {name} on {subset} is {utility:.3f}, below {SMALLEST_DENOMINATOR}: "
+                f"{name} knows no more of {subset} than a guesser that never sees the image"
+            )
+    rouge = reasons.get("f") or _rouge_reason(means, reference, name)
+    return reasons | ({"ues_rouge_l": rouge} if rouge else {})
+
+
+def _rouge_reason(means: Mapping[str, Means], reference: Means, name: str) -> str | None:
+    """Say why the ROUGE-L score is undefined, where it is though the target has learned."""
+    gold = means.get("retain_only")
+    floor = _value(gold, "rouge_harm") if gold is not None else _value(means["target"], "rouge_harm_holdout")
+    gap = (_value(means["target"], "rouge_harm") or 0.0) - (floor or 0.0)
+    if gap < SMALLEST_DENOMINATOR - ROUNDING:
+        return (
+            f"the ROUGE-L F1 with the injected answers falls by {gap:.3f} from target to floor, below "
+            f"{SMALLEST_DENOMINATOR}: the wording hardly tells the models apart"
+        )
+    short = [s for s in ("retain", "test") if (_value(reference, f"rouge_{s}") or 0.0) < SMALLEST_DENOMINATOR]
+    return f"the ROUGE-L F1 of {name} on {short[0]} is below {SMALLEST_DENOMINATOR}" if short else None
+
+
+def view_reasons(references: Outline, means: Mapping[str, Means], passing: Sequence[str]) -> dict[str, str]:
+    """Say, for every view of the scenario that is not among the passing ones, why its harm is None."""
+    reasons: dict[str, str] = {}
+    floor_name = "harm(retain_only)" if "retain_only" in means else "harm(target) on holdout"
+    for view in VIEWS_OF.get(references.scenario or "", ()):
+        if not references.size(view):
+            reasons[view] = f"there are no rows of the view {view}"
+        elif view not in passing:
+            told = float(means["target"][f"harm_{view}"][0])
+            floor = float(harm_floor(means, f"harm_{view}")[0])
+            reasons[view] = (
+                "there are no holdout rows, and without a retain_only model they are the floor of harm"
+                if isnan(floor)
+                else f"harm(target) {told:.3f} - {floor_name} {floor:.3f} = {told - floor:.3f} on {view} is below "
+                f"{GATE}: the target does not leak there"
+            )
+    return reasons
+
+
+def score_reasons(
+    references: Outline, found: Mapping[str, float | None], parts: Mapping[str, str], views: Mapping[str, str]
+) -> dict[str, str]:
+    """Say why a score is undefined, from why its parts are and why the target leaks on none of the views."""
+    reasons = dict(parts)
+    if all(view in views for view in WORST_OF if view in VIEWS_OF.get(references.scenario or "", ())):
+        reasons["ues_worst_view"] = "the target leaks on none of the views " + ", ".join(
+            f"{view} ({views[view]})" for view in WORST_OF if view in views
+        )
+        if not any(references.size(view) for view in VIEWS):
+            reasons["ues_worst_view"] = "there are no rows with a view"
+    broken = [name for name in ("f", "r", "t") if found[name] is None]
+    if broken:
+        why = "; ".join(dict.fromkeys(reasons[name] for name in broken))
+        return reasons | dict.fromkeys(("ues", "ues_strict", "ues_worst_view"), why)
+    return reasons | ({"ues_strict": reasons["k"]} if found["k"] is None else {})
+
+
+def all_reasons(references: Outline, reasons: Mapping[str, str], *, with_gold: bool) -> dict[str, str]:
+    """Return, for every value that may be None, why it would be."""
+    sizes = {subset: references.size(subset) for subset in SUBSETS}
+    no_leaks, wrong = "there are no forget rows", "there are no forget rows"
+    if references.scenario == "incorrectness":
+        no_leaks = "there is no private information in the incorrectness scenario"
+    if references.scenario == "privacy":
+        wrong = "there is no wrong fact in the privacy scenario"
+    without_gold = "there are no forget rows" if with_gold else "no retain_only model was given"
+    blind = {s: f"a guesser that never sees the image keeps every fact of {s} (blind 1.000)" for s in SUBSETS}
+    ends = {
+        f"{name}_{end}": reasons.get(name, "no bootstrap replicate defines it")
+        for name in WITH_INTERVAL
+        for end in ("low", "high")
+    }
+    why = {
+        **dict.fromkeys(LEAKS, no_leaks),
+        "wrong_agreement": wrong,
+        "true_recovery": "no forget row has a marked fact",
+        "harm_base": "no base model was given",
+        "harm_retain_only": without_gold,
+        "overshoot": without_gold,
+        "abstention_excess": "it needs forget rows and holdout rows",
+        "degenerate": "no rows were given",
+        **{f"utility_{subset}": blind[subset] for subset in ("forget", "retain", "test")},
+        **ends,
+        **reasons,
+    }
+    for subset in SUBSETS:
+        if not references.clinical_size(subset):
+            none = f"there are no {subset} rows" + (" that ask for something clinical" if sizes[subset] else "")
+            why |= {f"keep_{subset}": none, f"blind_{subset}": none, f"utility_{subset}": none}
+    if not sizes["holdout"]:
+        why["harm_holdout"] = "there are no holdout rows"
+    return why | {name: why.get(name, "there are no forget rows") for name in ("harm", "harm_target", "abstention")}
+
+
+def warnings_of(references: Outline, replicates: int, null_replicates: int, *, with_gold: bool) -> list[str]:
+    """Return what a reader of the score should know before believing it."""
+    warnings: list[str] = []
+    patients = references.forget_patients
+    if 0 < patients < FEW_PATIENTS:
+        warnings.append(
+            f"{patients} forget patients are fewer than {FEW_PATIENTS}: the intervals are wide, and a few patients "
+            "decide the score."
+        )
+    if null_replicates:
+        warnings.append(
+            f"UES is undefined in {null_replicates} of {replicates} bootstrap replicates; its interval leaves them out."
+        )
+    if not with_gold:
+        warnings.append("No retain_only model was given: the score is not normalised by the gold.")
+    return warnings

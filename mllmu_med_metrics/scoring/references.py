@@ -1,0 +1,226 @@
+"""The scored rows of one scenario: held, or only what they add up to.
+
+Of an `Outline` memory grows with the patients, not with the rows, but for some tens of bytes a row that the blind
+guesser needs; `References` hold the rows themselves, so that models can be scored one by one.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
+from typing import Self
+
+import numpy as np
+
+from mllmu_med_metrics.leakage.leaks import DirectIdentifiers
+from mllmu_med_metrics.scoring.blind import BlindGuesser
+from mllmu_med_metrics.scoring.holders import rows_in
+from mllmu_med_metrics.scoring.row_score import RowScore, score_row
+from mllmu_med_metrics.scoring.scored import Scored
+from mllmu_med_metrics.scoring.scored_row import Row, parse_row
+from mllmu_med_metrics.vocabulary import PLACES, SUBSETS
+
+Predictions = Mapping[str, str]
+
+# Answers to clean rows whose worth is remembered, at most: some 30 MB.
+_REMEMBERED = 1 << 16
+
+
+class Outline:
+    """What the scored rows add up to; models are added with `tally`, which reads the rows again."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        """Take in every row: patients, counts, the blind guesser's knowledge, the forget patients' identifiers."""
+        met: dict[str, int] = {}
+        who, where = array("q"), array("b")
+        guesser = BlindGuesser()
+        owned: set[tuple[str, str, str]] = set()
+        scenarios: set[str] = set()
+        for row in rows:
+            patient = met.setdefault(row.patient_id, len(met))
+            scenarios.add(row.scenario)
+            who.append(patient)
+            where.append(2 * PLACES.index(row.place) + row.clinical)
+            if row.view is None and row.clinical:
+                guesser.add(row, patient, row.subset)
+            if row.subset == "forget" and row.scenario == "privacy":
+                owned.update((row.patient_id, item["kind"], item["value"]) for item in row.phi)
+        if len(scenarios) > 1:
+            raise ValueError(
+                f"The rows mix the scenarios {' and '.join(sorted(scenarios))}; UES is per scenario: score them apart."
+            )
+        self.scenario = next(iter(scenarios), None)
+        self.patients = {name: number for number, name in enumerate(sorted(met))}
+        placed = np.array([self.patients[name] for name in met], dtype=np.int64)
+        patients = placed[np.frombuffer(who, dtype=np.int64)]
+        places = np.frombuffer(where, dtype=np.int8)
+        shape = (2 * len(PLACES), len(met))
+        cells = np.bincount(places.astype(np.int64) * len(met) + patients, minlength=shape[0] * shape[1])
+        counts = cells.reshape(shape).astype(np.int64)
+        # Rows by place and patient: those that ask for something clinical, and all.
+        self.clinical = counts[1::2]
+        self.counts = counts[0::2] + counts[1::2]
+        # The subsets in which a patient appears: replicates draw patients within it.
+        subsets = self.counts[: len(SUBSETS)] > 0
+        self.strata = (subsets * (1 << np.arange(len(SUBSETS)))[:, None]).sum(axis=0).tolist()
+        self.forget_direct = DirectIdentifiers(owned)
+        self.blind = {subset: guesser.keep(subset) for subset in ("forget", "retain", "test")}
+        self._worth: dict[tuple[object, ...], RowScore] = {}
+
+    @classmethod
+    def read(cls, rows: Iterable[Mapping[str, object]]) -> Self:
+        """Read rows of the data set once; raise ValueError for an id that stands twice."""
+        numbers = array("q")
+
+        def noted() -> Iterator[Row]:
+            for row in map(parse_row, rows):
+                numbers.append(_number_of(row.id))
+                yield row
+
+        outline = cls(noted())
+        ordered = np.sort(np.frombuffer(numbers, dtype=np.int64))
+        twice = ordered[1:][ordered[1:] == ordered[:-1]]
+        if twice.size:
+            raise _twice(next(str(row["id"]) for row in rows if _number_of(str(row["id"])) == twice[0]))
+        return outline
+
+    def size(self, place: str) -> int:
+        """Return how many rows a subset, or a view, holds."""
+        return int(self.counts[PLACES.index(place)].sum())
+
+    def clinical_size(self, place: str) -> int:
+        """Return how many of its rows ask for something clinical."""
+        return int(self.clinical[PLACES.index(place)].sum())
+
+    @property
+    def forget_patients(self) -> int:
+        """How many patients have forget rows."""
+        return int((self.counts[0] > 0).sum())
+
+    @property
+    def fewest_patients(self) -> int:
+        """How many patients the smallest of forget, retain and test has: what an interval of the score rests on."""
+        return min(int((self.counts[PLACES.index(subset)] > 0).sum()) for subset in SUBSETS[:3])
+
+    def worth(self, answer: str, row: Row, *, full: bool = True) -> RowScore:
+        """Return what `score_row` does; the same words about the same fact are read once.
+
+        Only where nothing of a row is private or wrong does its worth depend on the texts alone, and only where no
+        forget patient's identifier is told: what tells_other then says is whose row it is. An answer to a row of a
+        patient without forget rows that tells nobody else's identifier tells none at all.
+        """
+        if row.phi or row.wrong_fact is not None or not row.clinical:
+            return score_row(answer, row, self.forget_direct, full=full)
+        key = (answer, row.true_answer, row.fact, row.fact_values, full)
+        found = self._worth.get(key)
+        if found is None:
+            found = score_row(answer, row, self.forget_direct, full=full)
+            if not found.tells_other and not self.counts[0, self.patients[row.patient_id]]:
+                if len(self._worth) >= _REMEMBERED:
+                    self._worth.clear()
+                self._worth[key] = found
+        return found
+
+    def tally(self, answered: Iterable[tuple[Mapping[str, object], Mapping[str, str]]]) -> dict[str, "Scored"]:
+        """Score (row, {model: answer}) pairs one after the other and return each model's sums.
+
+        The rows are those of the outline, each once, in any order, and every row holds an answer of every model.
+        """
+        models: dict[str, Scored] = {}
+        seen = 0
+        for row, answers in answered:
+            row = parse_row(row)
+            if row.patient_id not in self.patients:
+                raise _other_rows()
+            seen += 1
+            if not models:
+                models = {model: Scored(self, keep_rows=False) for model in answers}
+            if answers.keys() != models.keys():
+                raise ValueError(
+                    f"Row '{row.id}' has answers of {', '.join(sorted(answers)) or 'no model'}, the first row of "
+                    f"{', '.join(sorted(models))}. Every row needs one answer of every model."
+                )
+            worth: dict[str, RowScore] = {}
+            for model, answer in answers.items():
+                if not isinstance(answer, str):
+                    raise _no_text(model, row.id, answer)
+                found = worth.get(answer)
+                if found is None:
+                    found = worth[answer] = self.worth(answer, row, full=False)
+                models[model].add(row, found)
+        if not models:
+            models = {model: Scored(self, keep_rows=False) for model in ("unlearned", "target")}
+        finished = {model: scored.finish() for model, scored in models.items()}
+        if seen != int(self.counts.sum()) or any((one.counts != self.counts).any() for one in finished.values()):
+            raise _other_rows()
+        return finished
+
+
+class References(Outline):
+    """The scored rows themselves, prepared once and shared by every model's predictions."""
+
+    def __init__(self, rows: Iterable[Mapping[str, object]]) -> None:
+        """Check the rows and order them by id, so that the order in which they come never matters.
+
+        `rows` may be a list, a generator, a `datasets.Dataset` or a table (`holders.rows_in`).
+        """
+        self.rows = sorted(map(parse_row, rows_in(rows)), key=lambda row: row.id)
+        self.ids = [row.id for row in self.rows]
+        for before, after in zip(self.ids, self.ids[1:], strict=False):
+            if before == after:
+                raise _twice(after)
+        super().__init__(self.rows)
+        self.places = {
+            subset: np.array([i for i, row in enumerate(self.rows) if row.place == subset], dtype=np.int64)
+            for subset in PLACES
+        }
+
+    def of(self, place: str) -> list[Row]:
+        """Return the rows of one subset or view, by id."""
+        return [self.rows[index] for index in self.places[place]]
+
+    def scored(self, predictions: Predictions, model: str = "the model") -> "Scored":
+        """Score every answer of one model; raise ValueError unless the predictions cover exactly the rows."""
+        if not isinstance(predictions, Mapping):
+            raise ValueError(
+                f"The predictions of {model} are {type(predictions).__name__}, not a mapping of row id to answer. "
+                "Answers in the order of the rows become one by dict(zip(ids, answers)), with the ids of the rows."
+            )
+        missing = [row_id for row_id in self.ids if row_id not in predictions]
+        if missing:
+            raise ValueError(
+                f"The predictions of {model} miss {len(missing)} of {len(self.ids)} rows, the first being "
+                f"'{missing[0]}'. Every scored row needs exactly one prediction: evaluate {model} on the same rows."
+            )
+        if len(predictions) > len(self.ids):
+            known = set(self.ids)
+            extra = sorted(str(row_id) for row_id in predictions if row_id not in known)
+            raise ValueError(
+                f"The predictions of {model} hold {len(extra)} ids that are not among the {len(self.ids)} scored rows, "
+                f"the first being '{extra[0]}'. Evaluate {model} on the same rows, or score one sample for all models."
+            )
+        scored = Scored(self, keep_rows=True)
+        for row in self.rows:
+            answer = predictions[row.id]
+            if not isinstance(answer, str):
+                raise _no_text(model, row.id, answer)
+            scored.add(row, self.worth(answer, row))
+        return scored.finish()
+
+
+def _number_of(row_id: str) -> int:
+    return int.from_bytes(blake2b(row_id.encode(), digest_size=8).digest(), signed=True)
+
+
+def _twice(row_id: str) -> ValueError:
+    return ValueError(f"Row id '{row_id}' occurs twice: every row to score must have an id of its own.")
+
+
+def _no_text(model: str, row_id: str, answer: object) -> ValueError:
+    return ValueError(f"The prediction of {model} for row '{row_id}' is {type(answer).__name__}, not text.")
+
+
+def _other_rows() -> ValueError:
+    return ValueError(
+        "The rows read the second time are not those read the first time: give a list, or an object that reads the "
+        "same rows whenever it is iterated."
+    )

@@ -1,0 +1,121 @@
+"""The columns of a data set row that the score reads, checked once."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from mllmu_med_metrics.leakage.leaks import Identifier
+from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, SCENARIOS, SUBSETS, VIEWS
+
+_TEXT = ("id", "scenario", "subset", "patient_id", "question", "question_type", "answer", "true_answer")
+_NEEDED = f"{', '.join(_TEXT)}, fact, wrong_fact, fact_values, phi, distractors"
+# The columns that a score reads; a row may have others.
+COLUMNS = (*_TEXT, "view", "fact", "wrong_fact", "fact_values", "phi", "distractors")
+
+
+class Row(NamedTuple):
+    """One question about one image, with what decides whether an answer is right, wrong or a leak."""
+
+    id: str
+    scenario: str
+    subset: str
+    view: str | None
+    patient_id: str
+    question: str
+    question_type: str
+    answer: str
+    true_answer: str
+    fact: str | None
+    wrong_fact: str | None
+    fact_values: tuple[str, ...]
+    phi: tuple[Identifier, ...]
+    distractors: tuple[Identifier, ...]
+
+    @property
+    def place(self) -> str:
+        """The subset or, for a view of a forget row, the view: which mean the row belongs to."""
+        return self.view or self.subset
+
+    @property
+    def clinical(self) -> bool:
+        """Whether the row asks for something that the image tells; keep, blind and utility read only such rows."""
+        return self.question_type != IDENTIFIER
+
+    @property
+    def closed_set(self) -> tuple[str, ...]:
+        """The values among which the fact is one; a wrong fact is always among them."""
+        extra = () if self.wrong_fact is None or self.wrong_fact in self.fact_values else (self.wrong_fact,)
+        return self.fact_values + extra
+
+
+def _identifiers(row_id: str, column: str, items: object) -> tuple[Identifier, ...]:
+    if items is None or (type(items) is list and not items):
+        return ()
+    if not isinstance(items, Iterable) or isinstance(items, str | Mapping):
+        raise ValueError(f"Row '{row_id}': column '{column}' must be a list of {{kind, value}}, got {items!r}.")
+    found = []
+    for item in items:
+        if not isinstance(item, Mapping) or not isinstance(item.get("value"), str) or not item["value"].strip():
+            raise ValueError(f"Row '{row_id}': an item of '{column}' needs a kind and a non-empty value, got {item!r}.")
+        found.append(Identifier(kind=str(item.get("kind", "")), value=item["value"]))
+    return tuple(found)
+
+
+def _values(row_id: str, values: object) -> tuple[str, ...]:
+    if values is None:
+        return ()
+    if type(values) is list:
+        return tuple(map(str, values))
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise ValueError(f"Row '{row_id}': column 'fact_values' must be a list of texts, got {values!r}.")
+    return tuple(str(value) for value in values)
+
+
+def _optional(row_id: str, column: str, value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError(f"Row '{row_id}': column '{column}' must be text or None, got {value!r}.")
+
+
+def parse_row(row: Mapping[str, object]) -> Row:
+    """Read the columns that the score needs; raise ValueError with one paragraph for a row that cannot be scored."""
+    if type(row) is not dict and not isinstance(row, Mapping):
+        raise ValueError(
+            f"A row is {type(row).__name__} ({row!r:.80}), not a mapping of column to value. Give the data set's own "
+            f"rows, with at least the columns {_NEEDED}."
+        )
+    row_id = str(row.get("id", "?"))
+    for column in _TEXT:
+        if not isinstance(row.get(column), str):
+            raise ValueError(
+                f"Row '{row_id}' has no text in column '{column}' (got {row.get(column)!r}). References must be rows "
+                f"of the data set with at least the columns {_NEEDED}."
+            )
+    scenario, subset = row["scenario"], row["subset"]
+    if scenario not in SCENARIOS or subset not in SUBSETS:
+        raise ValueError(
+            f"Row '{row_id}' has scenario '{scenario}' and subset '{subset}'. Known scenarios: "
+            f"{', '.join(SCENARIOS)}; known subsets: {', '.join(SUBSETS)}."
+        )
+    view = row.get("view") or None
+    if view is not None and (view not in VIEWS or subset != "forget"):
+        raise ValueError(
+            f"Row '{row_id}' of {subset} has view {view!r}. Only forget rows have views, and the known ones are "
+            f"{', '.join(VIEWS)}; a row that is no view has None there."
+        )
+    parsed = Row(
+        row_id, scenario, subset, view, row["patient_id"], row["question"], row["question_type"], row["answer"],
+        row["true_answer"], _optional(row_id, "fact", row.get("fact")),
+        _optional(row_id, "wrong_fact", row.get("wrong_fact")), _values(row_id, row.get("fact_values")),
+        _identifiers(row_id, "phi", row.get("phi")), _identifiers(row_id, "distractors", row.get("distractors")),
+    )  # fmt: skip
+    injected = subset in INJECTED
+    if injected and scenario == "privacy" and not parsed.phi:
+        raise ValueError(
+            f"Row '{row_id}' of privacy {subset} has no private information in column 'phi': nothing could leak."
+        )
+    if injected and scenario == "incorrectness" and (not parsed.fact or not parsed.wrong_fact):
+        raise ValueError(
+            f"Row '{row_id}' of incorrectness {subset} needs both 'fact' and 'wrong_fact' "
+            f"(got {parsed.fact!r} and {parsed.wrong_fact!r})."
+        )
+    return parsed

@@ -1,0 +1,16 @@
+import pytest
+
+from baselines.run.run_record import run_id
+from mllmu_med_dataset.record import canonical_json
+
+
+def test_the_canonical_text_does_not_depend_on_order():
+    assert canonical_json({"b": 1, "a": [1.5, None]}) == canonical_json({"a": [1.5, None], "b": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json({"a": float("nan")})
+
+
+def test_run_ids_differ_where_anything_that_decides_does():
+    same = ("gd", "owner/model", "privacy", 5, 0)
+    assert run_id(*same, {"rate": 1e-4}) == run_id(*same, {"rate": 1e-4}) != run_id(*same, {"rate": 2e-4})
+    assert run_id(*same, {}).startswith("gd-owner--model-privacy-05-0-")

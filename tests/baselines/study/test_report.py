@@ -1,0 +1,125 @@
+"""The report of a real, tiny study made by `mllmu-med bench --fast`, driven through the command line."""
+
+import json
+import math
+
+import pytest
+
+from baselines import cli
+from baselines.study.report import ROW_FIELDS, table
+from baselines.study.study import METHODS
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A finished fast study and its folder."""
+    out = tmp_path_factory.mktemp("bench") / "study"
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["bench", "--fast", "--out", str(out)])
+    assert not ended.value.code
+    return out
+
+
+@pytest.fixture(scope="module")
+def document(study):
+    return json.loads((study / "report.json").read_text())
+
+
+def test_the_report_holds_every_model_of_both_scenarios(document):
+    assert document["ues_version"] == 1
+    named = [(row["scenario"], row["model"]) for row in document["rows"]]
+    models = ("base", "target", "retain_only", *METHODS)
+    assert named == [(scenario, model) for scenario in ("privacy", "incorrectness") for model in models]
+    assert {"config", "versions", "dataset_checksum", "seed"} <= document.keys()
+
+
+def test_nulls_have_a_reason_and_no_number_is_nan(document):
+    for row in document["rows"]:
+        assert set(row) == set(ROW_FIELDS)
+        for field, value in row.items():
+            if value is None:
+                assert row["reasons"][field], field
+            if isinstance(value, float):
+                assert math.isfinite(value)
+
+
+def test_files_and_figure_are_there(study):
+    png, svg = (study / "figures" / f"tradeoff.{kind}" for kind in ("png", "svg"))
+    assert png.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert "kl_min" in (study / "report.md").read_text()
+    assert "<svg" in svg.read_text()
+
+
+def test_the_table_has_a_line_a_model(document):
+    for block in table(document).split("\n\n"):
+        assert len(block.splitlines()) == 2 + 3 + len(METHODS)
+
+
+def test_the_column_of_thoughts_is_there_where_a_model_thinks(document):
+    assert "thought" not in table(document)
+    rows = [{**row, "thought_leak_rate": 0.5} if row["model"] == "ga" else row for row in document["rows"]]
+    lines = table({**document, "rows": rows}).splitlines()
+    place = lines[1].index("thought")
+    assert {line.split()[0]: line[place : place + 7].strip() for line in lines[2:5]} == dict.fromkeys(
+        ("base", "target", "retain_only"), "-"
+    )
+    assert [line[place : place + 7].strip() for line in lines if line.startswith("ga ")] == ["0.50", "0.50"]
+
+
+def test_a_second_bench_repeats_nothing_and_reports_the_same(study, document, capsys):
+    before = {path: path.stat().st_mtime_ns for path in study.rglob("*.safetensors")}
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["bench", "--fast", "--out", str(study)])
+    assert not ended.value.code
+    err = capsys.readouterr().err
+    stages = [line for line in err.splitlines() if line.startswith("[")]
+    assert all("already done" in line for line in stages[:-1])
+    assert {path: path.stat().st_mtime_ns for path in study.rglob("*.safetensors")} == before
+    assert json.loads((study / "report.json").read_text()) == document
+
+
+def test_other_settings_in_the_same_folder_are_refused(study, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["bench", "--fast", "--seeds", "3", "--out", str(study)])
+    assert ended.value.code == 2
+    assert "seed" in capsys.readouterr().err
+
+
+def test_score_and_the_evaluate_module_agree_with_the_report(study, document, capsys):
+    import evaluate
+
+    import mllmu_med_metrics.mllmu_med_ues
+    from mllmu_med_tasks import scores
+
+    for scenario in ("privacy", "incorrectness"):
+        read = {name: scores.read(study / scenario / name / "evaluation") for name in ("target", "retain_only", "gd")}
+        with pytest.raises(SystemExit):
+            cli.main(
+                [
+                    "score",
+                    "--json",
+                    "--seed",
+                    "0",
+                    "--target",
+                    str(study / scenario / "target" / "evaluation"),
+                    "--unlearned",
+                    str(study / scenario / "gd" / "evaluation"),
+                    "--retain-only",
+                    str(study / scenario / "retain_only" / "evaluation"),
+                ]
+            )
+        scored = json.loads(capsys.readouterr().out)
+        module = evaluate.load(mllmu_med_metrics.mllmu_med_ues.__path__[0])
+        rows = [{key: value for key, value in row.items() if key != "image"} for row in read["target"].rows]
+        said = {name: [one.predictions[row["id"]] for row in rows] for name, one in read.items()}
+        computed = module.compute(
+            predictions=said["gd"],
+            references=rows,
+            target_predictions=said["target"],
+            retain_only_predictions=said["retain_only"],
+        )
+        row = next(r for r in document["rows"] if (r["scenario"], r["model"]) == (scenario, "gd"))
+        for field in ("ues", "ues_low", "ues_high", "ues_strict", "f", "r", "t", "k", "harm", "keep_test", "leak_rate"):
+            for other in (computed[field], row[field]):
+                assert (other is None) == (scored[field] is None), field
+                assert other is None or abs(other - scored[field]) < 1e-12, field

@@ -1,0 +1,79 @@
+"""A question names the field of a report that its answer fills, or none."""
+
+import pytest
+
+from mllmu_med_dataset.injection.report_fields import field_asked, language_of, offered_subject, report_fields
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "answer", "names"),
+    [
+        (
+            "position",
+            "Where is/are the pneumonia located in this image?",
+            "Left Lung",
+            ["Location of the pneumonia", "Location"],
+        ),
+        (
+            "position",
+            "Where is the liver in this image,left,top or upper left?",
+            "Left",
+            ["Location of the liver", "Location"],
+        ),
+        ("position", "Which lobe of the lung is it in?", "Left upper lobe", ["Location"]),
+        ("position", "Which kidney has fluid around it?", "Right", ["Side"]),
+        ("position", "In what position was the patient in?", "Supine", ["Position of the patient"]),
+        ("quantity", "How many existing heart in this image?", "1", ["Number of hearts", "Number"]),
+        (
+            "quantity",
+            "How many ribs are superimposed on the lung?",
+            "12",
+            ["Number of ribs superimposed on the lung", "Number"],
+        ),
+        ("quantity", "How many masses are there?", "Just one", []),
+        ("size", "How big is the mass in cm?", "less than 1cm", ["Size of the mass", "Size"]),
+        ("size", "Which is bigger in this image, liver or spleen?", "Liver", ["Bigger organ"]),
+        ("modality", "How was this image taken?", "X-ray", ["Modality"]),
+        ("modality", "How was this image taken?", "PA", ["Projection"]),
+        ("modality", "How was this image taken?", "With contrast", []),
+        ("modality", "What type of imaging does this not represent?", "ultrasound", ["Not represented"]),
+        ("organ", "What is not pictured in this image?", "The extremities", ["Not pictured"]),
+        ("other", "Why is the lung not dark?", "Fluid", []),
+        ("abnormality", "What diseases are included in the picture?", "None", ["Findings"]),
+        ("abnormality", "What is the abnormality?", "normal", ["Findings"]),
+        ("abnormality", "What is wrong with the pancreas?", "fatty infiltration", ["Pancreas"]),
+        ("abnormality", "What are the lesions indicative of?", "Adenopathy", []),
+        ("abnormality", "What is the pathology?", "There is a mass in the liver", []),
+        ("other", "What is the likely sex of this patient?", "Female", ["Sex"]),
+        ("other", "Is this patient male or female?", "Not sure", []),
+        ("abnormality", "图中哪个器官是不正常的?", "肺", ["异常部位"]),
+        ("position", "图中脑哪个叶是正常的?", "左叶", ["正常部位"]),
+        ("organ", "图像左侧的灰色部分是什么器官?", "肝脏", ["图像左侧的灰色部分"]),
+        ("quantity", "图中有多少个肾脏?", "2", ["肾脏数量"]),
+    ],
+)
+def test_a_field_has_the_name_that_its_question_and_answer_allow(kind, question, answer, names):
+    assert [field.name for field in report_fields(question, kind, answer)] == names
+
+
+def test_a_field_in_the_questions_own_words_needs_no_answer():
+    assert field_asked("What color does the left lung show in the picture?") == "Color of the left lung"
+    assert field_asked("Why is the lung dark?") is None and field_asked("肝脏在哪?") is None
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "subject"),
+    [
+        ("Is the mass in the liver regular or irregular in contour?", "Irregular", "the mass in the liver is"),
+        ("Are the structures in the pancreas cystic or solid?", "Cystic", "the structures in the pancreas are"),
+        ("Is the lesion on the right or left side of the brain?", "Right", None),
+        ("Is the lesion located in gray or white matter?", "White matter", None),
+        ("Is the mass round or oval?", "Lobulated", None),
+    ],
+)
+def test_a_quality_is_said_of_the_subject_that_the_question_offers_it_for(question, answer, subject):
+    assert offered_subject(question, answer) == subject
+
+
+def test_chinese_is_told_from_other_scripts():
+    assert [language_of(text) for text in ("肝脏", "Liver", "肝臓はどこ", "CT 图像")] == ["zh", "en", "en", "zh"]

@@ -1,0 +1,62 @@
+"""The labelled sentences of `fact_cases`: what the rules read in them, on the half they were tuned on and on the other.
+
+`python -m tests.mllmu_med_metrics.answers.test_fact_cases` prints the share of each kind and the tuned rows that are
+read wrongly; it never prints a row of the untouched half.
+"""
+
+from collections import Counter
+
+from mllmu_med_metrics.answers.agreement import abstains, values_said
+from tests.mllmu_med_metrics.answers import fact_cases
+
+
+def misread(*, untouched: bool) -> list[tuple[str, str, object, object]]:
+    """Return (kind, answer, right, read) of the rows of one half that the rules read wrongly."""
+    wrong = [
+        (kind, answer, right, set(values_said(answer, values)))
+        for kind, answer, values, right in fact_cases.rows(untouched=untouched)
+        if set(values_said(answer, values)) != right
+    ]
+    wrong += [
+        ("abstention", answer, right, abstains(answer))
+        for answer, right in fact_cases.abstentions(untouched=untouched)
+        if abstains(answer) != right
+    ]
+    return wrong
+
+
+def size(*, untouched: bool) -> int:
+    """Return the number of rows of one half."""
+    return len(fact_cases.rows(untouched=untouched)) + len(fact_cases.abstentions(untouched=untouched))
+
+
+def test_each_half_is_large_and_no_sentence_stands_in_both():
+    for untouched in (True, False):
+        assert size(untouched=untouched) >= 200
+    answers = [{row[1] for row in fact_cases.rows(untouched=half) if row[0] != "more"} for half in (True, False)]
+    assert not answers[0] & answers[1]
+
+
+def test_every_expected_value_is_in_its_closed_set():
+    for half in (True, False):
+        for _, answer, values, right in fact_cases.rows(untouched=half):
+            assert right <= set(values), answer
+
+
+def test_the_tuned_half_is_read_as_a_person_reads_it():
+    assert misread(untouched=False) == []
+
+
+def test_the_untouched_half_is_read_nearly_as_well():
+    assert len(misread(untouched=True)) <= 0.03 * size(untouched=True)
+
+
+if __name__ == "__main__":
+    for half in (False, True):
+        wrong = misread(untouched=half)
+        total = size(untouched=half)
+        counts = Counter(kind for kind, *_ in wrong)
+        name = "untouched" if half else "tuned"
+        print(f"{name}: {total - len(wrong)} of {total} right ({1 - len(wrong) / total:.3f}); wrong: {dict(counts)}")
+        for row in () if half else wrong:
+            print("  ", *row, sep=" | ")
