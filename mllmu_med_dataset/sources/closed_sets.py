@@ -18,7 +18,12 @@ MAX_VALUES = 64
 
 
 def fact_of(answer: str, answer_type: str) -> str | None:
-    """Return the deciding value of an answer: a closed or short answer itself, in the form of a fact."""
+    """Return the deciding value of an answer: a closed or short answer itself, in the form of a fact.
+
+    An answer that asks has none: VQA-RAD answers one of its questions by "Location of the contrast?".
+    """
+    if clean_text(answer).endswith(("?", "？")):
+        return None
     value = fact_form(clean_text(answer))
     return value if value and (answer_type == "CLOSED" or is_short(value)) else None
 

@@ -41,7 +41,10 @@ def real_records(name: str) -> list[Record]:
         for kind, row in zip(kinds, rows, strict=True)
     ]
     values = {
-        kind: Counter(answer for one, _, answer in texts if one == kind and len(answer) < 30) for kind in set(kinds)
+        kind: Counter(
+            answer for one, _, answer in texts if one == kind and len(answer) < 30 and not answer.endswith("?")
+        )
+        for kind in set(kinds)
     }
     return [
         record(
