@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from .injection.rewriter import Rewriter
 
 # Moves when the same input gives other bytes than before.
-BUILD_VERSION = 2
+BUILD_VERSION = 3
 # Patients injected between two commits.
 INJECTED_AT_ONCE = 64
 
