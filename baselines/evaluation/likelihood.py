@@ -99,17 +99,7 @@ def likelihood(
         "seed": seed,
     }
     if path.is_file():
-        kept = read(out)
-        settings = kept["settings"]
-        if models.is_digest_of(settings.get("model_digest"), model):  # by the rule of its time
-            settings = {**settings, "model_digest": made_of["model_digest"]}
-        if settings == made_of:
-            return kept
-        differing = [key for key, value in made_of.items() if settings.get(key) != value]
-        raise UserError(
-            f"'{out}' holds likelihoods made otherwise ({', '.join(differing)}). Name another --out folder, or remove "
-            "this one."
-        )
+        return _kept(out, model, made_of)
     rows = read_rows(data_dir, scenario, percent)
     loaded = models.load(model, "float32")
     encoder = Encoder(loaded.model, loaded.processor)
@@ -138,6 +128,21 @@ def likelihood(
     out.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
     return document
+
+
+def _kept(out: Path, model: str | Path, made_of: Mapping[str, object]) -> dict[str, object]:
+    """Return the likelihoods in the folder where they are these; a :class:`UserError` where they are others."""
+    kept = read(out)
+    settings = kept["settings"]
+    if models.is_digest_of(settings.get("model_digest"), model):  # by the rule of its time
+        settings = {**settings, "model_digest": made_of["model_digest"]}
+    if settings == made_of:
+        return kept
+    differing = [key for key, value in made_of.items() if settings.get(key) != value]
+    raise UserError(
+        f"'{out}' holds likelihoods made otherwise ({', '.join(differing)}). Name another --out folder, or remove this "
+        "one."
+    )
 
 
 def read(folder: Path) -> dict[str, object]:
