@@ -9,9 +9,9 @@ import mllmu_med_metrics
 
 def test_examples_in_docstrings():
     tried = 0
-    for module in pkgutil.iter_modules(mllmu_med_metrics.__path__):
-        if module.name != "mllmu_med_ues":  # loaded by `evaluate`, see test_mllmu_med_ues.py
-            done = doctest.testmod(importlib.import_module(f"mllmu_med_metrics.{module.name}"))
+    for module in pkgutil.walk_packages(mllmu_med_metrics.__path__, "mllmu_med_metrics."):
+        if "mllmu_med_ues" not in module.name:  # loaded by `evaluate`, see test_mllmu_med_ues.py
+            done = doctest.testmod(importlib.import_module(module.name))
             assert done.failed == 0, module.name
             tried += done.attempted
     assert tried >= 12
