@@ -478,7 +478,7 @@ def evaluate(
     """Ask a model every row through lm-eval; leaves lm-eval's own results and samples."""
     from mllmu_med_metrics.vocabulary import SUBSETS
     from mllmu_med_tasks.asked_rows import check_percent
-    from mllmu_med_tasks.harness import BACKENDS, task_names
+    from mllmu_med_tasks.harness import BACKENDS, Backend, Questions, task_names
 
     _known("scenario", scenario, SCENARIOS)
     _known("backend", backend, BACKENDS)
@@ -491,13 +491,18 @@ def evaluate(
     from .evaluation.evaluate import evaluate as ask
     from .evaluation.evaluate import notes
 
-    asked = {"subsets": tuple(_words(subsets, "--subsets"))} if subsets else {}
+    questions = Questions(
+        scenario=scenario, data_dir=_data(data), percent=percent, views=views, max_retain=max_retain or None,
+        subsets=tuple(_words(subsets, "--subsets")) if subsets else SUBSETS, image=image.value, limit=limit, seed=seed,
+    )  # fmt: skip
+    asked_by = Backend(
+        kind=backend, peft=peft, base_url=base_url, concurrent=concurrent, batch_size=batch_size,
+        model_args=_pairs(model_arg),
+    )  # fmt: skip
     progress = _started_with_model(f"evaluate {scenario}")
     record = ask(
-        model=model, data_dir=_data(data), scenario=scenario, out=out, percent=percent, views=views, limit=limit,
-        max_retain=max_retain or None, image=image.value, **asked, backend=backend, peft=peft, base_url=base_url,
-        concurrent=concurrent, model_args=_pairs(model_arg), cache=cache, batch_size=batch_size, seed=seed,
-        resume=resume, progress=partial(progress.part, f"evaluate {scenario}"),
+        model, questions, out=out, backend=asked_by, cache=cache, resume=resume,
+        progress=partial(progress.part, f"evaluate {scenario}"),
     )  # fmt: skip
     progress.finish(f"evaluate {scenario}", kept=bool(record["kept"]))
     for line in notes(record):

@@ -155,6 +155,8 @@ def _argv(sweep: Sweep, id: str) -> tuple[str, ...]:
 
 def _try(one: Try, part: Part) -> bool:
     """Unlearn with these settings, ask, score, keep the record and drop the model."""
+    from mllmu_med_tasks.questions import Questions
+
     from .evaluation.evaluate import evaluate
     from .training.unlearn import unlearn
 
@@ -168,10 +170,8 @@ def _try(one: Try, part: Part) -> bool:
         model=out / one.scenario / "target", data_dir=data, scenario=one.scenario, method=one.method, out=folder,
         recipe=recipe, seed=one.sweep.seed, progress=part,
     )  # fmt: skip
-    evaluate(
-        model=folder, data_dir=data, scenario=one.scenario, out=folder / EVALUATION, max_retain=MAX_RETAIN,
-        seed=one.sweep.seed,
-    )  # fmt: skip
+    questions = Questions(scenario=one.scenario, data_dir=data, max_retain=MAX_RETAIN, seed=one.sweep.seed)
+    evaluate(folder, questions, out=folder / EVALUATION)
     make_folder(one.record.parent)
     write_atomically(one.record, json.dumps(_record(one, folder, recipe)) + "\n")
     shutil.rmtree(folder)

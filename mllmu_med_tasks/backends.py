@@ -6,6 +6,7 @@ the same rows in the same words; prompts are compared when results are, so those
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,39 +27,56 @@ BATCH_SIZE = 64
 CHAT = "/chat/completions"
 
 
-def open_backend(
-    backend: str,
-    model: str | Path,
-    *,
-    peft: str | Path | None = None,
-    base_url: str | None = None,
-    concurrent: int = 1,
-    batch_size: int = BATCH_SIZE,
-    device: str | None = None,
-    seed: int = 0,
-    model_args: Mapping[str, str] | None = None,
-) -> "LM":
-    """Return lm-eval's model of a backend; a :class:`UserError` for options that another backend takes."""
-    if backend not in BACKENDS:
-        raise unknown("backend", backend, BACKENDS)
-    if (base_url is None) == (backend == "served"):
-        raise UserError(
-            "The backend served needs the address of the server: --base-url http://localhost:8000/v1."
-            if base_url is None
-            else f"A base URL is for the backend served, not for {backend}. Leave it out, or say --backend served."
-        )
-    if backend == "served" and peft is not None:
-        raise UserError(
-            "A served model has its adapter loaded where it is served, so peft is not for it. Serve the adapter under "
-            "a name of its own (vLLM: --lora-modules NAME=FOLDER) and give that name as the model."
-        )
-    if model_args and backend != "vllm":
-        raise UserError(f"Model arguments are for the backend vllm, not for {backend}. Leave them out.")
-    if backend == "served":
-        return open_served(str(model), base_url=str(base_url), concurrent=concurrent)
-    if backend == "vllm":
-        return open_vllm(model, peft=peft, batch_size=batch_size, seed=seed, model_args=model_args)
-    return open_model(model, peft=peft, batch_size=batch_size, device=device)
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """How a model is asked: in this process, behind a server, or through vLLM.
+
+    peft: an adapter on top of the model. base_url, concurrent: where a served model is, and how many requests are in
+    flight at once. batch_size: rows answered at once. device: a torch device name; an accelerator if there is one.
+    model_args: further arguments of vllm-vlm. A :class:`UserError` refuses options that another backend takes.
+    """
+
+    kind: str = "hf"
+    peft: str | Path | None = None
+    base_url: str | None = None
+    concurrent: int = 1
+    batch_size: int = BATCH_SIZE
+    device: str | None = None
+    model_args: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown kind."""
+        if self.kind not in BACKENDS:
+            raise unknown("backend", self.kind, BACKENDS)
+
+    def check(self) -> None:
+        """Refuse options that another kind takes."""
+        served = self.kind == "served"
+        if (self.base_url is None) == served:
+            raise UserError(
+                "The backend served needs the address of the server: --base-url http://localhost:8000/v1."
+                if self.base_url is None
+                else f"A base URL is for the backend served, not for {self.kind}. Leave it out, or say --backend "
+                "served."
+            )
+        if served and self.peft is not None:
+            raise UserError(
+                "A served model has its adapter loaded where it is served, so peft is not for it. Serve the adapter "
+                "under a name of its own (vLLM: --lora-modules NAME=FOLDER) and give that name as the model."
+            )
+        if self.model_args and self.kind != "vllm":
+            raise UserError(f"Model arguments are for the backend vllm, not for {self.kind}. Leave them out.")
+
+    def open(self, model: str | Path, *, seed: int = 0) -> "LM":
+        """Return lm-eval's model of this kind."""
+        self.check()
+        if self.kind == "served":
+            return open_served(str(model), base_url=str(self.base_url), concurrent=self.concurrent)
+        if self.kind == "vllm":
+            return open_vllm(
+                model, peft=self.peft, batch_size=self.batch_size, seed=seed, model_args=self.model_args
+            )
+        return open_model(model, peft=self.peft, batch_size=self.batch_size, device=self.device)
 
 
 def load_processor(folder: str | Path) -> "ProcessorMixin":

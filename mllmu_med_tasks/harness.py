@@ -10,35 +10,36 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError, unknown
-from mllmu_med_dataset.load import checksums
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS, SUBSETS
+from mllmu_med_metrics.vocabulary import SCENARIOS, SUBSETS
 from mllmu_med_tasks import decoding
 from mllmu_med_tasks.asked_rows import check_percent
 from mllmu_med_tasks.backends import (
     BACKENDS,
     BATCH_SIZE,
     SOURCES,
+    Backend,
     check_chat_template,
     load_processor,
-    open_backend,
     open_model,
     wrap,
 )
 from mllmu_med_tasks.names import Task, tasks_of
+from mllmu_med_tasks.questions import Questions
 from mllmu_med_tasks.quiet import Count, Progress, quiet
 
 if TYPE_CHECKING:
     from lm_eval.api.model import LM
 
 __all__ = [
-    "BACKENDS", "BATCH_SIZE", "check_chat_template", "data_digest", "load_processor", "open_backend", "open_model",
-    "run", "task_names", "task_version", "tasks_path", "wrap",
+    "BACKENDS", "BATCH_SIZE", "Backend", "Questions", "check_chat_template", "load_processor", "open_model", "run",
+    "task_names", "task_version", "tasks_path", "wrap",
 ]  # fmt: skip
 
 # How the file of a database begins.
@@ -72,84 +73,46 @@ def task_names(scenario: str | None = None, subsets: Sequence[str] = SUBSETS, *,
 
 def run(
     model: "str | Path | LM",
-    scenario: str,
+    questions: Questions,
     *,
     out: str | Path,
-    data_dir: str | Path | None = None,
-    subsets: Sequence[str] = SUBSETS,
-    views: bool = False,
-    percent: int = MAIN_PERCENT,
-    max_retain: int | None = None,
-    image: str = "own",
-    backend: str = "hf",
-    base_url: str | None = None,
-    concurrent: int = 1,
-    batch_size: int = BATCH_SIZE,
+    backend: Backend = Backend(),  # noqa: B008 (frozen)
     apply_chat_template: bool = True,
-    limit: int | None = None,
-    peft: str | Path | None = None,
-    device: str | None = None,
-    model_args: Mapping[str, str] | None = None,
     cache: str | Path | None = None,
     model_digest: str | None = None,
-    seed: int = 0,
     progress: Progress | None = None,
 ) -> Path:
-    """Ask a model every row of a scenario's subsets and return ``out``, which then holds lm-eval's result files.
+    """Ask a model the questions and return ``out``, which then holds lm-eval's result files.
 
     ``out`` appears only when complete: ``results_*.json`` and one ``samples_<task>_*.jsonl`` a task. ``model`` is a
-    folder, a Hub id, the name a server offers it by, or an lm-eval model (used again as it is: ``batch_size``, ``peft``
-    and the other options of :func:`mllmu_med_tasks.backends.open_backend` are then its own). ``views`` also asks the
-    views of the forget rows. ``percent``, ``max_retain``, ``image`` and ``seed`` are those of
-    :func:`mllmu_med_tasks.asked_rows.load`; a ``limit`` takes the first rows only and is marked in the result, which
-    can't be scored. ``cache`` is a file of earlier answers of this very model: its keys do not name the model;
-    ``model_digest``
-    names it in the result. ``progress`` is called with the number of answered rows and their total.
+    folder, a Hub id, the name a server offers it by, or an lm-eval model (used again as it is: the backend's options
+    are then its own). A limit of the questions is marked in the result, which can't be scored. ``cache`` is a file of
+    earlier answers of this very model: its keys do not name the model; ``model_digest`` names it in the result.
+    ``progress`` is called with the number of answered rows and their total.
 
     Answers are greedy whatever sampling, penalties or lengths the model ships; the result's ``config`` says under
     ``mllmu_med_decoding`` what was put aside.
     """
-    tasks = task_names(scenario, subsets, views=views)
-    percent = check_percent(percent)
+    tasks = task_names(questions.scenario, questions.subsets, views=questions.views)
+    questions = replace(questions, percent=check_percent(questions.percent))
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"The output folder '{out}' is in use. Name a new folder, or remove this one first.")
-    if backend == "served" and not apply_chat_template:
+    if backend.kind == "served" and not apply_chat_template:
         raise UserError("A served model renders its own chat template; it can't be asked without. Use the backend hf.")
     count = Count(progress)
-    lm = (
-        model
-        if hasattr(model, "generate_until")
-        else open_backend(
-            backend,
-            model,
-            peft=peft,
-            base_url=base_url,
-            concurrent=concurrent,
-            batch_size=batch_size,
-            device=device,
-            seed=seed,
-            model_args=model_args,
-        )
-    )
+    opened = hasattr(model, "generate_until")
+    lm = model if opened else backend.open(model, seed=questions.seed)
     with quiet(count):
         if apply_chat_template and hasattr(lm, "processor"):
             check_chat_template(lm.processor, _name(lm))
         # lm-eval sets it on the first template applied and then never puts the image token in by itself again.
         lm.chat_applied = False
-        metadata = {
-            "mllmu_med_image": image,
-            "mllmu_med_seed": seed,
-            "mllmu_med_percent": percent,
-            "mllmu_med_data_sha256": data_digest(data_dir),
-            **({"mllmu_med_data_dir": str(data_dir)} if data_dir is not None else {}),
-            **({"mllmu_med_max_retain": max_retain} if max_retain is not None else {}),
-        }
         with _cached(lm, cache) as asked, decoding.greedy(getattr(lm, "model", None)) as aside:
             results, samples, tracker = _evaluate(
-                asked, tasks, metadata, apply_chat_template, limit, seed, count, SOURCES[backend]
+                asked, tasks, questions, apply_chat_template, count, SOURCES[backend.kind]
             )
-        if backend == "vllm" and not hasattr(model, "generate_until"):
+        if backend.kind == "vllm" and not opened:
             aside = decoding.shipped(model)
         results["config"]["use_cache"] = None if cache is None else Path(cache).name
         results["config"]["mllmu_med_decoding"] = {"rule": _decoded(lm), "put_aside": aside}
@@ -190,20 +153,8 @@ def _cached(lm: "LM", cache: str | Path | None) -> "Iterator[LM]":
         caching.dbdict.close()
 
 
-def data_digest(data_dir: str | Path | None = None) -> str:
-    """Return the digest of all rows of a build (of the packaged one without a folder)."""
-    return str(checksums(data_dir)["dataset_sha256"])
-
-
 def _evaluate(
-    lm: "LM",
-    tasks: list[str],
-    metadata: dict[str, object],
-    apply_chat_template: bool,
-    limit: int | None,
-    seed: int,
-    count: Count,
-    source: str,
+    lm: "LM", tasks: list[str], questions: Questions, apply_chat_template: bool, count: Count, source: str
 ) -> tuple[dict, dict, object]:
     """Return lm-eval's results, its samples by task, and the tracker that writes both."""
     from lm_eval.evaluator import evaluate
@@ -211,10 +162,11 @@ def _evaluate(
     from lm_eval.loggers.utils import add_tokenizer_info
     from lm_eval.tasks import TaskManager
 
-    manager = TaskManager(include_path=str(tasks_path()), include_defaults=False, metadata=metadata)
+    limit = questions.limit
+    manager = TaskManager(include_path=str(tasks_path()), include_defaults=False, metadata=questions.metadata())
     loaded = manager.load(tasks)
     for task in loaded["tasks"].values():
-        task.set_fewshot_seed(seed=seed)
+        task.set_fewshot_seed(seed=questions.seed)
         rows = len(task.eval_docs)
         count.total += min(rows, limit) if limit else rows
     tracker = EvaluationTracker(output_path="results.json")
@@ -226,10 +178,7 @@ def _evaluate(
         fewshot_as_multiturn=True,
     )
     started = time.time()
-    # Each batch ends in a full collection; what is alive already need not be walked every time.
-    gc.collect()
-    gc.freeze()
-    try:
+    with _collected():
         results = evaluate(
             lm,
             loaded,
@@ -239,8 +188,6 @@ def _evaluate(
             apply_chat_template=apply_chat_template,
             fewshot_as_multiturn=True,
         )
-    finally:
-        gc.unfreeze()
     samples = results.pop("samples")
     for rows in samples.values():
         for row in rows:
@@ -248,20 +195,36 @@ def _evaluate(
             row["arguments"] = [
                 (text, options, {"visual": extra["visual"].names()}) for text, options, extra in row["arguments"]
             ]
-    results["config"] = {
-        "model": source,
-        "model_args": {"pretrained": _name(lm)},
-        **_about(lm),
-        "use_cache": None,
-        "limit": limit,
-        "bootstrap_iters": 0,
-        "gen_kwargs": None,
-        "random_seed": seed,
-    }
+    results["config"] = _config(lm, source, questions)
     results["date"] = started
     results.update(_versions())
     add_tokenizer_info(results, lm)
     return results, samples, tracker
+
+
+@contextmanager
+def _collected() -> "Iterator[None]":
+    """Collect garbage once: each batch ends in a full collection, and what is alive already need not be walked."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _config(lm: "LM", source: str, questions: Questions) -> dict[str, object]:
+    """Return what lm-eval's own command line notes of a run."""
+    return {
+        "model": source,
+        "model_args": {"pretrained": _name(lm)},
+        **_about(lm),
+        "use_cache": None,
+        "limit": questions.limit,
+        "bootstrap_iters": 0,
+        "gen_kwargs": None,
+        "random_seed": questions.seed,
+    }
 
 
 def _versions() -> dict[str, str]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
 from mllmu_med_metrics import Comparison, References, Score, Scored
+from mllmu_med_metrics import compare as compare_predictions
 from mllmu_med_metrics import score as score_predictions
-from mllmu_med_metrics.scoring import comparison as compare_predictions
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT
 from mllmu_med_tasks.evaluation import Answer, Evaluation, check_comparable
 from mllmu_med_tasks.predictions import read_predictions

@@ -88,10 +88,10 @@ def run_family(family: str, names: list[str], folder: Path, data_dir: Path, data
 
     from baselines import methods
     from baselines.config import LearnRecipe, Lora, UnlearnRecipe
-    from baselines.evaluation.evaluate import evaluate
     from baselines.model import models
     from baselines.training.learn import learn
     from baselines.training.unlearn import unlearn
+    from tests.asking import evaluate
     from tests.families import make_family
 
     common = {"data_dir": data_dir, "scenario": "privacy", "seed": 0, "data": data}

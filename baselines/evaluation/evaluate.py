@@ -4,15 +4,16 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 
-from mllmu_med_dataset.errors import UserError, make_folder, unknown
+from mllmu_med_dataset.errors import UserError, make_folder
 from mllmu_med_dataset.record import canonical_json
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SUBSETS
 from mllmu_med_tasks import harness
+from mllmu_med_tasks.backends import Backend
 from mllmu_med_tasks.decoding import SERVED_IN_PART
+from mllmu_med_tasks.questions import Questions
 
 from ..model.models import check_adapter, check_usable, digest_of, file_layers, model_folder, revision
 from ..run.disk import alone
@@ -22,25 +23,12 @@ UNKNOWN_OF_SERVED = "the weights, tokenizer, chat template and generation settin
 
 
 def evaluate(
-    *,
     model: str | Path,
-    data_dir: Path,
-    scenario: str,
+    questions: Questions,
+    *,
     out: Path,
-    percent: int = MAIN_PERCENT,
-    views: bool = False,
-    max_retain: int | None = None,
-    image: str = "own",
-    subsets: Sequence[str] = SUBSETS,
-    limit: int | None = None,
-    backend: str = "hf",
-    peft: str | Path | None = None,
-    base_url: str | None = None,
-    concurrent: int = 1,
-    model_args: Mapping[str, str] | None = None,
+    backend: Backend = Backend(),  # noqa: B008 (frozen)
     cache: Path | None = None,
-    batch_size: int = harness.BATCH_SIZE,
-    seed: int = 0,
     resume: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, object]:
@@ -48,14 +36,12 @@ def evaluate(
 
     The record holds the settings, the model's digest and its files' (``identity``), how answers were made
     (``decoding``) and ``seconds``; ``kept`` is true when the folder already held this very evaluation. A folder that
-    holds another one is a :class:`UserError`. ``views`` asks the views of the forget rows too. With ``backend`` served,
-    ``model`` is the name at ``base_url``; ``peft`` is an adapter on top of the model. ``cache`` is a folder in which
-    answers are kept task by task, a file for each model's digest, so that an evaluation that was ended goes on.
+    holds another one is a :class:`UserError`. With the backend served, ``model`` is the name at its address. ``cache``
+    is a folder in which answers are kept task by task, a file for each model's digest, so that an evaluation that was
+    ended goes on.
     """
-    if backend not in harness.BACKENDS:
-        raise unknown("backend", backend, harness.BACKENDS)
-    name, model_digest, identity = _asked(model, backend, peft, base_url)
-    if backend == "served" and cache is not None:
+    name, model_digest, identity = _asked(model, backend)
+    if backend.kind == "served" and cache is not None:
         raise UserError(
             "Answers of a served model are not cached: nothing tells which weights stand behind its name. Leave "
             "--cache out, or evaluate the model's folder with --backend hf."
@@ -63,17 +49,9 @@ def evaluate(
     settings = {
         "task_version": harness.task_version(),
         "model_digest": model_digest,
-        "data_digest": harness.data_digest(data_dir),
-        "scenario": scenario,
-        "percent": percent,
-        "subsets": list(subsets),
-        "views": views,
-        "max_retain": max_retain,
-        "image": image,
-        "limit": limit,
-        "backend": backend,
-        "model_args": dict(model_args or {}),
-        "seed": seed,
+        **questions.settings(),
+        "backend": backend.kind,
+        "model_args": dict(backend.model_args or {}),
     }
     if resume and (found := _finished(out, settings, identity)):
         return found
@@ -87,29 +65,11 @@ def evaluate(
             return found
         part = scratch / out.name
         shutil.rmtree(part, ignore_errors=True)  # of an evaluation that was killed
+        kept = None if cache is None else cache / _cache_name(model_digest, backend)
         began = perf_counter()
         try:
             harness.run(
-                name,
-                scenario,
-                out=part,
-                data_dir=data_dir,
-                subsets=subsets,
-                views=views,
-                percent=percent,
-                max_retain=max_retain,
-                image=image,
-                backend=backend,
-                peft=peft,
-                base_url=base_url,
-                concurrent=concurrent,
-                model_args=model_args,
-                cache=None if cache is None else cache / _cache_name(model_digest, backend, model_args),
-                model_digest=model_digest,
-                limit=limit,
-                batch_size=batch_size,
-                seed=seed,
-                progress=progress,
+                name, questions, out=part, backend=backend, cache=kept, model_digest=model_digest, progress=progress
             )
             seconds = round(perf_counter() - began, 2)
             record = {**settings, "decoding": _decoding(part), "identity": identity, "seconds": seconds}
@@ -138,12 +98,12 @@ def notes(record: Mapping[str, object]) -> list[str]:
     return lines
 
 
-def _cache_name(model_digest: str, backend: str, model_args: Mapping[str, str] | None) -> str:
+def _cache_name(model_digest: str, backend: Backend) -> str:
     """Return the file of a model's answers; options of the engine, which may decide them, have files of their own."""
-    if not model_args:
-        return f"{model_digest}-{backend}.db"
-    options = hashlib.sha256(canonical_json(dict(model_args)).encode()).hexdigest()[:8]
-    return f"{model_digest}-{backend}-{options}.db"
+    if not backend.model_args:
+        return f"{model_digest}-{backend.kind}.db"
+    options = hashlib.sha256(canonical_json(dict(backend.model_args)).encode()).hexdigest()[:8]
+    return f"{model_digest}-{backend.kind}-{options}.db"
 
 
 def _decoding(folder: Path) -> dict[str, object]:
@@ -183,19 +143,17 @@ def _changed(recorded: object, identity: Mapping[str, object]) -> str:
     return f": since then {', '.join(names[:4])}{' and others' if len(names) > 4 else ''} changed" if names else ""
 
 
-def _asked(
-    model: str | Path, backend: str, peft: str | Path | None, base_url: str | None
-) -> tuple[str, str, dict[str, object]]:
+def _asked(model: str | Path, backend: Backend) -> tuple[str, str, dict[str, object]]:
     """Return what the backend opens, the digest that names it, and what the digest is made of.
 
     A served model is named by its name and address, which is all that is known of it.
     """
-    if backend == "served":
-        named = hashlib.sha256(f"{model} at {base_url}".encode()).hexdigest()[:16]
-        return str(model), named, {"served": str(model), "at": base_url, "unknown": UNKNOWN_OF_SERVED}
+    if backend.kind == "served":
+        named = hashlib.sha256(f"{model} at {backend.base_url}".encode()).hexdigest()[:16]
+        return str(model), named, {"served": str(model), "at": backend.base_url, "unknown": UNKNOWN_OF_SERVED}
     check_usable(model)
-    if peft is not None:
-        check_adapter(peft)
-    layers = file_layers(model, peft)
+    if backend.peft is not None:
+        check_adapter(backend.peft)
+    layers = file_layers(model, backend.peft)
     files = [{name: one[:16] for name, one in layer.items()} for layer in layers]
     return str(model_folder(model)), digest_of(layers), {"files": files, "revision": revision(model)}

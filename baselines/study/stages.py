@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PERCENTS
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PERCENTS, SUBSETS
 
 from .. import config, methods
 from ..run.run_record import read_record
@@ -164,20 +164,25 @@ def _unlearn(study: Study, scenario: str, method: str, part: Part) -> bool:
 
 
 def _evaluate(study: Study, scenario: str, model: str, image: str, part: Part) -> bool:
-    from ..evaluation import evaluate as evaluation
+    from mllmu_med_tasks.questions import Questions
 
-    folder = run_folder(study.out, scenario, model)
-    record = evaluation.evaluate(
-        model=study.model if model == "base" else folder,
-        data_dir=study.out / DATA,
+    from ..evaluation.evaluate import evaluate
+
+    folder, own = run_folder(study.out, scenario, model), image == "own"
+    questions = Questions(
         scenario=scenario,
-        out=folder / (EVALUATION if image == "own" else image),
+        data_dir=study.out / DATA,
         percent=study.percent,
-        views=study.views and image == "own",
+        subsets=SUBSETS if own else ("forget",),
+        views=study.views and own,
         max_retain=study.max_retain,
         image=image,
-        **({} if image == "own" else {"subsets": ("forget",)}),
         seed=study.seed,
+    )
+    record = evaluate(
+        study.model if model == "base" else folder,
+        questions,
+        out=folder / (EVALUATION if own else image),
         progress=part,
     )
     return not record["kept"]

@@ -73,8 +73,8 @@ def learned_plainly(rows, count: int) -> None:
 
 def answered_by_us(rows, count: int) -> None:
     """Ask so many forget and retain rows each through the harness."""
-    from baselines.evaluation.evaluate import evaluate
     from mllmu_med_dataset.load import PACKAGED
+    from tests.asking import evaluate
 
     with tempfile.TemporaryDirectory() as folder:
         evaluate(

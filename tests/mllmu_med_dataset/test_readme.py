@@ -73,7 +73,7 @@ def test_every_command_is_one_that_there_is(line):
 
 def test_every_file_that_is_named_is_there():
     text = PATH.read_text(encoding="utf-8").split("## What is where")[1]
-    names = re.findall(r"[a-z_]+\.(?:py|json)\b", text)
+    names = re.findall(r"[a-z_/]+\.(?:py|json)\b", text)
     assert len(names) > 20 and all((PATH.parent / name).is_file() for name in names)
 
 

@@ -5,6 +5,7 @@ import pytest
 from mllmu_med_dataset.build import build
 from mllmu_med_dataset.sources import open_source
 from mllmu_med_tasks import harness
+from tests import asking
 
 
 @pytest.fixture(scope="session")
@@ -25,4 +26,4 @@ def lm(tiny_model):
 def evaluation(lm, data_dir, tmp_path_factory):
     """The folder of one finished evaluation of the privacy scenario; tests must not change it."""
     out = tmp_path_factory.mktemp("evaluation") / "tiny"
-    return harness.run(lm, "privacy", out=out, data_dir=data_dir, max_retain=10)
+    return asking.run(lm, "privacy", out=out, data_dir=data_dir, max_retain=10)

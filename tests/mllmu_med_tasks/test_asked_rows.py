@@ -235,7 +235,7 @@ def test_visuals_that_are_cut_still_decode(data_dir):
 
 HASH = """
 import hashlib, json, sys
-from mllmu_med_tasks import rows
+from mllmu_med_tasks import asked_rows as rows
 from mllmu_med_tasks.names import TASKS
 hashes = {}
 for name, task in TASKS.items():

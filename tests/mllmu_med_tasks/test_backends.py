@@ -9,8 +9,9 @@ import pytest
 import baselines.nano
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_metrics.answers.thoughts import split_thought
-from mllmu_med_tasks import backends, harness
+from mllmu_med_tasks import backends
 from mllmu_med_tasks.prompts import prompt
+from tests import asking
 from tests.openai_server import serving
 
 NANO = baselines.nano.MODEL
@@ -43,11 +44,11 @@ def prompts(folder):
 def test_a_served_model_gives_the_answers_it_gives_in_this_process(address, data_dir, tmp_path):
     options = {"data_dir": data_dir, "subsets": ["forget", "holdout"], "limit": 4}
     told = []
-    served = harness.run(
+    served = asking.run(
         "nano", "privacy", out=tmp_path / "served", backend="served", base_url=address, concurrent=2,
         progress=lambda done, total: told.append((done, total)), **options,
     )  # fmt: skip
-    here = harness.run(NANO, "privacy", out=tmp_path / "hf", device="cpu", **options)
+    here = asking.run(NANO, "privacy", out=tmp_path / "hf", device="cpu", **options)
     assert answers(served) == answers(here) and len(answers(here)) == 8
     assert len({text for (text,) in answers(here).values()}) > 1
     assert told[-1] == (8, 8)
@@ -61,11 +62,11 @@ def test_a_served_model_gives_the_answers_it_gives_in_this_process(address, data
 @pytest.mark.slow
 def test_every_row_is_answered_alike_by_a_served_model(address, data_dir, tmp_path):
     for scenario in ("privacy", "incorrectness"):
-        served = harness.run(
+        served = asking.run(
             "nano", scenario, out=tmp_path / f"served-{scenario}", backend="served", base_url=address,
             data_dir=data_dir, views=True,
         )  # fmt: skip
-        here = harness.run(NANO, scenario, out=tmp_path / scenario, data_dir=data_dir, views=True, device="cpu")
+        here = asking.run(NANO, scenario, out=tmp_path / scenario, data_dir=data_dir, views=True, device="cpu")
         assert answers(served) == answers(here)
 
 
@@ -123,7 +124,7 @@ def test_a_served_thought_may_have_many_lines_and_the_answer_is_the_first_line_a
 def test_a_server_that_stops_answering_is_told_in_a_paragraph(data_dir, tmp_path, monkeypatch):
     model = served_model(retries=1)
     with pytest.raises(UserError, match="did not answer row 1 or one after it"):
-        harness.run(model, "privacy", subsets=["forget"], out=tmp_path / "e", data_dir=data_dir, limit=1)
+        asking.run(model, "privacy", subsets=["forget"], out=tmp_path / "e", data_dir=data_dir, limit=1)
     assert not (tmp_path / "e").exists()
 
 
@@ -141,12 +142,12 @@ def test_a_server_that_stops_answering_is_told_in_a_paragraph(data_dir, tmp_path
 )
 def test_options_of_another_backend_are_refused(options, part):
     with pytest.raises(UserError, match=part):
-        backends.open_backend(options.pop("backend"), NANO, **options)
+        backends.Backend(kind=options.pop("backend"), **options).open(NANO)
 
 
 def test_without_a_chat_template_a_served_model_is_not_asked(tmp_path, data_dir):
     with pytest.raises(UserError, match="its own chat template"):
-        harness.run(
+        asking.run(
             "m", "privacy", out=tmp_path / "e", data_dir=data_dir, backend="served", base_url="http://127.0.0.1:9/v1",
             apply_chat_template=False,
         )  # fmt: skip
@@ -175,12 +176,12 @@ def test_an_adapter_answers_as_its_merged_model(adapter, data_dir, tmp_path):
     from transformers import AutoModelForImageTextToText
 
     options = {"data_dir": data_dir, "subsets": ["test"], "limit": 4}
-    with_adapter = harness.run(NANO, "privacy", out=tmp_path / "a", peft=adapter, device="cpu", **options)
+    with_adapter = asking.run(NANO, "privacy", out=tmp_path / "a", peft=adapter, device="cpu", **options)
     model = AutoModelForImageTextToText.from_pretrained(NANO, dtype="auto")
     merged = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     wrapped = backends.wrap(merged, backends.load_processor(NANO))
-    assert answers(with_adapter) == answers(harness.run(wrapped, "privacy", out=tmp_path / "m", **options))
-    without = harness.run(NANO, "privacy", out=tmp_path / "w", device="cpu", **options)
+    assert answers(with_adapter) == answers(asking.run(wrapped, "privacy", out=tmp_path / "m", **options))
+    without = asking.run(NANO, "privacy", out=tmp_path / "w", device="cpu", **options)
     assert answers(with_adapter) != answers(without)
 
 
@@ -205,7 +206,7 @@ def test_vllm_gets_the_model_one_image_a_prompt_and_the_adapters_rank(adapter):
 
 def test_without_vllm_that_is_said():
     with pytest.raises(UserError, match=r"needs the package vllm .*lm_eval\[vllm\]"):
-        backends.open_backend("vllm", NANO)
+        backends.Backend(kind="vllm").open(NANO)
 
 
 class FakeEngine:
@@ -271,11 +272,11 @@ def fake_vllm(monkeypatch):
 
 
 def test_the_vllm_backend_hands_over_one_picture_and_the_rendered_prompt(fake_vllm, data_dir, tmp_path):
-    out = harness.run(
+    out = asking.run(
         NANO, "privacy", out=tmp_path / "e", data_dir=data_dir, subsets=["test"], backend="vllm", limit=3,
         model_args={"max_model_len": "512"},
     )  # fmt: skip
-    here = harness.run(NANO, "privacy", out=tmp_path / "h", data_dir=data_dir, subsets=["test"], limit=3, device="cpu")
+    here = asking.run(NANO, "privacy", out=tmp_path / "h", data_dir=data_dir, subsets=["test"], limit=3, device="cpu")
     assert prompts(out) == prompts(here)
     assert {text.rsplit(" ", 1)[0] for (text,) in answers(out).values()} == {"(64, 64) RGB"}
     (path,) = out.glob("results_*.json")
@@ -299,21 +300,21 @@ class Counting:
 def test_a_cache_holds_what_was_answered_before_the_end_came(lm, data_dir, tmp_path, monkeypatch):
     options = {"data_dir": data_dir, "subsets": ["forget", "holdout"], "cache": tmp_path / "answers.db"}
     counting = Counting(lm, monkeypatch)
-    first = harness.run(lm, "privacy", out=tmp_path / "one", **{**options, "subsets": ["forget"]})
+    first = asking.run(lm, "privacy", out=tmp_path / "one", **{**options, "subsets": ["forget"]})
     forget = counting.asked
-    whole = harness.run(lm, "privacy", out=tmp_path / "two", **options)
+    whole = asking.run(lm, "privacy", out=tmp_path / "two", **options)
     holdout = counting.asked - forget
     assert forget > 0 and holdout > 0
-    again = harness.run(lm, "privacy", out=tmp_path / "three", **options)
+    again = asking.run(lm, "privacy", out=tmp_path / "three", **options)
     assert counting.asked == forget + holdout
     assert answers(again) == answers(whole) and answers(first).items() <= answers(whole).items()
-    without = harness.run(lm, "privacy", out=tmp_path / "four", **{**options, "cache": None})
+    without = asking.run(lm, "privacy", out=tmp_path / "four", **{**options, "cache": None})
     assert answers(without) == answers(whole)
 
 
 def test_a_file_that_is_no_cache_is_refused(lm, data_dir, tmp_path):
     (tmp_path / "notes.db").write_text("not a database, but long enough to be read as one" * 30)
     with pytest.raises(UserError, match="can't be opened"):
-        harness.run(
+        asking.run(
             lm, "privacy", out=tmp_path / "e", data_dir=data_dir, subsets=["forget"], cache=tmp_path / "notes.db"
         )

@@ -13,6 +13,7 @@ from baselines import cli
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_tasks import backends, decoding, harness, scores
 from mllmu_med_tasks.prompts import prompt
+from tests import asking
 from tests.mllmu_med_tasks import fabricated
 
 NANO = baselines.nano.MODEL
@@ -148,7 +149,7 @@ def answered(tiny_model, data_dir, tmp_path_factory):
 
 def few(model, data_dir, out, **options):
     options = {"subsets": ["forget"], "limit": 3, "device": "cpu", **options}
-    return harness.run(model, "privacy", out=out, data_dir=data_dir, **options)
+    return asking.run(model, "privacy", out=out, data_dir=data_dir, **options)
 
 
 def test_an_evaluation_is_greedy_and_records_what_it_put_aside(shipping, answered, data_dir, tmp_path):

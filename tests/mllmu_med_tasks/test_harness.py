@@ -10,6 +10,7 @@ from mllmu_med_dataset.errors import UserError
 from mllmu_med_tasks import harness
 from mllmu_med_tasks.names import TASKS
 from mllmu_med_tasks.prompts import prompt
+from tests import asking
 
 OWN = {
     f"mllmu_med_{scenario}_{subset}"
@@ -131,7 +132,7 @@ def test_a_model_in_memory_and_no_chat_template_give_the_same_answers(lm, evalua
     model = AutoModelForImageTextToText.from_pretrained(folder)
     again = harness.wrap(model, harness.load_processor(folder), batch_size=3)
     # The tiny model's template renders the plain prompt, so with and without it the same is asked.
-    out = harness.run(
+    out = asking.run(
         again, "privacy", subsets=["holdout"], out=tmp_path / "e", data_dir=data_dir, apply_chat_template=False
     )
     mine = [(one["doc_hash"], one["prompt_hash"], one["resps"]) for one in samples(out, "mllmu_med_privacy_holdout")]
@@ -142,7 +143,7 @@ def test_a_model_in_memory_and_no_chat_template_give_the_same_answers(lm, evalua
 
 def test_progress_counts_every_row_and_nothing_is_printed(lm, data_dir, tmp_path, capfd):
     told = []
-    harness.run(
+    asking.run(
         lm,
         "privacy",
         subsets=["forget", "holdout"],
@@ -162,7 +163,7 @@ def test_two_models_are_asked_the_same_documents(lm, data_dir, tmp_path):
     options = {"data_dir": data_dir, "subsets": ["forget", "holdout"], "views": True, "limit": 2}
     seen = []
     for number, model in enumerate((lm, other)):
-        out = harness.run(model, "privacy", out=tmp_path / str(number), **options)
+        out = asking.run(model, "privacy", out=tmp_path / str(number), **options)
         found = results(out)
         asked = [one for name in sorted(found["results"]) for one in samples(out, name)]
         hashes = [(one["doc_hash"], one["prompt_hash"], one["target_hash"]) for one in asked]
@@ -172,7 +173,7 @@ def test_two_models_are_asked_the_same_documents(lm, data_dir, tmp_path):
 
 
 def test_a_limit_is_marked_in_the_result(lm, data_dir, tmp_path):
-    out = harness.run(lm, "privacy", subsets=["test"], out=tmp_path / "e", data_dir=data_dir, limit=3)
+    out = asking.run(lm, "privacy", subsets=["test"], out=tmp_path / "e", data_dir=data_dir, limit=3)
     assert results(out)["n-samples"]["mllmu_med_privacy_test"]["effective"] == 3
     assert results(out)["config"]["limit"] == 3
 
@@ -180,7 +181,7 @@ def test_a_limit_is_marked_in_the_result(lm, data_dir, tmp_path):
 def test_nothing_is_left_where_a_run_fails(lm, data_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(type(lm), "generate_until", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        harness.run(lm, "privacy", subsets=["forget"], out=tmp_path / "new" / "e", data_dir=data_dir)
+        asking.run(lm, "privacy", subsets=["forget"], out=tmp_path / "new" / "e", data_dir=data_dir)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -189,19 +190,19 @@ def test_a_failed_write_of_lm_eval_is_not_a_finished_evaluation(lm, data_dir, tm
 
     monkeypatch.setattr(EvaluationTracker, "save_results_samples", lambda *_, **__: None)
     with pytest.raises(OSError, match="could not write"):
-        harness.run(lm, "privacy", subsets=["forget"], out=tmp_path / "e", data_dir=data_dir)
+        asking.run(lm, "privacy", subsets=["forget"], out=tmp_path / "e", data_dir=data_dir)
     assert not (tmp_path / "e").exists()
 
 
 def test_an_output_folder_in_use_is_refused(lm, data_dir, tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(UserError, match="in use"):
-        harness.run(lm, "privacy", out=tmp_path, data_dir=data_dir)
+        asking.run(lm, "privacy", out=tmp_path, data_dir=data_dir)
 
 
 def test_a_folder_that_is_no_build_is_refused(lm, tmp_path):
     with pytest.raises(UserError, match=r"checksums\.json"):
-        harness.run(lm, "privacy", out=tmp_path / "e", data_dir=tmp_path)
+        asking.run(lm, "privacy", out=tmp_path / "e", data_dir=tmp_path)
 
 
 @pytest.fixture
@@ -212,14 +213,14 @@ def stripped(tiny_model, tmp_path):
 def test_a_model_without_a_chat_template_is_refused_by_name(stripped, data_dir, tmp_path):
     (stripped / "chat_template.jinja").unlink()
     with pytest.raises(UserError, match="no chat template"):
-        harness.run(stripped, "privacy", out=tmp_path / "e", data_dir=data_dir, device="cpu")
+        asking.run(stripped, "privacy", out=tmp_path / "e", data_dir=data_dir, device="cpu")
 
 
 def test_a_model_without_an_image_processor_is_refused_by_name(stripped, data_dir, tmp_path):
     for path in [*stripped.glob("processor_config.json"), *stripped.glob("preprocessor_config.json")]:
         path.unlink()
     with pytest.raises(UserError, match="processor"):
-        harness.run(stripped, "privacy", out=tmp_path / "e", data_dir=data_dir, device="cpu")
+        asking.run(stripped, "privacy", out=tmp_path / "e", data_dir=data_dir, device="cpu")
 
 
 def test_a_text_model_is_refused_by_name(stripped, data_dir, tmp_path):
@@ -230,7 +231,7 @@ def test_a_text_model_is_refused_by_name(stripped, data_dir, tmp_path):
     tokenizer.save_pretrained(text)
     (text / "config.json").write_text(json.dumps({"model_type": "llama"}))
     with pytest.raises(UserError, match="processor"):
-        harness.run(text, "privacy", out=tmp_path / "e", data_dir=data_dir, device="cpu")
+        asking.run(text, "privacy", out=tmp_path / "e", data_dir=data_dir, device="cpu")
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from baselines import cli
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_metrics.scoring import comparison as compare_predictions
+from mllmu_med_metrics import compare as compare_predictions
 from mllmu_med_tasks import scores
 from tests.mllmu_med_tasks import fabricated
 

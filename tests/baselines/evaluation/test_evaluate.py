@@ -5,9 +5,9 @@ import json
 import pytest
 
 from baselines.evaluation import evaluate as module
-from baselines.evaluation.evaluate import evaluate
 from baselines.run.disk import alone
 from mllmu_med_dataset.errors import UserError
+from tests.asking import evaluate
 
 
 @pytest.fixture

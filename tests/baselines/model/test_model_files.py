@@ -7,12 +7,12 @@ import shutil
 import pytest
 
 from baselines import cli
-from baselines.evaluation.evaluate import evaluate
 from baselines.evaluation.likelihood import LIKELIHOOD
 from baselines.model import model_files, models
 from baselines.run.run_folder import CONFIG, RunFolder
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.record import canonical_json
+from tests.asking import evaluate
 
 DECIDES = (
     "model.safetensors", "model-00001-of-00002.safetensors", "model.safetensors.index.json", "config.json",
