@@ -25,7 +25,7 @@ slow: $(INSTALLED)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
-	$(BIN)/python tests/import_direction.py
+	$(BIN)/lint-imports --no-logo
 
 wheel-smoke: $(INSTALLED)
 	bash tests/wheel_smoke.sh $(BIN)/python

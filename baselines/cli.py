@@ -906,7 +906,7 @@ def _started_with_model(name: str) -> "Progress":
 
 def _leave_speaking_to_one() -> None:
     """Of the processes that a launcher started for one run, let one print progress and result; errors all may."""
-    from .training.processes import writes
+    from .model.processes import writes
 
     if not writes():
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (until this process ends)

@@ -23,8 +23,8 @@ from mllmu_med_dataset.errors import make_folder
 from mllmu_med_metrics.vocabulary import SCENARIOS
 
 from . import config
-from .evaluation.health import verdict
 from .methods import METHODS
+from .run.health import verdict
 from .run.progress import Progress
 from .run.run_record import read_record
 from .study import bench, runner, stages

@@ -7,7 +7,7 @@ import torch
 from baselines.config import Lora
 from baselines.methods import Method
 from baselines.model import models
-from baselines.training.processes import placed_as, whole
+from baselines.model.processes import placed_as, whole
 
 
 def with_adapter(model: torch.nn.Module, lora: Lora, seed: int, pattern: str | None = None) -> torch.nn.Module:

@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from baselines.config import LearnRecipe, Recipe
 from baselines.model import models
-from baselines.training.processes import Processes, whole
+from baselines.model.processes import Processes, whole
 from mllmu_med_dataset.errors import UserError
 
 

@@ -13,10 +13,10 @@ from torch import nn
 from transformers import ProcessorMixin
 
 from baselines.model.models import is_digest_of, short_name
+from baselines.run import checkpoint
 from baselines.run.disk import alone, writing
 from baselines.run.run_record import RECORD, RunRecord, read_record, run_id, write_record
 from baselines.run.tracker import Tracker
-from baselines.training import checkpoint
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError, make_folder
 from mllmu_med_dataset.record import canonical_json

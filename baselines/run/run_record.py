@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from baselines.evaluation.health import Verdict
+from baselines.run.health import Verdict
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.record import canonical_json

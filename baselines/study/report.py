@@ -11,7 +11,7 @@ from mllmu_med_metrics import UES_VERSION, References, Score, Scored, score
 from mllmu_med_tasks import scores
 
 from ..evaluation.evaluate import RECORD
-from ..evaluation.health import verdict
+from ..run.health import verdict
 from ..run.run_record import RunRecord, read_record, versions, with_verdict
 from .study import CONTROLS, DATA, EVALUATION, read_study, run_folder
 

@@ -11,12 +11,12 @@ import torch
 from baselines.config import Recipe
 from baselines.model import models
 from baselines.model.large_models import check_quantized
+from baselines.model.processes import Processes, joined
 from baselines.run import tracker
 from baselines.run.disk import alone
 from baselines.run.run_folder import RunFolder
 from baselines.run.run_record import RunRecord, forget_peak_memory, peak_memory_mb, versions
 from baselines.training.loop import Ended
-from baselines.training.processes import Processes, joined
 from baselines.training.roles import Rows, read_rows
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from baselines.config import Recipe
+from baselines.model.processes import Processes, whole
+from baselines.run import checkpoint
 from baselines.run.run_folder import Metrics, RunFolder
-from baselines.training import checkpoint
 from baselines.training.collate import Batch
-from baselines.training.processes import Processes, whole
 from baselines.training.stop_rule import Stop
 
 # Called after each step with the steps done and the steps planned.

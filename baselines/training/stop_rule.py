@@ -8,8 +8,8 @@ import torch
 
 from baselines.config import UnlearnRecipe
 from baselines.losses import nll_per_row
+from baselines.model.processes import Processes
 from baselines.training.collate import Encoder, Example, answer_logits, in_parts, sample
-from baselines.training.processes import Processes
 from baselines.training.roles import Rows
 from mllmu_med_dataset.errors import UserError
 

@@ -12,13 +12,13 @@ from baselines.methods import Method
 from baselines.model import models
 from baselines.model.adapter import edit_adapter, with_adapter
 from baselines.model.large_models import fit_to_device, model_to_save, on_cpu
+from baselines.model.processes import Processes, joined
 from baselines.run.adapter_card import adapter_card
 from baselines.run.run_record import RunRecord
 from baselines.training.begin import Begun, Request, begun
 from baselines.training.collate import Batch, Encoder, Example, in_parts
 from baselines.training.fisher import gradient_mask
 from baselines.training.loop import Passes, Progress, minimise
-from baselines.training.processes import Processes, joined
 from baselines.training.reference import method_terms, trained_layers
 from baselines.training.roles import Order, Rows, role_rows
 from baselines.training.stop_rule import holdout_rule

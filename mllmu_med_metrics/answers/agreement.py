@@ -189,9 +189,7 @@ def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
             continue
         if (form < ":" or form in _MORE_THAN_VALUES) and _means_else(pieces, first, beyond):
             continue
-        value = table.get(form)
-        pair = together[form] if value is None else None
-        named = (value,) if pair is None else (pair.both,) if pair.both else (pair.first, pair.second)
+        named = (table[form],) if form in table else together[form].named
         if not denied[first] and not denied_behind(pieces, beyond):
             chosen.update(named)
             if closed.sides:

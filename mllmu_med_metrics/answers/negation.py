@@ -127,6 +127,7 @@ _BETWEEN = word_set("be been being yet also at all fully so very quite any well 
 _ENDS = frozenset(".,;:!?()")
 
 Trie: TypeAlias = Mapping[str, "Trie"]
+Node: TypeAlias = dict[str, "Node"]
 
 
 def _words_of(cues: Iterable[str]) -> list[tuple[str, ...]]:
@@ -134,7 +135,7 @@ def _words_of(cues: Iterable[str]) -> list[tuple[str, ...]]:
 
 
 def _trie(*kinds: str) -> Trie:
-    root: dict = {}
+    root: Node = {}
     for words in _words_of(cue for kind in kinds for cue in CUES[kind]):
         node = root
         for word in words:
@@ -390,7 +391,7 @@ def denied_behind(pieces: Sequence[str], end: int) -> bool:
     if _DENYING_BEHIND.isdisjoint(pieces):
         return False
     stated = False
-    others = 0
+    others = 0.0
     for at in range(end, len(pieces)):
         piece = pieces[at]
         if piece in ":(":

@@ -20,6 +20,11 @@ class Pair(NamedTuple):
     second: str
     both: str | None
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Return the values of the closed set that the two together say."""
+        return (self.first, self.second) if self.both is None else (self.both,)
+
 
 def _squeezed(words: Iterable[str]) -> str:
     return squeeze([word for word in words if word], keep_numbers_apart=True)[0]

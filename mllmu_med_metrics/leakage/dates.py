@@ -2,7 +2,7 @@
 
 import re
 from calendar import isleap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date, timedelta
 from functools import lru_cache
@@ -53,8 +53,8 @@ _CARDINAL_OF |= {f"twenty {word}": 20 + number for number, word in enumerate(_UN
 }
 
 
-def _any_of(words: object) -> str:
-    return "|".join(sorted((str(word).replace(" ", "[ -]?") for word in words), key=len, reverse=True))
+def _any_of(words: Iterable[str]) -> str:
+    return "|".join(sorted((word.replace(" ", "[ -]?") for word in words), key=len, reverse=True))
 
 
 _MONTH_NAME = _any_of(_MONTH_OF)

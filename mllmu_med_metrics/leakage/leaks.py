@@ -260,7 +260,7 @@ class DirectIdentifiers:
                 for start, end, form in self._addresses.find(one.words):
                     if address_counts(one, Place(start, end)):
                         found += self._known["address"][form].values()
-        digits = self._known.get("digits")
+        digits = self._known.get("digits", {})
         for number in reading.numbers if digits else ():
             rules = digits.get(number.digits)
             for letters, told in rules.items() if rules else ():

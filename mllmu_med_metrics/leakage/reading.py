@@ -29,7 +29,7 @@ _MARKUP = re.compile(
 )
 # One byte for each of a text's, so that one search in bytes finds what is unusual: "!" begins or is markup, an escape
 # or a line's end, "0" is a digit, "l" a letter that looks like one, "a" another letter, "-" joins.
-_SHAPE = bytearray(b"," * 128 + b"a" * 128)
+_shape = bytearray(b"," * 128 + b"a" * 128)
 for _class, _members in (
     (b"!", b"<>*`~_%&=\\{}$|^+[\n\r\x1b\x00"),
     (b"0", b"0123456789"),
@@ -39,8 +39,8 @@ for _class, _members in (
     (b"a", b"acdefghjkmnpqrtuvwxyACDEFGHJKMNPQRTUVWXY"),
 ):
     for _member in _members:
-        _SHAPE[_member] = _class[0]
-_SHAPE = bytes(_SHAPE)
+        _shape[_member] = _class[0]
+_SHAPE = bytes(_shape)
 _LETTERS_AND_GAPS = bytes.maketrans(b"0l-", b"aa ")
 _LETTERS_APART = b"a a a "
 _TELLING_WORDS = NUMBER_WORDS | NAME_LABELS

@@ -28,7 +28,13 @@ def score_lines(text: str) -> str:
     if not {"unlearned", "target"} <= answers.keys():
         return "Every line needs the keys 'row', 'unlearned' and 'target'; 'retain_only' on all lines or on none."
     try:
-        return json.dumps(mllmu_med_metrics.score(rows=rows, **answers).to_dict(), indent=2)
+        score = mllmu_med_metrics.score(
+            rows=rows,
+            unlearned=answers["unlearned"],
+            target=answers["target"],
+            retain_only=answers.get("retain_only"),
+        )
+        return json.dumps(score.to_dict(), indent=2)
     except ValueError as problem:
         return str(problem)
 

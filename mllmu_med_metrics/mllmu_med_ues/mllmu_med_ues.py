@@ -1,6 +1,7 @@
 """The Unlearning Efficiency Score (UES) of mllmu-med as a module of the `evaluate` library: a thin adapter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import datasets
 import evaluate
@@ -69,19 +70,20 @@ _PAIRS = ("phi", "distractors")
 _COLUMNS = ", ".join((*_TEXT, *_OPTIONAL_TEXT, "fact_values", *_PAIRS))
 
 
-def _texts(answers, name):
+def _texts(answers: object, name: str) -> list[str]:
     """Return answers as a list of texts; raise ValueError that names the first that is none."""
-    answers = texts_in(answers, name)
-    for place, answer in enumerate(answers):
+    texts: list[str] = []
+    for place, answer in enumerate(texts_in(answers, name)):
         if not isinstance(answer, str):
             raise ValueError(
                 f"{name}[{place}] is {type(answer).__name__} ({answer!r:.60}), not text. An answer that a model left "
                 "empty is the empty text ''."
             )
-    return answers
+        texts.append(answer)
+    return texts
 
 
-def _plain(row):
+def _plain(row: object) -> dict[str, object]:
     """Return the columns that the score reads, with plain types; images and the rest stay out of the cache file."""
     if not isinstance(row, Mapping):
         raise ValueError(
@@ -94,7 +96,7 @@ def _plain(row):
             f"The reference with id {row.get('id')!r} lacks text in the columns {', '.join(missing)}. References must "
             f"be the data set's own rows, with at least the columns {_COLUMNS}."
         )
-    found = {column: row[column] for column in _TEXT}
+    found: dict[str, object] = {column: row[column] for column in _TEXT}
     for column in _OPTIONAL_TEXT:
         if not isinstance(row.get(column), str | None):
             raise ValueError(f"The reference '{row['id']}' has {row[column]!r:.60} as '{column}': text or None is due.")
@@ -105,34 +107,38 @@ def _plain(row):
     for column in _PAIRS:
         where = f"'{column}' of the reference '{row['id']}'"
         items = texts_in([] if row.get(column) is None else row[column], where)
-        for item in items:
-            if not isinstance(item, Mapping) or not all(isinstance(item.get(key), str) for key in ("kind", "value")):
-                raise ValueError(f"{where} holds {item!r:.60}: a kind and a value are due, both text.")
-        found[column] = [{"kind": item["kind"], "value": item["value"]} for item in items]
+        found[column] = [_pair(item, where) for item in items]
     return found
 
 
-def _rows(references):
+def _pair(item: object, where: str) -> dict[str, str]:
+    """Return one identifier; raise ValueError for anything else."""
+    if not isinstance(item, Mapping) or not all(isinstance(item.get(key), str) for key in ("kind", "value")):
+        raise ValueError(f"{where} holds {item!r:.60}: a kind and a value are due, both text.")
+    return {"kind": item["kind"], "value": item["value"]}
+
+
+def _rows(references: object) -> list[dict[str, object]]:
     """Return references as a list of rows with the columns that the score reads."""
     return [_plain(row) for row in rows_in(references, "references")]
 
 
-def _by_id(answers, ids, name):
+def _by_id(answers: object, ids: Sequence[str], name: str) -> dict[str, str]:
     """Return {row id: answer} for a list of answers in the order of the references."""
-    answers = _texts(answers, name)
-    if len(answers) != len(ids):
+    texts = _texts(answers, name)
+    if len(texts) != len(ids):
         raise ValueError(
-            f"{name} holds {len(answers)} answers for {len(ids)} references: every reference needs one, in the same "
+            f"{name} holds {len(texts)} answers for {len(ids)} references: every reference needs one, in the same "
             "order."
         )
-    return dict(zip(ids, answers, strict=True))
+    return dict(zip(ids, texts, strict=True))
 
 
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _INPUTS)
-class MllmuMedUES(evaluate.Metric):
+class MllmuMedUES(evaluate.Metric):  # type: ignore[misc]  # the library has no types
     """UES and its parts from predictions and the data set's rows."""
 
-    def _info(self):
+    def _info(self) -> evaluate.MetricInfo:
         text = datasets.Value("string")
         pairs = [{"kind": text, "value": text}]
         return evaluate.MetricInfo(
@@ -152,7 +158,7 @@ class MllmuMedUES(evaluate.Metric):
             reference_urls=["https://arxiv.org/abs/2508.04192"],
         )
 
-    def compute(self, *, predictions=None, references=None, **kwargs):
+    def compute(self, *, predictions: object = None, references: object = None, **kwargs: Any) -> dict[str, object]:
         """Score the predictions given, or those added before; see the module's inputs description."""
         # The library fails on empty lists with an IndexError; an empty study is null with a reason.
         if (predictions is None) != (references is None):
@@ -165,40 +171,41 @@ class MllmuMedUES(evaluate.Metric):
             predictions, references = _texts(predictions, "predictions"), _rows(references)
         if predictions == references == [] and self.writer is None:
             return self._compute(predictions=[], references=[], **kwargs)
-        return super().compute(predictions=predictions, references=references, **kwargs)
+        found: dict[str, object] = super().compute(predictions=predictions, references=references, **kwargs)
+        return found
 
-    def add_batch(self, *, predictions=None, references=None, **kwargs):
+    def add_batch(self, *, predictions: object = None, references: object = None, **kwargs: Any) -> None:
         """Add a batch of answers and rows; whole rows may be given, images and all."""
-        references = _rows(references)
-        predictions = _texts(predictions, "predictions")
-        if len(predictions) != len(references):
+        rows = _rows(references)
+        answers = _texts(predictions, "predictions")
+        if len(answers) != len(rows):
             raise ValueError(
-                f"predictions holds {len(predictions)} answers for {len(references)} references: every reference needs "
-                "one, in the same order."
+                f"predictions holds {len(answers)} answers for {len(rows)} references: every reference needs one, in "
+                "the same order."
             )
-        super().add_batch(predictions=predictions, references=references, **kwargs)
+        super().add_batch(predictions=answers, references=rows, **kwargs)
 
-    def add(self, *, prediction=None, reference=None, **kwargs):
+    def add(self, *, prediction: object = None, reference: object = None, **kwargs: Any) -> None:
         """Add one answer and its row."""
         self.add_batch(predictions=[prediction], references=[reference], **kwargs)
 
     def _compute(
         self,
-        predictions,
-        references,
-        target_predictions=None,
-        retain_only_predictions=None,
-        base_predictions=None,
-        replicates=1000,
-        bootstrap_seed=0,
-    ):
+        predictions: object,
+        references: Sequence[Mapping[str, object]],
+        target_predictions: object = None,
+        retain_only_predictions: object = None,
+        base_predictions: object = None,
+        replicates: int = 1000,
+        bootstrap_seed: int = 0,
+    ) -> dict[str, object]:
         if target_predictions is None:
             raise ValueError(
                 "target_predictions is missing: UES compares the unlearned model with the target it came from. Pass "
                 "the target's answers to the same references, in the same order."
             )
         rows = [{**row, **{column: row[column] or None for column in _OPTIONAL_TEXT}} for row in references]
-        ids = [row["id"] for row in rows]
+        ids = [str(row["id"]) for row in rows]
         if len(set(ids)) < len(ids):
             twice = next(name for place, name in enumerate(ids) if name in ids[:place])
             raise ValueError(f"Two references have the id '{twice}': every row to score must have an id of its own.")

@@ -43,8 +43,8 @@ def point_means(scored: Scored) -> Means:
 
 def patient_sums(scored: Scored) -> tuple[Floats, Floats]:
     """Return each mean's sums and row counts by patient, both [patients, means]."""
-    columns = [scored.by_patient(measure, place) for measure, place in MEANS.values()]
-    return tuple(np.ascontiguousarray(np.stack(part, axis=1)) for part in zip(*columns, strict=True))
+    sums, counts = zip(*(scored.by_patient(measure, place) for measure, place in MEANS.values()), strict=True)
+    return np.ascontiguousarray(np.stack(sums, axis=1)), np.ascontiguousarray(np.stack(counts, axis=1))
 
 
 def bootstrap_means(models: Mapping[str, Scored], replicates: int, seed: int) -> dict[str, Means]:
@@ -70,7 +70,8 @@ def replicate_means(
 def ratio(part: Floats, whole: Floats, smallest: float) -> Floats:
     """Return part / whole clipped to 0..1; nan where the whole is too small or either is nan."""
     defined = ~np.isnan(part) & (np.nan_to_num(whole, nan=-1.0) >= smallest - ROUNDING)
-    return np.clip(np.divide(part, whole, out=np.full(part.shape, np.nan), where=defined), 0.0, 1.0)
+    clipped: Floats = np.clip(np.divide(part, whole, out=np.full(part.shape, np.nan), where=defined), 0.0, 1.0)
+    return clipped
 
 
 def harmonic(*parts: Floats) -> Floats:

@@ -3,12 +3,40 @@
 None of the libraries they come from is imported: a thing is known by what it can do.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Protocol, runtime_checkable
 
 from mllmu_med_metrics.scoring.scored_row import COLUMNS
 
 
-def rows_in(held: object, name: str = "rows") -> Iterable[Mapping[str, object]]:
+@runtime_checkable
+class _DataSet(Protocol):
+    """A ``datasets`` data set; one that streams may not know its columns."""
+
+    @property
+    def column_names(self) -> list[str] | None: ...
+
+    def select_columns(self, column_names: list[str]) -> "_DataSet": ...
+
+    def __iter__(self) -> Iterator[object]: ...
+
+
+@runtime_checkable
+class _Frame(Protocol):
+    """A table of pandas."""
+
+    @property
+    def columns(self) -> Iterable[str]: ...
+
+    @property
+    def iloc(self) -> object: ...
+
+    def __getitem__(self, columns: list[str]) -> "_Frame": ...
+
+    def to_dict(self, *, orient: str) -> list[object]: ...
+
+
+def rows_in(held: object, name: str = "rows") -> Iterable[object]:
     """Return the rows in a list, an iterator, a ``datasets`` data set, or a table of pandas, polars or pyarrow.
 
     Of a data set or a table only the columns that a score reads are touched, so no image is decoded. A value that a
@@ -25,13 +53,13 @@ def rows_in(held: object, name: str = "rows") -> Iterable[Mapping[str, object]]:
         raise _no_rows(held, name)
     if isinstance(held, str | bytes):
         raise _no_rows(held, name)
-    if hasattr(held, "select_columns") and hasattr(held, "column_names"):
+    if isinstance(held, _DataSet):
         return _of_data_set(held, name)
     if hasattr(held, "to_pylist"):  # a table or an array of pyarrow
         return [_known(row) for row in held.to_pylist()]
     if hasattr(held, "to_dicts"):  # polars
         return [_known(row) for row in held.to_dicts()]
-    if hasattr(held, "iloc") and hasattr(held, "columns"):  # pandas
+    if isinstance(held, _Frame):
         known = [column for column in held.columns if column in COLUMNS]
         return [_known(row) for row in held[known].to_dict(orient="records")]
     if not isinstance(held, Iterable):
@@ -55,11 +83,12 @@ def texts_in(held: object, name: str) -> list[object]:
         raise ValueError(f"{name} is {type(held).__name__}, not a list with one item for every reference.")
     for how in ("to_pylist", "tolist", "to_list"):
         if hasattr(held, how):
-            return getattr(held, how)()
+            items: list[object] = getattr(held, how)()
+            return items
     return list(held)
 
 
-def _of_data_set(held: object, name: str) -> Iterable[Mapping[str, object]]:
+def _of_data_set(held: _DataSet, name: str) -> Iterable[object]:
     """Return the rows of a data set, without its image columns where it knows its columns, in plain types."""
     if held.column_names:
         known = [column for column in held.column_names if column in COLUMNS]
@@ -69,7 +98,8 @@ def _of_data_set(held: object, name: str) -> Iterable[Mapping[str, object]]:
                 f"score reads: {', '.join(COLUMNS)}."
             )
         held = held.select_columns(known)
-    return held.with_format(None) if hasattr(held, "with_format") else held
+    plain: Iterable[object] = held.with_format(None) if hasattr(held, "with_format") else held
+    return plain
 
 
 def _known(row: object) -> object:

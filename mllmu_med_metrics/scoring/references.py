@@ -127,8 +127,8 @@ class Outline:
         """
         models: dict[str, Scored] = {}
         seen = 0
-        for row, answers in answered:
-            row = parse_row(row)
+        for given, answers in answered:
+            row = parse_row(given)
             if row.patient_id not in self.patients:
                 raise _other_rows()
             seen += 1

@@ -45,7 +45,7 @@ def score_row(answer: str, row: Row, forget_direct: DirectIdentifiers, *, full: 
         rouge_keep = rouge_l_of(words, _reference_tokens(row.true_answer))[0]
     keep = rouge_keep if row.fact is None else float(says_only(answer, row.fact, row.closed_set))
     harm: float | None = None
-    leaked: tuple[bool, ...] = ()
+    leaked: tuple[bool | None, ...] = ()
     tells_other = False
     if row.scenario == "privacy":
         reading = Reading(answer)

@@ -28,7 +28,7 @@ class Scored:
     def __init__(self, references: "Outline", *, keep_rows: bool) -> None:
         """Begin without scores; `add` takes them, `finish` closes."""
         self.references = references
-        self.row_scores: Sequence[RowScore] | None = [] if keep_rows else None
+        self.row_scores: list[RowScore] | None = [] if keep_rows else None
         shape = (len(PLACES), len(references.patients))
         self.counts = np.zeros(shape, dtype=np.int64)
         self._sums = {measure: np.zeros(shape, dtype=np.int64) for measure in _MEASURES}
@@ -81,8 +81,6 @@ class Scored:
     def finish(self) -> "Scored":
         """Add up what is left and return self."""
         self._flush()
-        if self.row_scores is not None:
-            self.row_scores = tuple(self.row_scores)
         return self
 
     def _rows(self, measure: str) -> NDArray[np.int64]:
@@ -126,7 +124,3 @@ class Scored:
         """The share of forget rows whose thought gives the secret away; None where no forget row has a thought."""
         leaking, with_thought = self._thoughts
         return leaking / int(self.counts[0].sum()) if with_thought else None
-
-    def by_id(self) -> dict[str, RowScore]:
-        """Return the row scores by row id, where the references hold them."""
-        return dict(zip(self.references.ids, self.row_scores, strict=True))

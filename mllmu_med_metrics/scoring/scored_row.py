@@ -76,7 +76,7 @@ def _optional(row_id: str, column: str, value: object) -> str | None:
     raise ValueError(f"Row '{row_id}': column '{column}' must be text or None, got {value!r}.")
 
 
-def parse_row(row: Mapping[str, object]) -> Row:
+def parse_row(row: object) -> Row:
     """Read the columns that the score needs; raise ValueError with one paragraph for a row that cannot be scored."""
     if type(row) is not dict and not isinstance(row, Mapping):
         raise ValueError(
@@ -84,13 +84,16 @@ def parse_row(row: Mapping[str, object]) -> Row:
             f"rows, with at least the columns {_NEEDED}."
         )
     row_id = str(row.get("id", "?"))
+    texts: dict[str, str] = {}
     for column in _TEXT:
-        if not isinstance(row.get(column), str):
+        text = row.get(column)
+        if not isinstance(text, str):
             raise ValueError(
-                f"Row '{row_id}' has no text in column '{column}' (got {row.get(column)!r}). References must be rows "
-                f"of the data set with at least the columns {_NEEDED}."
+                f"Row '{row_id}' has no text in column '{column}' (got {text!r}). References must be rows of the data "
+                f"set with at least the columns {_NEEDED}."
             )
-    scenario, subset = row["scenario"], row["subset"]
+        texts[column] = text
+    scenario, subset = texts["scenario"], texts["subset"]
     if scenario not in SCENARIOS or subset not in SUBSETS:
         raise ValueError(
             f"Row '{row_id}' has scenario '{scenario}' and subset '{subset}'. Known scenarios: "
@@ -103,8 +106,8 @@ def parse_row(row: Mapping[str, object]) -> Row:
             f"{', '.join(VIEWS)}; a row that is no view has None there."
         )
     parsed = Row(
-        row_id, scenario, subset, view, row["patient_id"], row["question"], row["question_type"], row["answer"],
-        row["true_answer"], _optional(row_id, "fact", row.get("fact")),
+        row_id, scenario, subset, view, texts["patient_id"], texts["question"], texts["question_type"],
+        texts["answer"], texts["true_answer"], _optional(row_id, "fact", row.get("fact")),
         _optional(row_id, "wrong_fact", row.get("wrong_fact")), _values(row_id, row.get("fact_values")),
         _identifiers(row_id, "phi", row.get("phi")), _identifiers(row_id, "distractors", row.get("distractors")),
     )  # fmt: skip

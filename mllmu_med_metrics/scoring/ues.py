@@ -79,24 +79,23 @@ def score(
 
     mine, gold = models["unlearned"], models.get("retain_only")
     values = _companions(references, models, based, means) | {name: found[name] for name in PARTS}
-    values["overshoot"] = _difference(values["harm_retain_only"], found["harm"])
+    values["overshoot"] = _difference(gold.mean("harm", "forget") if gold else None, found["harm"])
     for name in WITH_INTERVAL:
         values[f"{name}_low"], values[f"{name}_high"] = intervals[name] or (None, None)
     why = all_reasons(references, reasons, with_gold=gold is not None)
     if not _has_rows(references):
         why = dict.fromkeys(why, "no rows were given")
-    by_view = {
+    by_view: dict[str, float | None] = {
         view: None if view in views else mine.mean("harm", view) for view in VIEWS_OF.get(references.scenario or "", ())
     }
     return Score(
-        **values,  # type: ignore[arg-type]
+        **values,  # type: ignore[arg-type]  # by name; `Score` has slots, so that an unknown one is refused
         scenario=references.scenario,
         ues_version=UES_VERSION,
         ues_reason=why.get("ues") if found["ues"] is None else None,
         unnormalised=gold is None,
         harm_by_view=by_view,
         degenerate_by_subset=_by_place(mine, "degenerate"),
-        **{f"n_{subset}": references.size(subset) for subset in SUBSETS},
         n_by_view={view: references.size(view) for view in by_view},
         n_forget_patients=references.forget_patients,
         replicates=replicates,
@@ -157,6 +156,7 @@ def _companions(
         "abstention": abstention,
         "abstention_excess": _difference(abstention, mine.mean("abstains", "holdout")),
         "degenerate": mine.share("degenerate", SUBSETS),
+        **{f"n_{subset}": references.size(subset) for subset in SUBSETS},
     }
 
 
@@ -188,6 +188,8 @@ def _number(value: float) -> float | None:
 def as_scored(references: Outline, given: Predictions | Scored, model: str) -> Scored:
     """Return a model's row scores; raise ValueError where they are of other references."""
     if not isinstance(given, Scored):
+        if not isinstance(references, References):
+            raise ValueError(f"An Outline holds no rows to score {model} on: give `References`, or what `tally` gives.")
         return references.scored(given, model)
     if given.references is not references:
         raise ValueError(f"The row scores of {model} belong to other References: score all models of a study with one.")

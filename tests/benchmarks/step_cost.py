@@ -101,9 +101,9 @@ def ours(
     from baselines.config import Lora, UnlearnRecipe
     from baselines.model.adapter import with_adapter
     from baselines.model.large_models import fit_to_device
+    from baselines.model.processes import Processes
     from baselines.run.run_folder import RunFolder
     from baselines.training.loop import minimise
-    from baselines.training.processes import Processes
     from baselines.training.reference import method_terms
 
     chosen = methods.get(method)

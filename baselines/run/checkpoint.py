@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
+from baselines.model.processes import placed_as, whole
 from baselines.run.disk import writing
-from baselines.training.processes import placed_as, whole
 from mllmu_med_dataset.errors import UserError
 
 CHECKPOINT = "checkpoint.safetensors"

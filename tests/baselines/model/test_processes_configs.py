@@ -6,7 +6,7 @@ import pytest
 
 import baselines
 from baselines import config
-from baselines.training import processes
+from baselines.model import processes
 
 FOLDER = Path(baselines.__file__).parent / "configs" / "accelerate"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.yaml"))

@@ -1,6 +1,6 @@
 import pytest
 
-from baselines.evaluation.health import verdict
+from baselines.run.health import verdict
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 import baselines
 from baselines import cli
-from baselines.training.processes import Processes, joined
+from baselines.model.processes import Processes, joined
 from mllmu_med_dataset.errors import UserError
 
 STEPS = 20
