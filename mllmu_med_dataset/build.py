@@ -361,7 +361,15 @@ def _inject(chunk: _Chunk) -> list[tuple[int, str]]:
             identity, others = None, []
             if chunk.scenario == "privacy":
                 identity, others = spool.identity(patient, seed=chunk.seed, key=key)
-            injected = inject(key, records, scenario=chunk.scenario, seed=chunk.seed, identity=identity, others=others)
+            injected = inject(
+                key,
+                records,
+                scenario=chunk.scenario,
+                seed=chunk.seed,
+                identity=identity,
+                others=others,
+                is_asked=spool.is_asked,
+            )
             made.append((patient, injected.model_dump_json()))
     return made
 
