@@ -451,8 +451,8 @@ def evaluate(
 ) -> None:
     """Ask a model every row through lm-eval; leaves lm-eval's own results and samples."""
     from mllmu_med_metrics.vocabulary import SUBSETS
-    from mllmu_med_tasks.asked_rows import check_percent
     from mllmu_med_tasks.harness import BACKENDS, Backend, Questions, task_names
+    from mllmu_med_tasks.task_documents import check_percent
 
     _known("scenario", scenario, SCENARIOS)
     _known("backend", backend, BACKENDS)

@@ -6,9 +6,9 @@ from pathlib import Path
 from mllmu_med_dataset.errors import UserError, nearest
 from mllmu_med_dataset.load import checksums, load
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
-from mllmu_med_tasks.asked_rows import check_percent, check_scenario
 from mllmu_med_tasks.evaluation import Answer, Evaluation
 from mllmu_med_tasks.names import Task, tasks_of
+from mllmu_med_tasks.task_documents import check_percent, check_scenario
 
 
 def read_predictions(

@@ -10,7 +10,7 @@ from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError, make_folder
 
 from .. import methods
-from ..run.disk import alone
+from ..run.folder_lock import alone
 from ..run.progress import Progress
 from . import runner
 from .graph import Graph

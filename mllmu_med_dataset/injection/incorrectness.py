@@ -30,7 +30,7 @@ from .chinese import gloss, is_chinese
 from .diagnoses import siblings
 from .kinds import ORGANS, REGIONS, SPINE, SYSTEMS, are_opposites, kinds_of, opposite, words_of
 from .questions import asks_for_knowledge
-from .rewrite import article, find_value, value_pattern
+from .sentence_templates import article, find_value, value_pattern
 
 ROWS_A_PATIENT = 2
 

@@ -16,8 +16,8 @@ from ..record import COLUMNS, ErrorPool, Record, Tagged, image_id, image_key, pa
 from ..verify.row_rules import Table, broken_rules, normalise
 from . import incorrectness, privacy, views
 from .patients import Identity
-from .phrasing import paraphrases
-from .rewrite import RewriteRequest, find_value, restated
+from .question_paraphrases import paraphrases
+from .sentence_templates import RewriteRequest, find_value, restated
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -36,7 +36,7 @@ from ..building.left_out import (
 )
 from ..errors import UserError, nearest, unknown
 from ..injection.kinds import is_yes_no
-from ..injection.rewrite import find_value
+from ..injection.sentence_templates import find_value
 from ..record import Record, clean_text, clean_turn
 from .answers import Answers, Item
 from .closed_sets import fact_of

@@ -14,7 +14,7 @@ from mllmu_med_dataset.injection.incorrectness import (
     states_same_fact,
     wrong_facts,
 )
-from mllmu_med_dataset.injection.rewrite import find_value
+from mllmu_med_dataset.injection.sentence_templates import find_value
 from mllmu_med_metrics.vocabulary import QUESTION_TYPES
 
 from ..conftest import FACTS, record, records

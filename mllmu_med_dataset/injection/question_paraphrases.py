@@ -13,7 +13,7 @@ from ..draws import shuffled
 from ..record import Record
 from ..sources import phantom
 from .report_fields import PART, field_asked, language_of
-from .rewrite import article
+from .sentence_templates import article
 
 PARAPHRASES = 3
 WRAPPERS = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mllmu_med_dataset.injection.phrasing import CHINESE_WRAPPERS, WRAPPERS, paraphrases
+from mllmu_med_dataset.injection.question_paraphrases import CHINESE_WRAPPERS, WRAPPERS, paraphrases
 from mllmu_med_dataset.sources import phantom
 
 from ..conftest import record
