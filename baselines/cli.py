@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mllmu_med_dataset.errors import UserError, nearest, unknown
+from mllmu_med_dataset.errors import UserError, cut, nearest, unknown, using_paths
 from mllmu_med_metrics.vocabulary import SCENARIOS
 
 if TYPE_CHECKING:
@@ -29,7 +30,13 @@ if TYPE_CHECKING:
 
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
 UsageError = typer.BadParameter.__mro__[1]
+<<<<<<< HEAD
 EVERY_SCENARIO = ",".join(SCENARIOS)
+=======
+# Characters that steer a terminal, and those that turn the direction of what follows.
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+MOST_DIGITS = 300
+>>>>>>> part-attack
 INTERRUPTED = 130  # as shells report SIGINT; some versions of typer turn the interrupt into this code themselves
 
 app = typer.Typer(
@@ -471,7 +478,7 @@ def evaluate(
     )  # fmt: skip
     asked_by = Backend(
         kind=backend, peft=peft, base_url=base_url, concurrent=concurrent, batch_size=batch_size,
-        model_args=_pairs(model_arg),
+        model_args=_pairs(model_arg, "--model-arg dtype=bfloat16"),
     )  # fmt: skip
     progress = _started_with_model(f"evaluate {scenario}")
     record = ask(
@@ -668,7 +675,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended like an interrupt: workers with it, and resumable
     try:
-        code = typer.main.get_command(app).main(arguments, prog_name="mllmu-med", standalone_mode=False)
+        _check_filled(arguments)
+        with using_paths():
+            code = typer.main.get_command(app).main(arguments, prog_name="mllmu-med", standalone_mode=False)
     except UsageError as error:
         if debug:
             raise
@@ -687,6 +696,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(code or 0)
 
 
+def _check_filled(arguments: Sequence[str]) -> None:
+    """Refuse an empty argument: it is a shell variable that is not set, and would stand for the folder one is in."""
+    for place, argument in enumerate(arguments):
+        option, equals, value = argument.partition("=")
+        empty = not argument.strip() or (option.startswith("--") and equals and not value.strip())
+        if empty:
+            before = option if equals else arguments[place - 1] if place else ""
+            after = f" after {before}" if before.startswith("--") else ""
+            raise UserError(
+                f"The argument{after} is empty, as from a shell variable that is not set. Give it a value, or leave "
+                "the option out."
+            )
+
+
 def _usage(error: Exception) -> str:
     """Return one paragraph for a wrong command or option, with the nearest known one."""
     context, hint = error.ctx, ""
@@ -695,16 +718,21 @@ def _usage(error: Exception) -> str:
         known = [option for parameter in context.command.params for option in parameter.opts if option.startswith("--")]
         message, hint = f"No such option {wrong}.", nearest(wrong, known)
     command = context.command_path if context is not None else "mllmu-med"
-    return f"{message}{hint} See: {command} --help."
+    return f"{message}{'' if message.endswith(('.', '?')) else '.'}{hint} See: {command} --help."
 
 
 def _fail(paragraph: str) -> None:
-    print(paragraph, file=sys.stderr)
+    print(_shown(paragraph), file=sys.stderr)
     sys.exit(2)
 
 
 def _print(value: object, as_json: bool, text: str) -> None:
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) if as_json else text)
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) if as_json else _shown(text))
+
+
+def _shown(text: str) -> str:
+    """Return a text with what would steer a terminal, or turn a line round, written out: data may hold anything."""
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _words(text: str, option: str) -> list[str]:
@@ -724,17 +752,19 @@ def _scenarios(text: str) -> tuple[str, ...]:
 
 def _whole(text: str, option: str) -> int:
     try:
-        return int(text)
+        if len(text) <= MOST_DIGITS:
+            return int(text)
+        raise ValueError
     except ValueError:
-        raise UserError(f"{option} takes whole numbers, not '{text}'.") from None
+        raise UserError(f"{option} takes whole numbers of at most {MOST_DIGITS} digits, not '{cut(text)}'.") from None
 
 
-def _pairs(settings: Sequence[str] | None) -> dict[str, str]:
+def _pairs(settings: Sequence[str] | None, example: str = "--source-option language=en") -> dict[str, str]:
     pairs = {}
     for setting in settings or ():
         key, equals, value = setting.partition("=")
         if not equals:
-            raise UserError(f"'{setting}' is no key=value. Write for example --source-option language=en.")
+            raise UserError(f"'{setting}' is no key=value. Write for example {example}.")
         pairs[key] = value
     return pairs
 

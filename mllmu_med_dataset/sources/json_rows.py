@@ -47,6 +47,8 @@ def _check(row: object, required: Sequence[str], fix: str) -> None:
     """Raise ``UnusableRow`` for an element that is no row with the required keys."""
     if not isinstance(row, dict):
         raise UnusableRow(UNPARSABLE, f" is not an object. {fix}")
+    if not row:
+        raise UnusableRow(LACKING, f" is an empty object. {fix}")
     check_texts(row)
     if missing := [key for key in required if row.get(key) is None]:
         raise UnusableRow(LACKING, f" lacks {', '.join(missing)}. {fix}")
