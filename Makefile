@@ -26,6 +26,7 @@ slow: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
 
 wheel-smoke: $(INSTALLED)
 	bash tests/wheel_smoke.sh $(BIN)/python

@@ -30,13 +30,10 @@ if TYPE_CHECKING:
 
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
 UsageError = typer.BadParameter.__mro__[1]
-<<<<<<< HEAD
 EVERY_SCENARIO = ",".join(SCENARIOS)
-=======
 # Characters that steer a terminal, and those that turn the direction of what follows.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MOST_DIGITS = 300
->>>>>>> part-attack
 INTERRUPTED = 130  # as shells report SIGINT; some versions of typer turn the interrupt into this code themselves
 
 app = typer.Typer(

@@ -25,11 +25,8 @@ from mllmu_med_metrics.vocabulary import SCENARIOS
 
 from . import config
 from .methods import METHODS
-<<<<<<< HEAD
+from .run.folder_lock import taken
 from .run.health import verdict
-=======
-from .run.disk import taken
->>>>>>> part-attack
 from .run.progress import Progress
 from .run.run_record import read_record
 from .study import bench, runner, stages

@@ -40,6 +40,7 @@ from .building.working_folder import WorkingFolder, storing
 from .building.written_tables import Table, Written, write_table
 from .errors import UserError, unknown
 from .injection.injected_rows import Injected, inject
+from .injection.patients import Identity
 from .publishing import card
 from .record import Record, canonical_json
 from .verify import verify
@@ -257,7 +258,8 @@ class _Build:
                 spool.identify(seed=self.seed)
             spool.set_state("decided_for", own)
             spool.commit()
-        return json.loads(spool.state("counts") or "{}")
+        counts: dict[str, Any] = json.loads(spool.state("counts") or "{}")
+        return counts
 
     def inject(self, scenario: str, spool: Spool, pool: Pool) -> None:
         """Inject into every forget and holdout patient of a scenario that has no injection yet."""
@@ -358,7 +360,8 @@ def _inject(chunk: _Chunk) -> list[tuple[int, str]]:
     with Spool(chunk.spool, read_only=True) as spool:
         for patient in chunk.patients:
             key, records = spool.patient(patient)
-            identity, others = None, []
+            identity: Identity | None = None
+            others: Sequence[Identity] = ()
             if chunk.scenario == "privacy":
                 identity, others = spool.identity(patient, seed=chunk.seed, key=key)
             injected = inject(
@@ -464,7 +467,7 @@ def _existing_build(out: Path, *, overwrite: bool) -> dict[str, Any] | None:
     if not any(out.iterdir()):
         return None
     try:
-        document = json.loads((out / "checksums.json").read_text(encoding="utf-8"))
+        document: dict[str, Any] = json.loads((out / "checksums.json").read_text(encoding="utf-8"))
         _summary(out, document)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise _in_use(out, "files that are no finished build of this program") from None

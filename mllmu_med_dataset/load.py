@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mllmu_med_metrics.vocabulary import CONFIGS, main_split
 
@@ -30,11 +30,11 @@ def data_folder(data_dir: Path | str | None = None) -> Path:
     return folder
 
 
-def checksums(data_dir: Path | str | None = None) -> dict:
+def checksums(data_dir: Path | str | None = None) -> dict[str, Any]:
     """Return the checksums document of a build (parameters, files, content, patients)."""
     path = data_folder(data_dir) / "checksums.json"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         document["files"], document["content"], document["dataset_sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(

@@ -20,6 +20,7 @@ from .load import checksums, data_folder
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
 
 Kind = Literal["dataset", "space"]
 # Files of an older build that a newer one may lack; anything else on the Hub that is not ours stays.
@@ -76,7 +77,8 @@ def publish(
     reached.
     """
     folder = checked_build(data_dir)
-    sent = {("dataset", _with_namespace(repo, "mllmu-med")): _files_of_build(folder)}
+    name = _with_namespace(repo, "mllmu-med")
+    sent: dict[tuple[Kind, str], dict[str, Path]] = {("dataset", name): _files_of_build(folder)}
     if metric is not None:
         if metric_folder is None:
             raise ValueError("metric_folder is needed to publish the metric")
@@ -156,7 +158,7 @@ def _hub(*, ask_token: bool) -> Iterator[HfApi]:
     from huggingface_hub.errors import HfHubHTTPError
 
     # The library has moved between two versions of its HTTP package; the parent of its own error is that one's root.
-    transport_error = HfHubHTTPError.__bases__[0]
+    transport_error: type[Exception] = HfHubHTTPError.__bases__[0]
     api = huggingface_hub.HfApi(library_name="mllmu-med")
     if ask_token and huggingface_hub.get_token() is None:
         raise UserError(
@@ -170,7 +172,7 @@ def _hub(*, ask_token: bool) -> Iterator[HfApi]:
         cause = error.__cause__ if type(error) is RuntimeError else error
         if isinstance(cause, HfHubHTTPError):
             raise UserError(_told(cause, api.endpoint)) from error
-        if not isinstance(cause, (transport_error, ConnectionError, TimeoutError)):
+        if not isinstance(cause, transport_error | ConnectionError | TimeoutError):
             raise
         raise UserError(
             f"{api.endpoint} can't be reached ({_why(cause)}). Look at the connection, and at HF_ENDPOINT and "
@@ -179,7 +181,7 @@ def _hub(*, ask_token: bool) -> Iterator[HfApi]:
         ) from error
 
 
-def _told(error: Exception, endpoint: str) -> str:
+def _told(error: HfHubHTTPError, endpoint: str) -> str:
     status = error.response.status_code
     said = getattr(error, "server_message", None) or str(error).splitlines()[0]
     if status == 401:
@@ -228,10 +230,12 @@ def _looked_at(api: HfApi, plan: Upload, files: Mapping[str, Path]) -> Upload:
     return plan.model_copy(update={"exists": True, "removed": tuple(removed), "unchanged": unchanged})
 
 
-def remote_files(api: HfApi, plan: Upload, revision: str) -> dict[str, str]:
+def remote_files(api: HfApi, plan: Upload, revision: str | None) -> dict[str, str]:
     """Return the files of a revision on the Hub: sha256 of an LFS file, git's name of the content of any other."""
+    from huggingface_hub.hf_api import RepoFile
+
     entries = api.list_repo_tree(plan.repo, recursive=True, revision=revision, repo_type=plan.kind)
-    files = [entry for entry in entries if hasattr(entry, "blob_id")]
+    files = [entry for entry in entries if isinstance(entry, RepoFile)]
     return {file.path: file.lfs.sha256 if file.lfs else file.blob_id for file in files}
 
 

@@ -12,6 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from mllmu_med_metrics.vocabulary import main_split
@@ -24,7 +25,7 @@ from .load import split_file
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 Row = dict[str, Any]
 
@@ -274,7 +275,8 @@ def _eight_bits(image: Image) -> Image:
     """Return an image as RGB; one of more than 8 bits is stretched from its darkest to its brightest value."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return image.convert("RGB")
-    low, high = image.getextrema()
+    values = np.asarray(image, dtype=np.float64)
+    low, high = float(values.min()), float(values.max())
     scale = 255 / ((high - low) or 1)
     return image.convert("F").point(lambda value: value * scale - low * scale).convert("L").convert("RGB")
 
@@ -289,7 +291,7 @@ def _size(row: Row) -> dict[str, int] | None:
 
 
 @cache
-def _font(size: int = FONT_SIZE) -> FreeTypeFont:
-    from PIL import ImageFont
+def _font(size: int = FONT_SIZE) -> FreeTypeFont | ImageFont:
+    from PIL import ImageFont as fonts
 
-    return ImageFont.load_default(size)
+    return fonts.load_default(size)

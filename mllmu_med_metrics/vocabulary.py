@@ -28,6 +28,7 @@ VIEWS_OF: dict[str, tuple[View, ...]] = {"privacy": VIEWS, "incorrectness": VIEW
 # Where a row is asked: a mean is over the rows of one place.
 PLACES: tuple[str, ...] = (*SUBSETS, *VIEWS)
 QUESTION_TYPES: tuple[QuestionType, ...] = get_args(QuestionType)
+ANSWER_TYPES: tuple[AnswerType, ...] = get_args(AnswerType)
 # Rows of this type ask for an identifier: they say nothing clinical.
 IDENTIFIER: QuestionType = "identifier"
 # Shares of the trained patients that are forgotten; each is a study of its own.

@@ -48,6 +48,8 @@ def read(file: Path) -> Method:
         raise UserError(f"There is no method file '{file}'. Give a Python file that defines METHOD, or a name.")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     spec = importlib.util.spec_from_file_location(f"mllmu_med_method_{digest[:8]}", file)
+    if spec is None or spec.loader is None:
+        raise UserError(f"The method file '{file}' is no Python file: its name must end in .py.")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

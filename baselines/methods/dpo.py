@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from baselines.losses import log_prob_per_row, nll
-from baselines.methods.method import Answers, Method, Option
+from baselines.methods.method import Answers, Method, Option, declared
 
 
 def preference(chosen: Answers, rejected: Answers, beta: float) -> Tensor:
@@ -16,7 +16,7 @@ def preference(chosen: Answers, rejected: Answers, beta: float) -> Tensor:
     2 / beta is that of NPO, which is this loss without a chosen answer.
     """
     gain, loss_ = (
-        log_prob_per_row(one.logits, one.labels) - log_prob_per_row(one.reference, one.labels)
+        log_prob_per_row(one.logits, one.labels) - log_prob_per_row(declared(one.reference), one.labels)
         for one in (chosen, rejected)
     )
     return -(2 / beta) * logsigmoid(beta * (gain - loss_)).mean()

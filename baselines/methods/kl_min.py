@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from baselines.losses import kl, nll
-from baselines.methods.method import Answers, Method, Option
+from baselines.methods.method import Answers, Method, Option, declared
 
 
 def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[str, Tensor]:
@@ -13,7 +13,7 @@ def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[s
     forget, retain = answers["forget"], answers["retain"]
     return {
         "forget_ascent": -nll(forget.logits, forget.labels),
-        "retain_kl": options["kl_weight"] * kl(retain.reference, retain.logits, retain.labels),
+        "retain_kl": options["kl_weight"] * kl(declared(retain.reference), retain.logits, retain.labels),
     }
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from baselines.losses import kl, nll
-from baselines.methods.method import Answers, Method, Option
+from baselines.methods.method import Answers, Method, Option, declared
 
 
 def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[str, Tensor]:
@@ -14,7 +14,7 @@ def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[s
     return {
         "forget_ascent": -options["forget_weight"] * nll(forget.logits, forget.labels),
         "mismatched_nll": options["mismatched_weight"] * nll(mismatched.logits, mismatched.labels),
-        "retain_kl": options["kl_weight"] * kl(retain.reference, retain.logits, retain.labels),
+        "retain_kl": options["kl_weight"] * kl(declared(retain.reference), retain.logits, retain.labels),
     }
 
 

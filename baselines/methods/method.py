@@ -29,6 +29,13 @@ class Answers:
     reference_hidden: Tensor | None = None
 
 
+def declared(read: Tensor | None) -> Tensor:
+    """Return what a method reads of a role beside its logits; raises ValueError where the method does not say so."""
+    if read is None:
+        raise ValueError("The loss reads what its METHOD does not declare: name it in reference_roles or reads_layer.")
+    return read
+
+
 @dataclass(frozen=True)
 class Option:
     """A number a method can be given, with its range and the reason for its default."""

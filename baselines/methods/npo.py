@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from baselines.losses import log_prob_per_row, nll
-from baselines.methods.method import Answers, Method, Option
+from baselines.methods.method import Answers, Method, Option, declared
 
 
 def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[str, Tensor]:
@@ -16,7 +16,8 @@ def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[s
     (2 / beta) ln 2 and its gradient is that of gradient ascent; it falls to 0 as the answer becomes impossible.
     """
     forget, retain, beta = answers["forget"], answers["retain"], options["beta"]
-    ratio = log_prob_per_row(forget.logits, forget.labels) - log_prob_per_row(forget.reference, forget.labels)
+    before = declared(forget.reference)
+    ratio = log_prob_per_row(forget.logits, forget.labels) - log_prob_per_row(before, forget.labels)
     return {
         "forget_npo": -(2 / beta) * logsigmoid(-beta * ratio).mean(),
         "retain_nll": options["retain_weight"] * nll(retain.logits, retain.labels),

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from baselines.losses import IGNORED
-from baselines.methods.method import Answers, Method, Option
+from baselines.methods.method import Answers, Method, Option, declared
 
 
 def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[str, Tensor]:
@@ -17,14 +17,15 @@ def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[s
     """
     forget, retain = answers["forget"], answers["retain"]
     draw = torch.Generator().manual_seed(0)
-    direction = torch.randn(forget.hidden.shape[-1], generator=draw, dtype=torch.float64)
-    direction = (direction / direction.norm()).to(forget.hidden)
-    norm = forget.reference_hidden.norm(dim=-1, keepdim=True)
+    hidden, kept, kept_before = map(declared, (forget.hidden, retain.hidden, retain.reference_hidden))
+    direction = torch.randn(hidden.shape[-1], generator=draw, dtype=torch.float64)
+    direction = (direction / direction.norm()).to(hidden)
+    norm = declared(forget.reference_hidden).norm(dim=-1, keepdim=True)
     return {
-        "forget_steering": _mean((forget.hidden / norm - options["steering"] * direction).square().sum(-1), forget),
+        "forget_steering": _mean((hidden / norm - options["steering"] * direction).square().sum(-1), forget),
         "retain_hold": options["retain_weight"]
         * _mean(
-            (retain.hidden - retain.reference_hidden).square().sum(-1) / retain.reference_hidden.square().sum(-1),
+            (kept - kept_before).square().sum(-1) / kept_before.square().sum(-1),
             retain,
         ),
     }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from baselines.losses import IGNORED, distillation_per_row
-from baselines.methods.method import Answers, Method, Option
+from baselines.methods.method import Answers, Method, Option, declared
 
 
 def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[str, Tensor]:
@@ -16,8 +16,9 @@ def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[s
     forget = answers["forget"]
     answered = forget.labels != IGNORED
     place = forget.labels.masked_fill(~answered, 0).unsqueeze(-1)
-    push = answered.unsqueeze(-1).to(forget.reference.dtype) * -options["strength"]
-    teacher = forget.reference.scatter_add(-1, place, push)
+    reference = declared(forget.reference)
+    push = answered.unsqueeze(-1).to(reference.dtype) * -options["strength"]
+    teacher = reference.scatter_add(-1, place, push)
     return {"forget_distillation": distillation_per_row(teacher, forget.logits, forget.labels).mean()}
 
 

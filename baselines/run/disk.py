@@ -4,12 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-<<<<<<< HEAD
 from mllmu_med_dataset.errors import UserError
-=======
-from mllmu_med_dataset.errors import UserError, make_folder
-from mllmu_med_dataset.locks import alone as only_one
->>>>>>> part-attack
 
 
 @contextmanager
@@ -26,25 +21,3 @@ def writing(folder: Path) -> Iterator[None]:
             f"The run can't write into '{folder}': {reason}. What it saved before is whole. Make room there, or make "
             "the folder writable, and start the same command again: it goes on from its last checkpoint."
         ) from error
-<<<<<<< HEAD
-=======
-
-
-def alone(folder: Path, named: Path | None = None) -> AbstractContextManager[None]:
-    """Keep every other process of this machine out of the folder; a refusal speaks of the folder the user named."""
-    return only_one(
-        folder, f"Another process is at work in '{named or folder}'. Wait until it ends, or name another --out folder."
-    )
-
-
-@contextmanager
-def taken(out: Path) -> Iterator[None]:
-    """Make an output folder and keep others out of it; a folder that holds nothing in the end is removed."""
-    make_folder(out)
-    with alone(out):
-        try:
-            yield
-        finally:
-            if not any(out.iterdir()):
-                out.rmdir()
->>>>>>> part-attack

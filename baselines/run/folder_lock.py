@@ -1,8 +1,10 @@
 """One process at a time in a run's folder."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from mllmu_med_dataset.errors import make_folder
 from mllmu_med_dataset.locks import alone as only_one
 
 
@@ -11,3 +13,15 @@ def alone(folder: Path, named: Path | None = None) -> AbstractContextManager[Non
     return only_one(
         folder, f"Another process is at work in '{named or folder}'. Wait until it ends, or name another --out folder."
     )
+
+
+@contextmanager
+def taken(out: Path) -> Iterator[None]:
+    """Make an output folder and keep others out of it; a folder that holds nothing in the end is removed."""
+    make_folder(out)
+    with alone(out):
+        try:
+            yield
+        finally:
+            if not any(out.iterdir()):
+                out.rmdir()

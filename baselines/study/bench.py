@@ -10,11 +10,7 @@ from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
 
 from .. import methods
-<<<<<<< HEAD
-from ..run.folder_lock import alone
-=======
-from ..run.disk import taken
->>>>>>> part-attack
+from ..run.folder_lock import taken
 from ..run.progress import Progress
 from . import runner
 from .graph import Graph

@@ -107,7 +107,7 @@ def decode(images: list[Encoded]) -> list[Decoded | Undecodable]:
 
 def _name(text: str) -> str:
     """Return how a record is called where it is told that it was left out."""
-    return json.loads(text)["source_id"]
+    return str(json.loads(text)["source_id"])
 
 
 def _other_key(row: str) -> UserError:

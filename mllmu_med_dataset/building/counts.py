@@ -32,7 +32,7 @@ class Counts(BaseModel):
     identifier_kinds: dict[str, int]
     identifiers_a_row: dict[int, int]
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic has it
     @property
     def total(self) -> int:
         """All rows."""

@@ -50,10 +50,11 @@ def quotas(sizes: Mapping[str, int], totals: Sequence[int], *key: object) -> lis
 def share_out(strata: Mapping[str, str], *, seed: int) -> dict[str, Role]:
     """Return every patient's role: a quarter test, a tenth of the rest holdout, all others trained."""
     roles: dict[str, Role] = dict.fromkeys(strata, "trained")
-    for role, share in (("test", TEST_SHARE), ("holdout", HOLDOUT_SHARE)):
+    shares: tuple[tuple[Role, float], ...] = (("test", TEST_SHARE), ("holdout", HOLDOUT_SHARE))
+    for role, share in shares:
         rest = {patient: stratum for patient, stratum in strata.items() if roles[patient] == "trained"}
         (quota,) = quotas(Counter(rest.values()), [rounded(share * len(rest))], seed, role)
-        roles |= dict.fromkeys(_first(rest, quota, seed, role), role)
+        roles.update((patient, role) for patient in _first(rest, quota, seed, role))
     return roles
 
 

@@ -155,7 +155,7 @@ class Spool:
         """Return whether the images that the database names are all there and its pages are well-formed."""
         (end,) = self._db.execute("SELECT ifnull(max(place + length), 0) FROM images").fetchone()
         whole = os.fstat(self._images.fileno()).st_size == end
-        return whole and self._db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+        return whole and bool(self._db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
 
     def commit(self) -> None:
         """Make everything so far survive a kill: images first, so that the database never names one that is lost."""

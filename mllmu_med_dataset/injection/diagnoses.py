@@ -8,6 +8,7 @@ import re
 import unicodedata
 import warnings
 from functools import cache
+from importlib import import_module
 from types import ModuleType
 
 # An entry with one of these words names a leftover class or a circumstance, not a finding that an image could show.
@@ -70,8 +71,7 @@ def _icd() -> ModuleType:
     # It reads its files by a function that Python 3.11 calls deprecated and later ones do not.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        import simple_icd_10_cm
-    return simple_icd_10_cm
+        return import_module("simple_icd_10_cm")
 
 
 @cache

@@ -162,7 +162,7 @@ def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, InTroubleError) and error.retry_after is not None:
         return error.retry_after
-    return min(FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1), LONGEST_WAIT_SECONDS)
+    return min(FIRST_WAIT_SECONDS * 2.0 ** (state.attempt_number - 1), LONGEST_WAIT_SECONDS)
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:

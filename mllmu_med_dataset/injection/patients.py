@@ -5,7 +5,6 @@ Names come from ``names.json`` (invented family names, ordinary given names); nu
 telephone 555-0100 to 555-0199, RFC 2606 domains, RFC 5737 addresses).
 """
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -61,19 +60,36 @@ class Identity(BaseModel):
     shown: tuple[str, ...]
 
 
-@cache
-def _names() -> dict:
-    return json.loads(Path(__file__).with_name("names.json").read_text(encoding="utf-8"))
+class _Locale(BaseModel):
+    """Names as one part of the world gives them."""
+
+    given: tuple[str, ...]
+    family: tuple[str, ...]
+
+
+class _Names(BaseModel):
+    """What ``names.json`` holds."""
+
+    about: str
+    locales: dict[str, _Locale]
+    streets: tuple[str, ...]
+    cities: tuple[str, ...]
+    hospitals: tuple[str, ...]
 
 
 @cache
-def _locales() -> tuple[dict[str, list[str]], ...]:
-    return tuple(_names()["locales"].values())
+def _names() -> _Names:
+    return _Names.model_validate_json(Path(__file__).with_name("names.json").read_text(encoding="utf-8"))
+
+
+@cache
+def _locales() -> tuple[_Locale, ...]:
+    return tuple(_names().locales.values())
 
 
 def canary() -> str:
     """Return the string that tells whether a corpus has swallowed this data set."""
-    return _names()["about"].rsplit(" ", 1)[1]
+    return _names().about.rsplit(" ", 1)[1]
 
 
 def check_digit(digits: str) -> str:
@@ -108,7 +124,7 @@ def _value(kind: str, name: str, attempt: int, *key: object) -> str:
     own = (*key, kind, attempt)
     if kind == "name":
         locale = pick(_locales(), *key, "locale", attempt)
-        given, family = pick(locale["given"], *own, "given"), pick(locale["family"], *own, "family")
+        given, family = pick(locale.given, *own, "given"), pick(locale.family, *own, "family")
         # After a few refusals the lists are crowded: middle initials make room, one more for every six attempts.
         initials = "".join(f" {pick('ABCDEFGHIJKLMNOPQRSTUVWXYZ', *own, n)}." for n in range(attempt // 6))
         return f"{given}{initials} {family}"
@@ -131,13 +147,13 @@ def _value(kind: str, name: str, attempt: int, *key: object) -> str:
     if kind == "admission_date":
         return (REFERENCE_DATE - timedelta(days=1 + number(*own) % (5 * 365))).isoformat()
     if kind == "address":
-        return f"{1 + number(*own, 'door') % 99} {pick(_names()['streets'], *own)}"
+        return f"{1 + number(*own, 'door') % 99} {pick(_names().streets, *own)}"
     if kind == "city":
-        return pick(_names()["cities"], *own)
+        return pick(_names().cities, *own)
     if kind == "hospital":
-        return pick(_names()["hospitals"], *own)
+        return pick(_names().hospitals, *own)
     if kind == "physician":
-        return f"Dr. {pick(pick(_locales(), *own, 'locale')['family'], *own)}"
+        return f"Dr. {pick(pick(_locales(), *own, 'locale').family, *own)}"
     if kind == "ip":
         net = pick(("192.0.2", "198.51.100", "203.0.113"), *own, "net")
         return f"{net}.{1 + number(*own) % 254}"
@@ -210,7 +226,7 @@ def candidates(
 
 def _all_values(kind: str) -> list[str] | None:
     if kind in ("city", "hospital"):
-        return list(_names()["cities" if kind == "city" else "hospitals"])
+        return list(_names().cities if kind == "city" else _names().hospitals)
     if kind == "ip":
         return [f"{net}.{last}" for net in ("192.0.2", "198.51.100", "203.0.113") for last in range(1, 255)]
     if kind == "admission_date":

@@ -167,8 +167,11 @@ class Rewriter:
         for _ in range(TRIES):
             reply = self._call(messages)
             text, wrong = read_reply(reply)
-            if text is not None and (wrong := failure(request, text)) is None:
-                return text
+            if text is not None:
+                unfit = failure(request, text)
+                if unfit is None:
+                    return text
+                wrong = unfit
             messages = [
                 *messages,
                 {"role": "assistant", "content": reply[:2000]},

@@ -328,8 +328,9 @@ def _forms(record: Record, *, echoes: bool = True) -> list[tuple[str, dict[str, 
     A name that says a value beside the fact is left out: "Location of the liver" where "liver" is a place.
     """
     kind, fact, answer = record.question_type, record.fact, record.answer.rstrip(".。 ") or record.answer
-    if kind in FORMS and fact and re.fullmatch(FORMS[kind].format(fact=re.escape(fact)), record.answer, re.IGNORECASE):
-        return [(kind, _words(record, find_value(record.answer, fact)))]
+    form = FORMS[kind].format(fact=re.escape(fact)) if kind in FORMS and fact else None
+    if fact and form and re.fullmatch(form, record.answer, re.IGNORECASE) and (said := find_value(record.answer, fact)):
+        return [(kind, _words(record, said))]
     chinese = language_of(record.question, record.answer) == "zh"
     if (_CHINESE_YES_NO if chinese else _YES_NO).match(answer):
         return [("chinese yes_no" if chinese else "yes_no", {"statement": _capital(answer)})]

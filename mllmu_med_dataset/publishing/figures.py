@@ -60,9 +60,9 @@ def bars(title: str, parts: Mapping[str, Mapping[str, int]], legend: Sequence[tu
         f'<text x="10" y="26" font-size="15" font-weight="bold" fill="{INK}">{escape(title)}</text>',
     ]
     for place, (name, colour) in enumerate(legend):
-        x = LABELS + 110 * place
-        lines.append(f'<rect x="{x}" y="{TOP - 4}" width="{BAR - 4}" height="{BAR - 4}" fill="{colour}"/>')
-        lines.append(f'<text x="{x + BAR}" y="{TOP + 7}" font-size="13" fill="{INK}">{escape(name)}</text>')
+        left = LABELS + 110 * place
+        lines.append(f'<rect x="{left}" y="{TOP - 4}" width="{BAR - 4}" height="{BAR - 4}" fill="{colour}"/>')
+        lines.append(f'<text x="{left + BAR}" y="{TOP + 7}" font-size="13" fill="{INK}">{escape(name)}</text>')
     for place, (label, one) in enumerate(shown):
         y, x = top + place * (BAR + GAP), float(LABELS)
         lines.append(

@@ -34,7 +34,8 @@ class Source:
     @property
     def records(self) -> Callable[..., Iterator[Record]]:
         """The source's own ``records`` function; its module is imported only now."""
-        return import_module(f"{__name__}.{self.name}").records
+        read: Callable[..., Iterator[Record]] = import_module(f"{__name__}.{self.name}").records
+        return read
 
     @property
     def options(self) -> tuple[str, ...]:

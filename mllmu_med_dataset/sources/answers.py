@@ -19,6 +19,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import lru_cache
+from typing import TypedDict
 
 from mllmu_med_metrics.answers.facts import fact_form, fact_key
 
@@ -74,6 +75,15 @@ _IDLE_STEMS = frozenset(
 Pool = tuple[str, ...]
 
 
+class FactFields(TypedDict):
+    """What a record says of its fact."""
+
+    fact: str | None
+    fact_values: tuple[str, ...]
+    error_values: tuple[str, ...] | None
+    error_pool: ErrorPool | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One question of a corpus with its fact, and what narrows down which other facts it could have."""
@@ -124,18 +134,19 @@ class Answers:
             [(_digest(*pool), fact_key(fact), fact) for pool in dict.fromkeys(pools)],
         )
 
-    def fields(self, item: Item) -> dict[str, object]:
+    def fields(self, item: Item) -> FactFields:
         """Return what a record says of its fact: ``fact, fact_values, error_values, error_pool``.
 
         For a question of the corpus, once all of it is taken in.
         """
-        return dict(self._cached(item))
+        return self._cached(item).copy()
 
-    def _fields(self, item: Item) -> dict[str, object]:
+    def _fields(self, item: Item) -> FactFields:
         fact = _spelled(item.fact)
         if fact is None:
             return {"fact": None, "fact_values": (), "error_values": (), "error_pool": None}
         pool, errors, offered = self._errors(item, fact)
+        values: tuple[str, ...]
         if pool == "yes_no":
             values = (fact, errors[0]) if affirms(fact) else (errors[0], fact)
         elif offered:
@@ -167,7 +178,11 @@ class Answers:
             return None, (), ()
         if flipped := self._flipped(item, fact):
             return "rule", tuple(flipped), ()
-        for name, pools in (("same_question", _question_pools(item)), ("same_template", _template_pools(item))):
+        narrowing: tuple[tuple[ErrorPool, list[Pool]], ...] = (
+            ("same_question", _question_pools(item)),
+            ("same_template", _template_pools(item)),
+        )
+        for name, pools in narrowing:
             if pools and (values := self._plausible(pools, item, fact)):
                 return name, tuple(values), ()
         return None, (), ()
@@ -222,7 +237,7 @@ class Answers:
         return tuple(self._db.execute(query, (pool, 4 * MAX_ERRORS)))
 
 
-def offered(question: str, answer: str, choices: Sequence[str]) -> dict[str, object]:
+def offered(question: str, answer: str, choices: Sequence[str]) -> FactFields:
     """Return the same of a row of multiple choice, which needs no corpus: its choices are its closed set."""
     return Answers().fields(Item(question=question, fact=answer, group=None, question_type="", choices=tuple(choices)))
 

@@ -30,7 +30,7 @@ from ..record import Record
 from .dicom_files import Elements, dataset, functional_group, has_prefix, middle_frame, opened, reason_of
 from .dicom_pixels import ShownPicture, dicom_picture
 from .files import MAX_FILE_BYTES, shown
-from .images import BadImageError, SourceFiles, pictures
+from .images import BadImageError, SourceFiles, pictures_by
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -150,7 +150,7 @@ def records(
                 "questions yourself (--source generic)."
             )
         first_of: dict[str, str] = {}
-        for name, made in pictures(files, list(headers), workers=workers, make=dicom_picture):
+        for name, made in pictures_by(dicom_picture, files, list(headers), workers=workers):
             if isinstance(made, str):
                 losses.total += 1
                 losses.image(name, made)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from .files import MAX_FILE_BYTES
+from .files import MAX_FILE_BYTES, Packed
 from .images import BadImageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ DEFLATED = b"1.2.840.10008.1.2.1.99"
 _META_BYTES = 4096
 _PREFIX = b"DICM"
 _PREAMBLE = 128
-_UNPACK = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+_UNPACK: dict[bytes, Callable[[BinaryIO], Packed]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
 _DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 # A packed file in a packed file is somebody's mistake, ten are an attack.
 _DEEPEST = 3
@@ -80,7 +84,7 @@ def dataset(stream: BinaryIO, names: Iterable[str], *, pixels: bool = False) -> 
     from pydicom.datadict import tag_for_keyword
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-    tags = [tag_for_keyword(name) for name in names]
+    tags = [tag for name in names if (tag := tag_for_keyword(name)) is not None]
     data = dcmread(stream, force=True, stop_before_pixels=not pixels, specific_tags=tags)
     if not data.file_meta.get("TransferSyntaxUID"):
         implicit, little = data.original_encoding
@@ -118,9 +122,7 @@ class Elements:
 
     def terms(self, name: str) -> list[str]:
         """Return the terms of an element, in capitals."""
-        value = self.value(name)
-        values = [] if value is None else [value] if isinstance(value, str) or not _listed(value) else list(value)
-        return [str(one).strip("\0 ").upper() for one in values]
+        return [str(one).strip("\0 ").upper() for one in _values(self.value(name))]
 
     def term(self, name: str) -> str:
         """Return the term of an element, in capitals; empty where there is none, or several that differ."""
@@ -129,8 +131,7 @@ class Elements:
 
     def numbers(self, name: str) -> list[float | None]:
         """Return the numbers of an element, ``None`` for what is none; a decimal comma is read and noted."""
-        value = self._read(name)
-        return [] if value is None else [self._number(name, one) for one in (value if _listed(value) else [value])]
+        return [self._number(name, one) for one in _values(self._read(name))]
 
     def number(self, name: str) -> float | None:
         """Return the number of an element; of several the first, which is noted."""
@@ -152,8 +153,9 @@ class Elements:
 
     def items(self, name: str) -> list["Elements"]:
         """Return the items of a sequence."""
-        value = self.value(name)
-        return [Elements(item, self.notes) for item in value if hasattr(item, "get")] if _listed(value) else []
+        from pydicom import Dataset
+
+        return [Elements(item, self.notes) for item in _values(self.value(name)) if isinstance(item, Dataset)]
 
     def _read(self, name: str) -> object:
         try:
@@ -173,7 +175,7 @@ class Elements:
             text = text.replace(",", ".")
             self.note(f"{name} has a decimal comma, read as a point")
         try:
-            number = float(text)  # type: ignore[arg-type]  whatever it is
+            number = float(text)  # type: ignore[arg-type]  # whatever it is
         except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if not np.isfinite(number):
@@ -196,8 +198,11 @@ def middle_frame(header: Elements) -> int:
     return max(header.whole("NumberOfFrames") or 1, 1) // 2
 
 
-def _listed(value: object) -> bool:
-    return hasattr(value, "__iter__") and not isinstance(value, str | bytes)
+def _values(value: object) -> list[object]:
+    """Return the values of an element: of one that has several each, none of one that is absent."""
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return list(value)
+    return [] if value is None else [value]
 
 
 def _head(stream: BinaryIO) -> bytes:
@@ -221,14 +226,14 @@ def _starts_a_data_set(head: bytes) -> bool:
     return False
 
 
-def _bounded(stream: BinaryIO) -> BinaryIO:
+def _bounded(stream: Packed) -> BinaryIO:
     data = stream.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise BadImageError(f"it unpacks to more than {MAX_FILE_BYTES // 2**20} MB")
     return io.BytesIO(data)
 
 
-def _unpacked(unpack: Callable[[BinaryIO], BinaryIO], stream: BinaryIO) -> BinaryIO:
+def _unpacked(unpack: Callable[[BinaryIO], Packed], stream: BinaryIO) -> BinaryIO:
     try:
         with unpack(stream) as packed:
             return _bounded(packed)

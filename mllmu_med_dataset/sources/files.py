@@ -20,8 +20,10 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Protocol
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
 
 from ..errors import UserError, using_paths
 
@@ -41,7 +43,19 @@ _HALF = re.compile("[\udc80-\udcff]")
 _DATA = re.compile(r"(?:^|/)data:[\w.+-]*(?:/[\w.+-]+)?[;,]", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:^|/)([a-z][a-z0-9+.-]+):/", re.IGNORECASE)
 _DRIVE = re.compile(r"(?:^|/)[a-z]:[\\/]", re.IGNORECASE)
-_PACKINGS: tuple[tuple[bytes, Callable[[Path], BinaryIO]], ...] = (
+
+
+class Packed(Protocol):
+    """A packed stream, unpacked as it is read."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> bool | None: ...
+
+
+_PACKINGS: tuple[tuple[bytes, Callable[[Path], Packed]], ...] = (
     (b"\x1f\x8b", gzip.open),
     (b"BZh", bz2.open),
     (b"\xfd7zXZ\x00", lzma.open),
@@ -83,13 +97,12 @@ class _Member:
     size: int
     packed: int
     link: bool
-    place: zipfile.ZipInfo | int
+    open: Callable[[], Packed]
 
 
 class _Archive(Protocol):
     members: dict[str, _Member]
 
-    def open(self, member: _Member) -> BinaryIO: ...
     def close(self) -> None: ...
 
 
@@ -97,13 +110,15 @@ class _Zip:
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path)
         self.members = {
-            one.filename: _Member(one.file_size, one.compress_size, stat.S_ISLNK(one.external_attr >> 16), one)
+            one.filename: _Member(
+                one.file_size,
+                one.compress_size,
+                stat.S_ISLNK(one.external_attr >> 16),
+                partial(self._zip.open, one),
+            )
             for one in self._zip.infolist()
             if not one.is_dir()
         }
-
-    def open(self, member: _Member) -> BinaryIO:
-        return self._zip.open(member.place)
 
     def close(self) -> None:
         self._zip.close()
@@ -112,7 +127,7 @@ class _Zip:
 class _Tar:
     """A tar; one that is packed as a whole is unpacked into a temporary file first, to be read in any order."""
 
-    def __init__(self, path: Path, unpack: Callable[[Path], BinaryIO] | None) -> None:
+    def __init__(self, path: Path, unpack: Callable[[Path], Packed] | None) -> None:
         self._stream: BinaryIO = path.open("rb")
         try:
             if unpack is not None:
@@ -124,7 +139,12 @@ class _Tar:
             # A single file packed by gzip is no archive: tarfile finds that out.
             with tarfile.open(fileobj=self._stream, mode="r:") as tar:
                 self.members = {
-                    one.name: _Member(one.size, one.size, not one.isreg() or one.issparse(), one.offset_data)
+                    one.name: _Member(
+                        one.size,
+                        one.size,
+                        not one.isreg() or one.issparse(),
+                        partial(self._open, one.offset_data, one.size),
+                    )
                     for one in tar
                     if not one.isdir()
                 }
@@ -137,10 +157,10 @@ class _Tar:
             self._stream.close()
             raise
 
-    def open(self, member: _Member) -> BinaryIO:
-        if member.place + member.size > self._bytes:
+    def _open(self, start: int, size: int) -> Packed:
+        if start + size > self._bytes:
             raise OSError("the archive ends before the file does")
-        return _Slice(self._stream.fileno(), member.place, member.size)
+        return _Slice(self._stream.fileno(), start, size)
 
     def close(self) -> None:
         self._stream.close()
@@ -157,7 +177,7 @@ class _Slice:
         self._start, self._left = self._start + len(data), self._left - len(data)
         return data
 
-    def __enter__(self) -> "_Slice":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -254,7 +274,7 @@ class SourceFiles:
         if place.size > MAX_FILE_BYTES:
             raise self._too_large(name, MAX_FILE_BYTES)
         try:
-            with self._archive.open(place) as stream:
+            with place.open() as stream:
                 data = stream.read(MAX_FILE_BYTES + 1)
         except _DAMAGED as error:  # damaged, encrypted, unknown packing
             raise OSError(str(error) or "the archive is damaged") from error
@@ -274,7 +294,7 @@ class SourceFiles:
             raise self._too_large(name, MAX_STREAM_BYTES)
         unpacked = tempfile.TemporaryFile()  # noqa: SIM115  the caller closes it
         try:
-            with self._archive.open(place) as packed:
+            with place.open() as packed:
                 _copy(packed, unpacked, place.packed, f"{self.path}/{name}")
         except _DAMAGED as error:
             unpacked.close()
@@ -450,7 +470,7 @@ def _check_ratio(size: int, packed: int, where: str) -> None:
         )
 
 
-def _copy(packed: BinaryIO, unpacked: BinaryIO, packed_size: int, where: str) -> None:
+def _copy(packed: Packed, unpacked: BinaryIO, packed_size: int, where: str) -> None:
     """Copy a packed stream, and stop where it grows beyond reason."""
     size = 0
     while chunk := packed.read(_CHUNK):

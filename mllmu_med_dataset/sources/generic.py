@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args
 
 from pydantic import ValidationError
 
-from mllmu_med_metrics.vocabulary import QuestionType
+from mllmu_med_metrics.vocabulary import ANSWER_TYPES, QUESTION_TYPES, AnswerType, QuestionType
 
 from ..building.left_out import (
     BAD_IMAGE,
@@ -38,17 +38,16 @@ from ..errors import UserError, nearest, unknown
 from ..injection.kinds import is_yes_no
 from ..injection.sentence_templates import find_value
 from ..record import Record, clean_text, clean_turn
-from .answers import Answers, Item
+from .answers import Answers, FactFields, Item
 from .closed_sets import fact_of
 from .files import BadNameError, SourceFiles, shown
 from .images import BadImageError, Picture, picture, reason
 from .table_files import ENDINGS, DataSet, Rows, ending, is_saved, rows_of
-from .texts import as_text
+from .texts import as_text, one_of
 
 REQUIRED = ("image", "question", "answer")
 OPTIONAL = ("id", "fact", "fact_values", "modality", "body_region", "question_type", "answer_type", "license")
 FIELDS = (*REQUIRED, *OPTIONAL)
-_QUESTION_TYPES = get_args(QuestionType)
 # Rows of one image mostly follow one another; a few are kept decoded in case they alternate.
 _PICTURES_KEPT = 32
 # How an image folder of the Hub's libraries calls the column of the image in its metadata file.
@@ -59,6 +58,23 @@ _IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".we
 MAX_LISTED = 256
 _ABSENT = object()
 _OR_ONE_QUESTION = {"question": ", or ask all rows the same: question_text=TEXT"}
+
+
+class _Asked(TypedDict):
+    """What a row asks and says, cleaned; texts that it lacks are empty."""
+
+    id: str
+    question: str
+    answer: str
+    fact: str | None
+    fact_values: tuple[str, ...]
+    modality: str
+    body_region: str
+    question_type: QuestionType
+    answer_type: AnswerType
+    license: str
+
+
 Ids = Literal["unique", "ignore"]
 
 
@@ -194,8 +210,8 @@ def _records(
 ) -> Iterator[Record]:
     answers, column = Answers(), fields.columns["image"]
     # The first pass learns the closed sets and finds the rows whose text can't be used, before any image is touched.
-    for _, row in losses.each(table.rows(fields.alone("image")), fields.reader()):
-        answers.add(_item(row))
+    for _, asked in losses.each(table.rows(fields.alone("image")), fields.reader()):
+        answers.add(_item(asked))
     if not losses.total:
         raise UserError(
             f"'{table.source}' holds no rows. Write one a line (JSONL: one JSON object), with {', '.join(REQUIRED)}."
@@ -228,8 +244,8 @@ def _records(
             yield _record(
                 values,
                 made,
+                answers.fields(_item(values)),
                 image_path=path or place,
-                **answers.fields(_item(values)),
                 source=name,
                 source_id=values["id"] or place,
                 license=values["license"] or license or "",
@@ -264,10 +280,34 @@ def _image(value: object, column: str) -> tuple[str | bytes, str]:
     )
 
 
-def _record(fields: Mapping[str, object], made: Picture, **given: object) -> Record:
-    taken = ("question", "answer", "modality", "body_region", "question_type", "answer_type")
+def _record(
+    asked: _Asked,
+    made: Picture,
+    fact: FactFields,
+    *,
+    image_path: str,
+    source: str,
+    source_id: str,
+    license: str,
+    redistributable: bool,
+) -> Record:
     try:
-        return Record(image_bytes=made.data, image_key=made.key, **{field: fields[field] for field in taken}, **given)
+        return Record(
+            source=source,
+            source_id=source_id,
+            image_bytes=made.data,
+            image_key=made.key,
+            image_path=image_path,
+            question=asked["question"],
+            answer=asked["answer"],
+            **fact,
+            modality=asked["modality"],
+            body_region=asked["body_region"],
+            question_type=asked["question_type"],
+            answer_type=asked["answer_type"],
+            license=license,
+            redistributable=redistributable,
+        )
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
@@ -276,21 +316,22 @@ def _record(fields: Mapping[str, object], made: Picture, **given: object) -> Rec
         ) from error
 
 
-def _item(fields: Mapping[str, object]) -> Item:
-    texts = {name: str(fields[name]) for name in ("question", "question_type", "modality")}
+def _item(asked: _Asked) -> Item:
     return Item(
-        **texts,
-        fact=fields["fact"],
-        group=_group(fields),
-        region=str(fields["body_region"]),
-        choices=fields["fact_values"],
+        question=asked["question"],
+        fact=asked["fact"],
+        group=_group(asked),
+        question_type=asked["question_type"],
+        region=asked["body_region"],
+        modality=asked["modality"],
+        choices=asked["fact_values"],
     )
 
 
-def _group(fields: Mapping[str, object]) -> tuple[object, ...]:
+def _group(asked: _Asked) -> tuple[str, ...]:
     """Return what shares a closed set: the question type, and the question itself where the type says nothing."""
-    kind = fields["question_type"]
-    return (kind, fields["question"]) if kind == "other" else (kind,)
+    kind = asked["question_type"]
+    return (kind, asked["question"]) if kind == "other" else (kind,)
 
 
 class _Fields:
@@ -336,18 +377,18 @@ class _Fields:
             )
         return None
 
-    def reader(self) -> Callable[[str, Mapping[str, object]], dict[str, object]]:
+    def reader(self) -> Callable[[str, Mapping[str, object]], _Asked]:
         """Return what reads the rows of one pass, which knows the ids that it has seen."""
         ids: set[bytes] = set()
 
-        def read(place: str, row: Mapping[str, object]) -> dict[str, object]:
+        def read(place: str, row: Mapping[str, object]) -> _Asked:
             fields = self._read(row)
             if fields["id"] and not self._check_ids:
                 fields["id"] = ""
             elif fields["id"]:
                 if self._many:
                     fields["id"] = f"{place.split(':')[0]}:{fields['id']}"
-                digest = hashlib.blake2b(str(fields["id"]).encode(), digest_size=8).digest()
+                digest = hashlib.blake2b(fields["id"].encode(), digest_size=8).digest()
                 if digest in ids:
                     raise UnusableRow(
                         SAME_ID,
@@ -359,7 +400,7 @@ class _Fields:
 
         return read
 
-    def _read(self, row: Mapping[str, object]) -> dict[str, object]:
+    def _read(self, row: Mapping[str, object]) -> _Asked:
         columns = self.columns
         values = {field: self.value(row, field) for field in FIELDS if field != "image"}
         listed = _listed(values.pop("fact_values"), columns["fact_values"])
@@ -378,12 +419,11 @@ class _Fields:
             text[field] = clean_turn(text[field])
             if not text[field]:
                 raise UnusableRow(reason, f": the column '{columns[field]}' is empty. Fill it, or leave the row out.")
-        answer_type = text["answer_type"].upper() or ("CLOSED" if is_yes_no(text["answer"]) else "OPEN")
-        if answer_type not in ("OPEN", "CLOSED"):
-            raise UnusableRow(UNKNOWN_VALUE, f": {unknown('answer type', answer_type, ('OPEN', 'CLOSED'))}")
-        question_type = text["question_type"].casefold() or ("yes_no" if is_yes_no(text["answer"]) else "other")
-        if question_type not in _QUESTION_TYPES:
-            raise UnusableRow(UNKNOWN_VALUE, f": {unknown('question type', question_type, _QUESTION_TYPES)}")
+        yes_no = is_yes_no(text["answer"])
+        form = text["answer_type"].upper() or ("CLOSED" if yes_no else "OPEN")
+        answer_type = one_of("answer type", form, ANSWER_TYPES)
+        kind = text["question_type"].casefold() or ("yes_no" if yes_no else "other")
+        question_type = one_of("question type", kind, QUESTION_TYPES)
         if text["fact"] and find_value(text["answer"], text["fact"]) is None:
             raise UnusableRow(
                 UNKNOWN_VALUE,
@@ -395,11 +435,16 @@ class _Fields:
                 UNKNOWN_VALUE, f": the fact '{text['fact']}' is not among its fact_values {list(listed)}. Add it there."
             )
         return {
-            **text,
-            "answer_type": answer_type,
-            "question_type": question_type,
+            "id": text["id"],
+            "question": text["question"],
+            "answer": text["answer"],
             "fact": text["fact"] or fact_of(text["answer"], answer_type),
             "fact_values": listed,
+            "modality": text["modality"],
+            "body_region": text["body_region"],
+            "question_type": question_type,
+            "answer_type": answer_type,
+            "license": text["license"],
         }
 
 

@@ -64,8 +64,11 @@ def snapshot(place: HubPlace, files: Sequence[str] | None = None) -> Snapshot:
     """
     from huggingface_hub import errors, snapshot_download
 
+    patterns = None if files is None else list(files)
     try:
-        folder = Path(snapshot_download(place.repo, repo_type="dataset", revision=place.revision, allow_patterns=files))
+        folder = Path(
+            snapshot_download(place.repo, repo_type="dataset", revision=place.revision, allow_patterns=patterns)
+        )
     except errors.GatedRepoError as error:
         raise UserError(
             f"{place} asks its readers to agree to its terms first. Do so on its page, log in (hf auth login), and run "

@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..building.left_out import FILE_MISSING
@@ -30,6 +32,9 @@ class Picture:
 
     data: bytes
     key: str
+
+
+Made = TypeVar("Made", bound=Picture)
 
 
 class BadImageError(Exception):
@@ -117,7 +122,7 @@ def check_size(width: int, height: int) -> None:
         raise BadImageError(f"{width} x {height} pixels are more than {MAX_PIXELS:,}")
 
 
-def stretched(values: np.ndarray, of: np.ndarray | None = None) -> np.ndarray:
+def stretched(values: NDArray[np.float64], of: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
     """Return values from 0 to 255, black at the 1st and white at the 99th percentile (of the values ``of``, if given).
 
     Raises :class:`BadImageError` where no value is a number.
@@ -128,10 +133,11 @@ def stretched(values: np.ndarray, of: np.ndarray | None = None) -> np.ndarray:
         raise BadImageError("none of its values is a number")
     low, high = np.percentile(counted, (1, 99))
     scaled = np.nan_to_num((values - low) / max(high - low, 1e-12), nan=0.0, posinf=1.0, neginf=0.0)
-    return (np.clip(scaled, 0, 1) * 255).round().astype(np.uint8)
+    grey: NDArray[np.uint8] = (np.clip(scaled, 0, 1) * 255).round().astype(np.uint8)
+    return grey
 
 
-def drawn(pixels: np.ndarray) -> Picture:
+def drawn(pixels: NDArray[np.uint8]) -> Picture:
     """Return the picture of 8-bit pixels ``[height, width]`` or ``[height, width, 3]``, as a PNG."""
     image, encoded = Image.fromarray(pixels), io.BytesIO()
     image.save(encoded, "PNG")
@@ -154,15 +160,18 @@ def reason(error: OSError | BadImageError) -> str:
 
 
 def pictures(
-    files: SourceFiles,
-    names: Iterable[str],
-    *,
-    workers: int = 1,
-    make: Callable[[bytes], Picture] = picture,
+    files: SourceFiles, names: Iterable[str], *, workers: int = 1
 ) -> Iterator[tuple[str, Picture | str]]:
     """Yield each name with its picture, or with why there is none, in the order given; few are in memory at a time."""
+    return pictures_by(picture, files, names, workers=workers)
 
-    def one(name: str) -> Picture | str:
+
+def pictures_by(
+    make: Callable[[bytes], Made], files: SourceFiles, names: Iterable[str], *, workers: int = 1
+) -> Iterator[tuple[str, Made | str]]:
+    """Yield what :func:`pictures` does, with pictures that ``make`` makes of the bytes of a file."""
+
+    def one(name: str) -> Made | str:
         try:
             return make(files.read(name))
         except FileNotFoundError:
@@ -173,7 +182,7 @@ def pictures(
     if workers <= 1:
         yield from ((name, one(name)) for name in names)
         return
-    waiting: deque[tuple[str, Future[Picture | str]]] = deque()
+    waiting: deque[tuple[str, Future[Made | str]]] = deque()
     # Threads: decoding and hashing leave the interpreter lock.
     with ThreadPoolExecutor(workers) as pool:
         for name in names:

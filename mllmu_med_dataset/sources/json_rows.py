@@ -15,7 +15,7 @@ from .texts import check_texts
 MAX_ROW_CHARACTERS = 16 * 2**20
 JsonRows = Iterator[tuple[str, "dict[str, object] | UnusableRow"]]
 _CHUNK = 2**20
-_SPACE = re.compile(r"[ \t\r\n]*")
+_NO_SPACE = re.compile(r"[^ \t\r\n]")
 
 
 def json_rows(files: SourceFiles, name: str, *, required: Sequence[str] = (), called: str | None = None) -> JsonRows:
@@ -30,11 +30,10 @@ def json_rows(files: SourceFiles, name: str, *, required: Sequence[str] = (), ca
         with files.rows_stream(name) as stream:
             for number, row in enumerate(_elements(_Text(stream)), start=1):
                 try:
-                    _check(row, required, fix)
+                    made: dict[str, object] | UnusableRow = _checked(row, required, fix)
                 except UnusableRow as unusable:
-                    yield f"{name}, row {number}", unusable
-                else:
-                    yield f"{name}, row {number}", row
+                    made = unusable
+                yield f"{name}, row {number}", made
     except FileNotFoundError:
         raise UserError(f"'{where}' does not exist. Name a file of the source.") from None
     except _JsonError as error:
@@ -43,8 +42,8 @@ def json_rows(files: SourceFiles, name: str, *, required: Sequence[str] = (), ca
         raise UserError(f"{where} can't be read ({error}). {fix}") from error
 
 
-def _check(row: object, required: Sequence[str], fix: str) -> None:
-    """Raise ``UnusableRow`` for an element that is no row with the required keys."""
+def _checked(row: object, required: Sequence[str], fix: str) -> dict[str, object]:
+    """Return an element; raises ``UnusableRow`` for one that is no row with the required keys."""
     if not isinstance(row, dict):
         raise UnusableRow(UNPARSABLE, f" is not an object. {fix}")
     if not row:
@@ -55,6 +54,7 @@ def _check(row: object, required: Sequence[str], fix: str) -> None:
     for key in required:
         if isinstance(row[key], dict | list | bool):
             raise UnusableRow(WRONG_TYPE, f" has {json.dumps(row[key])[:60]} as its {key}, not a text. {fix}")
+    return row
 
 
 class _JsonError(Exception):
@@ -97,9 +97,10 @@ class _Text:
     def next(self) -> str:
         """Return the next character that is no space, without going past it; at the end nothing."""
         while True:
-            self.at = _SPACE.match(self.held, self.at).end()
-            if self.at < len(self.held):
-                return self.held[self.at]
+            found = _NO_SPACE.search(self.held, self.at)
+            self.at = found.start() if found else len(self.held)
+            if found:
+                return found.group()
             if not self._more():
                 return ""
 

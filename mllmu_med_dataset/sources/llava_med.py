@@ -14,6 +14,9 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypedDict
+
+from mllmu_med_metrics.vocabulary import AnswerType, QuestionType
 
 from ..building.left_out import EMPTY_ANSWER, EMPTY_QUESTION, LACKING, UNKNOWN_VALUE, WRONG_TYPE, Losses, UnusableRow
 from ..errors import UserError, unknown
@@ -36,7 +39,18 @@ DOMAINS = {
 }
 _SAID = ("conversations", "conversatons")
 
-Pair = dict[str, str | None]
+
+class Pair(TypedDict):
+    """A question with its answer, cleaned."""
+
+    source_id: str
+    question: str
+    answer: str
+    fact: str | None
+    question_type: QuestionType
+    answer_type: AnswerType
+    modality: str
+    body_region: str
 
 
 def records(
@@ -105,12 +119,12 @@ def records(
 
 def _item(pair: Pair) -> Item:
     return Item(
-        question=pair["question"] or "",
+        question=pair["question"],
         fact=pair["fact"],
         group=group(pair["question_type"], pair["question"]),
-        question_type=pair["question_type"] or "",
-        region=pair["body_region"] or "",
-        modality=pair["modality"] or "",
+        question_type=pair["question_type"],
+        region=pair["body_region"],
+        modality=pair["modality"],
         choices=_modality_names(pair["fact"]),
     )
 
@@ -153,12 +167,12 @@ def _conversations(files: SourceFiles, name: str, losses: Losses) -> Iterator[tu
 def _conversation(place: str, row: dict[str, object]) -> tuple[str, list[Pair]]:
     domain = _domain(row.get("domain"))
     modality, region, _ = DOMAINS[domain] if domain else ("", "", ())
-    pairs = []
+    pairs: list[Pair] = []
     # Its own scripts take the misspelt key as well.
     said = next((row[key] for key in _SAID if row.get(key) is not None), None)
     for turn, (question, answer) in enumerate(_turns(said), start=1):
         kind = question_type(question, answer)
-        answer_type = "CLOSED" if is_yes_no(answer) else "OPEN"
+        answer_type: AnswerType = "CLOSED" if is_yes_no(answer) else "OPEN"
         fact = fact_of(answer, answer_type)
         if kind == "modality":
             fact = _named_modality(answer, domain)
@@ -221,6 +235,6 @@ def _modality_names(fact: str | None) -> tuple[str, ...]:
     """Return the closed set of a modality, its own word kept for its domain; empty for any other fact."""
     said = (fact or "").casefold()
     own = next((name for name, (_, _, words) in DOMAINS.items() if said in map(str.casefold, words)), None)
-    if own is None:
+    if own is None or fact is None:
         return ()
     return tuple(sorted(fact if name == own else words[0] for name, (_, _, words) in DOMAINS.items()))

@@ -15,8 +15,9 @@ was made. We hold no copy: what follows is assumed from their public documentati
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypedDict
 
 from mllmu_med_metrics.vocabulary import AnswerType, QuestionType
 
@@ -67,7 +68,17 @@ DIFFERENCE = "difference"
 NOTHING = "None"
 _PAIR_COLUMNS = ("study_id", "subject_id", "question_type", "question", "answer")
 
-Asking = dict[str, str | None]
+
+class Asking(TypedDict):
+    """What a row asks, cleaned."""
+
+    source_id: str
+    question: str
+    answer: str
+    fact: str | None
+    question_type: QuestionType
+    answer_type: AnswerType
+    group: str
 
 
 def records(
@@ -140,8 +151,14 @@ def records(
 
 
 def _item(row: Asking) -> Item:
-    fields = {name: row[name] for name in ("question", "fact", "group", "question_type")}
-    return Item(**fields, region="chest", modality="X-ray")
+    return Item(
+        question=row["question"],
+        fact=row["fact"],
+        group=row["group"],
+        question_type=row["question_type"],
+        region="chest",
+        modality="X-ray",
+    )
 
 
 def _part(files: SourceFiles, part: str | None) -> str:
@@ -229,13 +246,14 @@ def _diff_vqa(files: SourceFiles, images: SourceFiles, root: str, losses: Losses
     name = files.find(PAIRS)[0]
     chosen = _chosen_images(files)
 
-    def read(place: str, row: dict[str, str]) -> tuple[str, Asking] | None:
+    def read(place: str, raw: Mapping[str, object]) -> tuple[str, Asking] | None:
         for column in _PAIR_COLUMNS:
-            if column not in row:
+            if column not in raw:
                 raise UserError(
-                    f"{files.path}/{place} has no column '{column}'.{nearest(column, row)} Its columns: "
-                    f"{', '.join(row)}. Take the file as PhysioNet has it."
+                    f"{files.path}/{place} has no column '{column}'.{nearest(column, raw)} Its columns: "
+                    f"{', '.join(raw)}. Take the file as PhysioNet has it."
                 )
+        row = {column: as_text(raw[column]) for column in _PAIR_COLUMNS}
         if clean_text(row["question_type"]).casefold() == DIFFERENCE:
             losses.set_aside(TWO_IMAGES, place)
             return None
@@ -257,7 +275,7 @@ def _diff_row(row: dict[str, str], source_id: str) -> Asking:
     for text, reason in ((question, EMPTY_QUESTION), (answer, EMPTY_ANSWER)):
         if not text:
             raise UnusableRow(reason, f" {reason.replace('have', 'has', 1)}. Take the file as it came.")
-    answer_type = "CLOSED" if is_yes_no(answer) else "OPEN"
+    answer_type: AnswerType = "CLOSED" if is_yes_no(answer) else "OPEN"
     return {
         "source_id": source_id,
         "question": question,
@@ -281,7 +299,7 @@ def _chosen_images(files: SourceFiles) -> dict[str, str]:
             for column in ("study_id", "dicom_id"):
                 if not row.get(column):
                     raise UnusableRow(LACKING, f" has no {column}. Take the file as PhysioNet has it.")
-            chosen[_number(row["study_id"], "study_id")] = row["dicom_id"].strip()
+            chosen[_number(as_text(row["study_id"]), "study_id")] = as_text(row["dicom_id"]).strip()
         except UnusableRow as unusable:
             # It holds no questions: a line of it that is wrong may spoil any of theirs.
             raise UserError(f"{files.path}/{place}{unusable.text}") from unusable

@@ -9,11 +9,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mllmu_med_metrics.vocabulary import QuestionType
+
 from ..building.left_out import EMPTY_ANSWER, EMPTY_QUESTION, LACKING, NO_CHOICE, SAME_ID, Losses, UnusableRow
 from ..errors import UserError
 from ..injection.kinds import is_yes_no
 from ..record import Record, clean_text, clean_turn
-from .answers import offered
+from .answers import FactFields, offered
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
 from .texts import as_text
@@ -23,7 +25,7 @@ LICENSE = "questions under the terms of OmniMedVQA, images under the licences of
 ARCHIVE, TOP, ROWS = "OmniMedVQA.zip", "OmniMedVQA", "QA_information/Open-access"
 OPTIONS = ("option_A", "option_B", "option_C", "option_D")
 # What "Other Biological Attributes" asks for, its question says.
-QUESTION_TYPES = {
+QUESTION_TYPES: dict[str, QuestionType] = {
     "modality recognition": "modality",
     "anatomy identification": "organ",
     "disease diagnosis": "abnormality",
@@ -40,7 +42,15 @@ _MODALITIES = (
 )
 _REQUIRED = ("question", "gt_answer", "image_path", "question_type", "option_A")
 
-Row = dict[str, object]
+
+class Row(FactFields):
+    """What a row asks, cleaned."""
+
+    source_id: str
+    question: str
+    answer: str
+    modality: str
+    question_type: QuestionType
 
 
 def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
@@ -71,8 +81,8 @@ def records(*, path: Path | None, seed: int = 0, workers: int = 1, losses: Losse
             )
         for name in names:
             by_image: dict[str, list[Row]] = defaultdict(list)
-            for row in _rows(files, name, losses):
-                by_image[f"{top}{row.pop('image')}"].append(row)
+            for image, row in _rows(files, name, losses):
+                by_image[f"{top}{image}"].append(row)
             for place, made in pictures(files, by_image, workers=workers):
                 if isinstance(made, str):
                     losses.image(place, made, rows=len(by_image[place]))
@@ -93,24 +103,24 @@ def records(*, path: Path | None, seed: int = 0, workers: int = 1, losses: Losse
         losses.finish()
 
 
-def _rows(files: SourceFiles, name: str, losses: Losses) -> Iterator[Row]:
-    """Yield the fields of every row of one file that can be asked."""
+def _rows(files: SourceFiles, name: str, losses: Losses) -> Iterator[tuple[str, Row]]:
+    """Yield image and fields of every row of one file that can be asked."""
     seen: dict[str, str] = {}
 
-    def read(place: str, raw: Mapping[str, object]) -> Row:
+    def read(place: str, raw: Mapping[str, object]) -> tuple[str, Row]:
         named = clean_text(str(raw.get("question_id") or place.rpartition(" ")[2]))
         if seen.setdefault(named, place) != place:
             raise UnusableRow(
                 SAME_ID, f" has the question_id {named} of {seen[named]}. Take the file as OmniMedVQA distributes it."
             )
-        return {**_row(raw), "source_id": named if raw.get("question_id") else f"{name}:{named}"}
+        return str(raw["image_path"]), _row(raw, named if raw.get("question_id") else f"{name}:{named}")
 
     rows = json_rows(files, name, required=_REQUIRED, called="OmniMedVQA")
     return (row for _, row in losses.each(rows, read))
 
 
-def _row(raw: Mapping[str, object]) -> Row:
-    """Return the fields of a row but its id; raises ``UnusableRow``."""
+def _row(raw: Mapping[str, object], source_id: str) -> Row:
+    """Return the fields of a row; raises ``UnusableRow``."""
     # One file says modality in one of its rows.
     modality = raw.get("modality_type") or raw.get("modality")
     if not isinstance(modality, str):
@@ -128,7 +138,7 @@ def _row(raw: Mapping[str, object]) -> Row:
         raise UnusableRow(NO_CHOICE, f" answers {said!r}, which is none of its options.")
     kind = QUESTION_TYPES.get(clean_text(str(raw["question_type"])).casefold()) or question_type(question, answer)
     return {
-        "image": str(raw["image_path"]),
+        "source_id": source_id,
         "question": question,
         "answer": answer,
         **offered(question, answer, tuple(options.values())),

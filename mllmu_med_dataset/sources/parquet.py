@@ -4,9 +4,12 @@ There is no image id, and the same image stands in many rows and in several spli
 patient's, over all splits. Batches of rows are read, so that no file is ever in memory whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from typing import TypedDict
+
+from mllmu_med_metrics.vocabulary import AnswerType, QuestionType
 
 from ..building.left_out import EMPTY_ANSWER, EMPTY_QUESTION, FILE_MISSING, WRONG_TYPE, Losses, UnusableRow
 from ..errors import UserError, nearest
@@ -21,6 +24,17 @@ from .wording import alternatives, group, question_type
 
 IMAGE, TEXTS = "image", ("question", "answer")
 _BATCH_ROWS = 64
+
+
+class _Asked(TypedDict):
+    """What a row asks, cleaned."""
+
+    question: str
+    answer: str
+    question_type: QuestionType
+    answer_type: AnswerType
+    fact: str | None
+    group: tuple[str, ...]
 
 
 def records_of(
@@ -81,7 +95,7 @@ def records_of(
     losses.finish()
 
 
-def _fields(place: str, row: dict[str, object]) -> dict[str, object]:
+def _fields(place: str, row: Mapping[str, object]) -> _Asked:
     for name, reason in (("question", EMPTY_QUESTION), ("answer", EMPTY_ANSWER)):
         value = row[name]
         if value is None or (isinstance(value, str) and not clean_turn(value)):
@@ -91,7 +105,7 @@ def _fields(place: str, row: dict[str, object]) -> dict[str, object]:
             raise UnusableRow(WRONG_TYPE, f" has the {name} {value!r}, not a text.")
     question, answer = clean_turn(as_text(row["question"])), clean_turn(as_text(row["answer"]))
     kind, named = question_type(question, answer), alternatives(question, answer)
-    answer_type = "CLOSED" if named or is_yes_no(answer) else "OPEN"
+    answer_type: AnswerType = "CLOSED" if named or is_yes_no(answer) else "OPEN"
     return {
         "question": question,
         "answer": answer,
@@ -103,26 +117,27 @@ def _fields(place: str, row: dict[str, object]) -> dict[str, object]:
     }
 
 
-def _item(fields: dict[str, object]) -> Item:
-    return Item(**{name: fields[name] for name in ("question", "fact", "group", "question_type")})
+def _item(asked: _Asked) -> Item:
+    return Item(
+        question=asked["question"], fact=asked["fact"], group=asked["group"], question_type=asked["question_type"]
+    )
 
 
 def _rows(files: SourceFiles, name: str, *, images: bool = False) -> Rows:
     """Yield the rows of one file, numbered from 1, with or without their images."""
     needed = (IMAGE, *TEXTS) if images else TEXTS
     for number, (_, row) in enumerate(rows_of(files, name, None if images else IMAGE), start=1):
-        for column in () if isinstance(row, UnusableRow) else needed:
-            if column not in row:
-                raise UserError(
-                    f"{files.path}/{name} has no column '{column}'.{nearest(column, row)} Its columns: "
-                    f"{', '.join(row) or 'none'}. Give the folder of the data set as the Hub has it."
-                )
+        if not isinstance(row, UnusableRow) and (lacking := [column for column in needed if column not in row]):
+            raise UserError(
+                f"{files.path}/{name} has no column '{lacking[0]}'.{nearest(lacking[0], row)} Its columns: "
+                f"{', '.join(row) or 'none'}. Give the folder of the data set as the Hub has it."
+            )
         yield f"{name}, row {number}", row
 
 
 def _illustrated(
-    rows: Iterator[tuple[str, tuple[dict[str, object], object]]], pool: ThreadPoolExecutor
-) -> Iterator[tuple[str, dict[str, object], Picture | str]]:
+    rows: Iterator[tuple[str, tuple[_Asked, object]]], pool: ThreadPoolExecutor
+) -> Iterator[tuple[str, _Asked, Picture | str]]:
     """Yield the rows with their pictures, a batch in memory at a time."""
     while batch := list(islice(rows, _BATCH_ROWS)):
         made = pool.map(_picture, [image for _, (_, image) in batch])

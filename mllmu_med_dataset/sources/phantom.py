@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..building.pool import Pool
 from ..record import Record, image_key
 
 SIZE = 64
+Grey = NDArray[np.floating]
 LICENSE = "CC-BY-4.0"
 STUDIES = (
     ("CT", "brain"), ("CT", "lung"), ("CT", "liver"), ("CT", "kidney"),
@@ -103,17 +105,18 @@ HELD_OUT_QUESTIONS = {
 QUESTIONS_A_PATIENT = 4
 BLOCK = 64  # patients drawn by one call
 
-_Y, _X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
-_X, _Y = (_X - 31.5) / 32, (_Y - 31.5) / 32
+_Y: Grey
+_X: Grey
+_Y, _X = (np.mgrid[0:SIZE, 0:SIZE].astype(np.float32) - 31.5) / 32
 
 
 @dataclass(frozen=True)
 class Phantom:
     """A drawn patient: pixels ``uint8 [64, 64]``, the true fact of each question type, and the anatomy vector."""
 
-    pixels: np.ndarray
+    pixels: NDArray[np.uint8]
     facts: dict[str, str]
-    anatomy: np.ndarray
+    anatomy: Grey
 
 
 def answer(question_type: str, fact: str) -> str:
@@ -129,7 +132,7 @@ def answer(question_type: str, fact: str) -> str:
     }[question_type]
 
 
-def _ellipse(cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0, edge: float = 0.06) -> np.ndarray:
+def _ellipse(cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0, edge: float = 0.06) -> Grey:
     """Soft mask of a tilted ellipse, 1 inside and 0 outside."""
     c, s = np.cos(tilt), np.sin(tilt)
     u, v = (_X - cx) * c + (_Y - cy) * s, (_Y - cy) * c - (_X - cx) * s
@@ -137,11 +140,11 @@ def _ellipse(cx: float, cy: float, rx: float, ry: float, tilt: float = 0.0, edge
     return np.clip((1 - distance) * min(rx, ry) / edge + 0.5, 0, 1)
 
 
-def _paint(image: np.ndarray, mask: np.ndarray, level: float) -> np.ndarray:
+def _paint(image: Grey, mask: Grey, level: float) -> Grey:
     return image * (1 - mask) + level * mask
 
 
-def _organ(image: np.ndarray, organ: str, a: np.ndarray, soft: float, dark: float, bone: float) -> np.ndarray:
+def _organ(image: Grey, organ: str, a: Grey, soft: float, dark: float, bone: float) -> Grey:
     """Draw the organ with the patient's own proportions; levels come from the modality."""
     k = 1 + 0.12 * a[5]
     if organ == "brain":
@@ -177,7 +180,7 @@ def _organ(image: np.ndarray, organ: str, a: np.ndarray, soft: float, dark: floa
     return image
 
 
-def _body(modality: str, organ: str, a: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _body(modality: str, organ: str, a: Grey, rng: np.random.Generator) -> Grey:
     """Draw the study without its lesions: what a modality makes of the organ and of the patient's texture."""
     phases = np.pi * a[8:12]
     texture = sum(
@@ -211,12 +214,12 @@ def _body(modality: str, organ: str, a: np.ndarray, rng: np.random.Generator) ->
     return image * fan * np.clip(rng.normal(1, 0.16, image.shape), 0.3, 1.7)
 
 
-def _lesion(image: np.ndarray, kind: str, cx: float, cy: float, r: float) -> np.ndarray:
+def _lesion(image: Grey, kind: str, cx: float, cy: float, r: float) -> Grey:
     """Draw one lesion of radius ``r`` pixels on a grey bed, so that every kind shows on every background."""
     x, y = _X * 32 + 31.5 - cx, _Y * 32 + 31.5 - cy
     distance = np.hypot(x, y)
 
-    def disc(radius: float) -> np.ndarray:
+    def disc(radius: float) -> Grey:
         return np.clip(radius + 0.5 - distance, 0, 1)
 
     image = _paint(image, disc(r + 1.6), 0.45)
@@ -242,7 +245,7 @@ def draw(rng: np.random.Generator) -> Phantom:
     count = ("one", "two", "three").index(facts["quantity"]) + 1
     r = float(rng.uniform(1.6, 2.1) if facts["size"] == "small" else rng.uniform(3.2, 3.8))
     apart = 2 * r + 3.4
-    centres: list[np.ndarray] = []
+    centres: list[Grey] = []
     while len(centres) < count:
         candidate = np.array([31.5 + sx * rng.uniform(6, 20), 31.5 + sy * rng.uniform(6, 20)])
         if all(np.hypot(*(candidate - c)) >= apart for c in centres):

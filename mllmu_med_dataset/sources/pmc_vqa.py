@@ -10,26 +10,37 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path, PurePosixPath
-from typing import Literal, get_args
+from typing import Literal
+
+from mllmu_med_metrics.vocabulary import AnswerType, QuestionType
 
 from ..building.left_out import EMPTY_ANSWER, EMPTY_QUESTION, MISSING_IMAGE, NO_CHOICE, Losses, UnusableRow
 from ..errors import UserError, nearest, unknown
 from ..injection.kinds import is_yes_no
 from ..record import Record, clean_text, clean_turn
-from .answers import offered
-from .images import SourceFiles, pictures
+from .answers import FactFields, offered
+from .images import Picture, SourceFiles, pictures
 from .table_files import rows_of
+from .texts import as_text
 from .wording import choice_text, question_type
 
 LICENSE = "questions CC-BY-SA-4.0, images under the licence of their articles"
 Version = Literal["1", "2"]
-FILES = {"1": ("train.csv", "test.csv"), "2": ("train_2.csv", "test_2.csv")}
-ARCHIVES = {"1": "images.zip", "2": "images_2.zip"}
+FILES: dict[Version, tuple[str, ...]] = {"1": ("train.csv", "test.csv"), "2": ("train_2.csv", "test_2.csv")}
+ARCHIVES: dict[Version, str] = {"1": "images.zip", "2": "images_2.zip"}
 FOLDERS = ("images", "figures")
 LABELS = ("A", "B", "C", "D")
 _log = logging.getLogger(__name__)
 
-Row = dict[str, object]
+
+class Row(FactFields):
+    """What a row asks, cleaned."""
+
+    source_id: str
+    question: str
+    answer: str
+    question_type: QuestionType
+    answer_type: AnswerType
 
 
 def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
@@ -61,7 +72,7 @@ def records(
                 if isinstance(made, str):
                     losses.image(image, made, rows=len(asked))
                     continue
-                for row in asked:
+                for _, row in asked:
                     yield Record(
                         source="pmc_vqa",
                         image_bytes=made.data,
@@ -69,7 +80,7 @@ def records(
                         image_path=f"{PurePosixPath(prefix).name}/{image}",
                         license=LICENSE,
                         redistributable=False,
-                        **{key: value for key, value in row.items() if key != "image"},
+                        **row,
                     )
             if not losses.total:
                 raise UserError(f"{files.path}: {', '.join(found)} hold no rows. Download them again.")
@@ -77,13 +88,13 @@ def records(
 
 
 def _illustrated(
-    images: SourceFiles, prefix: str, rows: Iterable[Row], workers: int
-) -> Iterator[tuple[str, list[Row], object]]:
+    images: SourceFiles, prefix: str, rows: Iterable[tuple[str, Row]], workers: int
+) -> Iterator[tuple[str, list[tuple[str, Row]], Picture | str]]:
     """Yield each run of rows on one image with its picture; questions on one figure mostly follow one another."""
-    waiting: deque[tuple[str, list[Row]]] = deque()
+    waiting: deque[tuple[str, list[tuple[str, Row]]]] = deque()
 
     def places() -> Iterator[str]:
-        for image, run in groupby(rows, key=lambda row: str(row["image"])):
+        for image, run in groupby(rows, key=lambda row: row[0]):
             waiting.append((image, list(run)))
             yield f"{prefix}/{image}" if prefix else image
 
@@ -91,11 +102,11 @@ def _illustrated(
         yield *waiting.popleft(), made
 
 
-def _rows(files: SourceFiles, name: str, losses: Losses) -> Iterator[Row]:
-    """Yield the rows of one CSV that can be asked."""
+def _rows(files: SourceFiles, name: str, losses: Losses) -> Iterator[tuple[str, Row]]:
+    """Yield image and row of one CSV, of those that can be asked."""
     columns: dict[str, str] = {}
 
-    def read(place: str, raw: Mapping[str, str]) -> Row:
+    def read(place: str, raw: Mapping[str, object]) -> tuple[str, Row]:
         columns.update({} if columns else _columns(raw, f"{files.path}/{name}"))
         return _row(raw, columns, PurePosixPath(place).name)
 
@@ -120,16 +131,17 @@ def _columns(header: Iterable[str], where: str) -> dict[str, str]:
     return columns
 
 
-def _row(raw: Mapping[str, str], columns: Mapping[str, str], source_id: str) -> Row:
-    """Return the row's fields; raises ``UnusableRow``."""
-    image, question = raw[columns["image"]].strip(), clean_turn(raw[columns["question"]])
+def _row(raw: Mapping[str, object], columns: Mapping[str, str], source_id: str) -> tuple[str, Row]:
+    """Return the row's image and fields; raises ``UnusableRow``."""
+    cells = {what: as_text(raw[column]) for what, column in columns.items()}
+    image, question = cells["image"].strip(), clean_turn(cells["question"])
     if not image:
         raise UnusableRow(MISSING_IMAGE, " has an empty Figure_path.")
     if not question:
         raise UnusableRow(EMPTY_QUESTION, " has an empty question.")
-    choices = {label: choice_text(raw[columns[label]], label) for label in LABELS}
-    stated = clean_text(raw[columns["answer"]])
-    label = clean_text(raw[columns["label"]] if "label" in columns else stated).rstrip(".:)").upper()
+    choices = {label: choice_text(cells[label], label) for label in LABELS}
+    stated = clean_text(cells["answer"])
+    label = clean_text(cells.get("label", stated)).rstrip(".:)").upper()
     if label not in choices:
         # The answer as text: the choice that says the same.
         texts = {text.casefold(): one for one, text in choices.items()}
@@ -139,9 +151,8 @@ def _row(raw: Mapping[str, str], columns: Mapping[str, str], source_id: str) -> 
         raise UnusableRow(EMPTY_ANSWER, " has an empty answer.")
     if not answer:
         raise UnusableRow(NO_CHOICE, f" answers {stated!r}, which is none of its choices.")
-    return {
+    return image, {
         "source_id": source_id,
-        "image": image,
         "question": question,
         "answer": answer,
         **offered(question, answer, tuple(text for text in choices.values() if text)),
@@ -150,16 +161,17 @@ def _row(raw: Mapping[str, str], columns: Mapping[str, str], source_id: str) -> 
     }
 
 
-def _version(version: str) -> str:
-    if version not in get_args(Version):
-        raise unknown("version of PMC-VQA", str(version), get_args(Version))
-    return version
+def _version(version: str) -> Version:
+    for known in FILES:
+        if version == known:
+            return known
+    raise unknown("version of PMC-VQA", str(version), FILES)
 
 
-def _files(files: SourceFiles, version: str) -> list[str]:
+def _files(files: SourceFiles, version: Version) -> list[str]:
     found = files.find(*FILES[version])
     if not found:
-        (other,) = set(FILES) - {version}
+        other = next(one for one in FILES if one != version)
         there = files.find(*FILES[other])
         fix = f"It has those of version {other}: version={other}." if there else "Give the folder that has them."
         raise UserError(f"'{files.path}' has none of {', '.join(FILES[version])} (version {version}). {fix}")
@@ -170,7 +182,7 @@ def _files(files: SourceFiles, version: str) -> list[str]:
     return sorted(found, reverse=True)
 
 
-def _images(files: SourceFiles, base: PurePosixPath, version: str) -> tuple[SourceFiles, str]:
+def _images(files: SourceFiles, base: PurePosixPath, version: Version) -> tuple[SourceFiles, str]:
     """Return where the images are and the folder they lie in there."""
     for folder in FOLDERS:
         if files.has_folder(str(base / folder)):

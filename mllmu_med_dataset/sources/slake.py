@@ -8,7 +8,9 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args
+
+from mllmu_med_metrics.vocabulary import ANSWER_TYPES, AnswerType, QuestionType
 
 from ..building.left_out import (
     ASKED_AGAIN,
@@ -27,14 +29,14 @@ from .answers import Answers, Item
 from .closed_sets import fact_of
 from .images import SourceFiles, pictures
 from .json_rows import JsonRows, json_rows
-from .texts import as_text
+from .texts import as_text, one_of
 
 LICENSE = "CC-BY-4.0"
 Language = Literal["en", "zh", "all"]
 # The original zip says validate, the Hub says validation.
 SPLITS = (("train.json",), ("validation.json", "validate.json"), ("test.json",))
 FILES = tuple(name for names in SPLITS for name in names)
-QUESTION_TYPES = {
+QUESTION_TYPES: dict[str, QuestionType] = {
     "modality": "modality",
     "position": "position",
     "organ": "organ",
@@ -63,6 +65,22 @@ _KEYS = ("img_name", "question", "answer", "q_lang", "location", "modality", "an
 _log = logging.getLogger(__name__)
 
 
+class _Asked(TypedDict):
+    """What a row asks, cleaned."""
+
+    source_id: str
+    img_name: str
+    question: str
+    answer: str
+    fact: str | None
+    question_type: QuestionType
+    language: str
+    relation: str
+    answer_type: AnswerType
+    modality: str
+    body_region: str
+
+
 def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
     """Return which files of the Hub's repository are needed."""
     return (*FILES, "imgs.zip")
@@ -85,7 +103,7 @@ def records(
     with SourceFiles(path) as files:
         rows, base = _rows(files, language, losses)
         answers = Answers()
-        by_image: dict[str, list[dict[str, str]]] = defaultdict(list)
+        by_image: dict[str, list[_Asked]] = defaultdict(list)
         for row in rows:
             answers.add(_item(row))
             by_image[row["img_name"]].append(row)
@@ -116,7 +134,7 @@ def records(
             losses.finish()
 
 
-def _rows(files: SourceFiles, language: str, losses: Losses) -> tuple[list[dict[str, str]], PurePosixPath]:
+def _rows(files: SourceFiles, language: str, losses: Losses) -> tuple[list[_Asked], PurePosixPath]:
     """Return the cleaned rows of the language in the order of image and ``qid``, and the folder the JSON is in."""
     found = files.find(*FILES)
     if not found:
@@ -124,7 +142,7 @@ def _rows(files: SourceFiles, language: str, losses: Losses) -> tuple[list[dict[
             f"'{files.path}' has none of {', '.join(FILES)}. Give the folder (or zip) that holds SLAKE's JSON files."
         )
     base = PurePosixPath(found[0]).parent
-    kept: dict[tuple[str, str, str], tuple[int, dict[str, str]]] = {}
+    kept: dict[tuple[str, str, str], tuple[int, _Asked]] = {}
     found = [name for name in found if PurePosixPath(name).parent == base]
     there = {PurePosixPath(name).name.casefold() for name in found}
     if lacking := [names[0] for names in SPLITS if not there & set(names)]:
@@ -154,7 +172,7 @@ def _in(language: str, rows: JsonRows) -> JsonRows:
     return (one for one in rows if isinstance(one[1], UnusableRow) or language in ("all", one[1]["q_lang"]))
 
 
-def _item(row: dict[str, str]) -> Item:
+def _item(row: _Asked) -> Item:
     return Item(
         question=row["question"],
         fact=row["fact"],
@@ -166,7 +184,7 @@ def _item(row: dict[str, str]) -> Item:
     )
 
 
-def _row(place: str, raw: dict[str, object]) -> tuple[int, dict[str, str]]:
+def _row(place: str, raw: Mapping[str, object]) -> tuple[int, _Asked]:
     """Return the ``qid`` and the cleaned fields of a row."""
     qid = raw["qid"]
     if not isinstance(qid, int):
@@ -178,9 +196,7 @@ def _row(place: str, raw: dict[str, object]) -> tuple[int, dict[str, str]]:
     content = clean_text(str(raw["content_type"])).casefold()
     if content not in QUESTION_TYPES:
         raise UnusableRow(UNKNOWN_VALUE, f": {unknown('content_type', content, QUESTION_TYPES)}")
-    answer_type = clean_text(str(raw["answer_type"])).upper()
-    if answer_type not in ("OPEN", "CLOSED"):
-        raise UnusableRow(UNKNOWN_VALUE, f": {unknown('answer_type', answer_type, ('OPEN', 'CLOSED'))}")
+    answer_type = one_of("answer_type", clean_text(str(raw["answer_type"])).upper(), ANSWER_TYPES)
     triple = raw.get("triple")
     modality, location = (clean_text(str(raw[key])) for key in ("modality", "location"))
     return qid, {

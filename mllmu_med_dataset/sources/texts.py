@@ -1,9 +1,15 @@
 """Texts of a source as records take them, and those refused that no file could hold afterwards."""
 
-from ..building.left_out import UNSTORABLE, WRONG_TYPE, UnusableRow
+from collections.abc import Sequence
+from typing import TypeVar
+
+from ..building.left_out import UNKNOWN_VALUE, UNSTORABLE, WRONG_TYPE, UnusableRow
+from ..errors import unknown
 
 # The longest answers are reports of some thousand characters; what is longer is no answer but a file.
 MAX_CHARACTERS = 100_000
+
+Word = TypeVar("Word", bound=str)
 
 
 def as_text(value: object) -> str:
@@ -15,6 +21,14 @@ def as_text(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return "" if value is None else str(value)
+
+
+def one_of(what: str, value: str, known: Sequence[Word]) -> Word:
+    """Return the known word that a row's value is; raises :class:`UnusableRow` (did you mean) where it is none."""
+    for one in known:
+        if value == one:
+            return one
+    raise UnusableRow(UNKNOWN_VALUE, f": {unknown(what, value, known)}")
 
 
 def check_texts(value: object) -> None:

@@ -9,7 +9,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Literal, get_args
+from typing import Literal, TypedDict, get_args
+
+from mllmu_med_metrics.vocabulary import ANSWER_TYPES, AnswerType, QuestionType
 
 from ..building.left_out import EMPTY_ANSWER, EMPTY_QUESTION, PARAPHRASE, SAME_ID, UNKNOWN_VALUE, Losses, UnusableRow
 from ..errors import UserError, unknown
@@ -20,14 +22,14 @@ from .answers import Answers, Item
 from .closed_sets import fact_of
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
-from .texts import as_text
+from .texts import as_text, one_of
 from .wording import alternatives, group, question_type
 
 LICENSE = "CC0-1.0"
 ROWS, IMAGES = "VQA_RAD Dataset Public.json", "VQA_RAD Image Folder"
 Paraphrases = Literal["drop", "keep"]
 # Several may be named ("POS, PRES") and some are misspelt; the first one known counts.
-QUESTION_TYPES = {
+QUESTION_TYPES: dict[str, QuestionType] = {
     "modality": "modality",
     "plane": "plane",
     "organ": "organ",
@@ -50,6 +52,24 @@ _MODALITIES = (
     ("X-ray", r"x-?ray|radiograph|plain film"),
     ("ultrasound", r"ultrasound|sonogra"),
 )
+
+
+class _Asked(TypedDict):
+    """What a row asks, cleaned."""
+
+    qid: str
+    twins: str
+    image: str
+    question: str
+    answer: str
+    fact: str | None
+    group: tuple[str, ...]
+    question_type: QuestionType
+    answer_type: AnswerType
+    body_region: str
+    first: bool
+
+
 _REQUIRED = ("qid", "image_name", "image_organ", "question", "question_type", "answer", "answer_type")
 
 
@@ -140,22 +160,22 @@ def _osf(files: SourceFiles, name: str, keep: bool, workers: int, losses: Losses
 
 def _by_image(
     files: SourceFiles, name: str, keep: bool, losses: Losses
-) -> tuple[dict[str, list[dict[str, object]]], dict[str, str]]:
+) -> tuple[dict[str, list[_Asked]], dict[str, str]]:
     """Return the rows to yield by image, in the order of ``qid``, and the modality of the images that tell it."""
     seen: dict[str, str] = {}
-    kept: dict[tuple[str, str], dict[str, object]] = {}
+    kept: dict[tuple[str, str], _Asked] = {}
     said: dict[str, Counter[str]] = defaultdict(Counter)
 
-    def read(place: str, raw: Mapping[str, object]) -> dict[str, object]:
+    def read(place: str, raw: Mapping[str, object]) -> _Asked:
         qid = clean_text(str(raw["qid"]))
         if seen.setdefault(qid, place) != place:
             raise UnusableRow(SAME_ID, f" has the qid {qid} of {seen[qid]}. Take the file as VQA-RAD distributes it.")
         return _row(raw, qid, keep)
 
     for _, row in losses.each(json_rows(files, name, required=_REQUIRED, called="VQA-RAD"), read):
-        if row["question_type"] == "modality" and (told := _modality(str(row["answer"]))):
-            said[str(row["image"])][told] += 1
-        asked = (str(row["image"]), str(row["twins"]))
+        if row["question_type"] == "modality" and (told := _modality(row["answer"])):
+            said[row["image"]][told] += 1
+        asked = (row["image"], row["twins"])
         if asked not in kept:
             kept[asked] = row
             continue
@@ -165,24 +185,22 @@ def _by_image(
     if not losses.total:
         raise UserError(f"{files.path}/{name} holds no rows. Take the file as VQA-RAD distributes it.")
     losses.check()
-    by_image: dict[str, list[dict[str, object]]] = defaultdict(list)
+    by_image: dict[str, list[_Asked]] = defaultdict(list)
     for row in sorted(kept.values(), key=_rank):
-        by_image[str(row["image"])].append(row)
+        by_image[row["image"]].append(row)
     # Of an image said to be two things, the alphabet decides between equally frequent ones.
     return dict(sorted(by_image.items())), {
         image: max(sorted(counted), key=counted.__getitem__) for image, counted in said.items()
     }
 
 
-def _row(raw: Mapping[str, object], qid: str, keep: bool) -> dict[str, object]:
+def _row(raw: Mapping[str, object], qid: str, keep: bool) -> _Asked:
     question, answer = clean_turn(as_text(raw["question"])), clean_turn(as_text(raw["answer"]))
     for text, reason in ((question, EMPTY_QUESTION), (answer, EMPTY_ANSWER)):
         if not text:
             raise UnusableRow(reason, f" {reason.replace('have', 'has', 1)}.", name=f"qid {qid}")
     # "CLOSED " with a space is in the data.
-    answer_type = clean_text(str(raw["answer_type"])).upper()
-    if answer_type not in ("OPEN", "CLOSED"):
-        raise UnusableRow(UNKNOWN_VALUE, f": {unknown('answer_type', answer_type, ('OPEN', 'CLOSED'))}")
+    answer_type = one_of("answer_type", clean_text(str(raw["answer_type"])).upper(), ANSWER_TYPES)
     organ = clean_text(str(raw["image_organ"]))
     if organ.casefold() not in REGIONS:
         raise UnusableRow(UNKNOWN_VALUE, f": {unknown('image_organ', organ, map(str.upper, REGIONS))}")
@@ -209,20 +227,20 @@ def _row(raw: Mapping[str, object], qid: str, keep: bool) -> dict[str, object]:
     }
 
 
-def _item(row: Mapping[str, object], modality: str) -> Item:
+def _item(row: _Asked, modality: str) -> Item:
     return Item(
-        question=str(row["question"]),
+        question=row["question"],
         fact=row["fact"],
         group=row["group"],
-        question_type=str(row["question_type"]),
-        region=str(row["body_region"]),
+        question_type=row["question_type"],
+        region=row["body_region"],
         modality=modality,
     )
 
 
-def _rank(row: Mapping[str, object]) -> tuple[bool, int, str]:
+def _rank(row: _Asked) -> tuple[bool, int, str]:
     """Return the order of rows: free-form questions before their paraphrases, then by ``qid``."""
-    qid = str(row["qid"])
+    qid = row["qid"]
     return (not row["first"], int(qid) if qid.isdecimal() else 0, qid)
 
 

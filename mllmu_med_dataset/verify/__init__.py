@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mllmu_med_metrics.vocabulary import INJECTED
+
 from ..building.content import ContentHash
 from ..building.left_out import Loss
 from .files import (
@@ -29,7 +31,7 @@ from .images import Images, Shown, broken_image, broken_licence
 from .presidio import Presidio, missing
 from .relations import Relations
 from .report import GATES, PRESIDIO, Failures, Gate, Report
-from .row_rules import INJECTED, Table, broken_rules, schema_failures
+from .row_rules import Table, broken_rules, schema_failures
 
 __all__ = ["GATES", "Gate", "Report", "verify"]
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from .row_rules import INJECTED
+from mllmu_med_metrics.vocabulary import INJECTED
 
 # Presidio's word for a kind of identifier; it knows no others of ours.
 ENTITIES = {

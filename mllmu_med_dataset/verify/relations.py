@@ -12,10 +12,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from mllmu_med_metrics.vocabulary import DIRECT_KINDS, MAIN_PERCENT, VIEWS_OF, config_name
+from mllmu_med_metrics.vocabulary import DIRECT_KINDS, INJECTED, MAIN_PERCENT, VIEWS_OF, config_name
 
 from ..injection.incorrectness import contradicts
-from .row_rules import FEWEST_PARAPHRASES, INJECTED, Table, says
+from .row_rules import FEWEST_PARAPHRASES, Table, says
 
 # Kilobytes of the file that SQLite keeps in memory, however large it grows.
 CACHE_KB = 4_096

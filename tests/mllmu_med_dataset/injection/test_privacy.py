@@ -220,8 +220,8 @@ def test_names_come_from_several_locales_in_latin_script():
     everybody = identities([f"key {number}" for number in range(400)], seed=0)
     names = [identity.values["name"] for identity in everybody.values()]
     assert len(set(names)) == 400 and all(in_range("name", name) for name in names)
-    names = resources.files("mllmu_med_dataset.injection") / "names.json"
-    locales = json.loads(names.read_text("utf-8"))["locales"]
+    names_file = resources.files("mllmu_med_dataset.injection").joinpath("names.json")
+    locales = json.loads(names_file.read_text("utf-8"))["locales"]
     told = {locale for locale, lists in locales.items() for name in names if name.split()[-1] in lists["family"]}
     assert len(locales) >= 8 and told == set(locales)
     assert all(name.isascii() for lists in locales.values() for kind in lists.values() for name in kind)
