@@ -12,7 +12,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
 
 import typer
 
@@ -694,17 +694,21 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _check_filled(arguments: Sequence[str]) -> None:
-    """Refuse an empty argument: it is a shell variable that is not set, and would stand for the folder one is in."""
-    for place, argument in enumerate(arguments):
-        option, equals, value = argument.partition("=")
-        empty = not argument.strip() or (option.startswith("--") and equals and not value.strip())
-        if empty:
-            before = option if equals else arguments[place - 1] if place else ""
-            after = f" after {before}" if before.startswith("--") else ""
+    """Refuse an empty path: it comes from a shell variable that is not set, and would be the folder one is in."""
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        option, equals, value = argument.partition("=") if argument.startswith("--") else (before, "=", argument)
+        if equals and not value.strip() and (not option.startswith("--") or option in _path_options()):
+            after = f" after {option}" if option.startswith("--") else ""
             raise UserError(
-                f"The argument{after} is empty, as from a shell variable that is not set. Give it a value, or leave "
-                "the option out."
+                f"The path{after} is empty, as from a shell variable that is not set. Give it, or leave the option out."
             )
+
+
+def _path_options() -> set[str]:
+    """Return the options whose value is a path, or a model."""
+    commands = [command for one in (app, tasks_app, convert_app) for command in one.registered_commands]
+    hints = [hint for command in commands for hint in get_type_hints(command.callback).items()]
+    return {f"--{name.replace('_', '-')}" for name, kind in hints if Path in (kind, *get_args(kind)) or name == "model"}
 
 
 def _usage(error: Exception) -> str:
