@@ -17,6 +17,7 @@ from mllmu_med_metrics.vocabulary import MAIN_PERCENT, config_name, config_names
 
 from ..building.counts import Counts, count, over
 from ..injection.patients import canary
+from ..injection.views import MAKERS
 from ..record import features
 from . import attribution
 from .croissant import croissant
@@ -36,13 +37,7 @@ SUBSETS = {
     "test": "clean rows of other patients, never trained on",
     "holdout": "rows injected like the forget rows, of other patients, never trained on",
 }
-ABOUT_VIEWS = {
-    "paraphrase": "the same rows asked in other words",
-    "image_view": "the same questions on another picture of the same patient (geometry, contrast, noise; never a flip)",
-    "blank_image": "the same questions on a blank image: what is told without seeing the patient",
-    "direct": "each identifier asked for, in phrasings that training never uses",
-    "reconstruction": "one identifier given, another one asked for",
-}
+ABOUT_VIEWS: Mapping[str, str] = {view: maker.about for view, maker in MAKERS.items()}
 # Every column, in the order of the files.
 FIELDS = {
     "id": "hash of every field that tells the row from another one",
