@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -15,16 +16,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mllmu_med_dataset.errors import UserError, nearest, unknown
+from mllmu_med_dataset.errors import UserError, cut, nearest, unknown, using_paths
 from mllmu_med_metrics.vocabulary import SCENARIOS
 
 if TYPE_CHECKING:
+    from mllmu_med_dataset.build import Summary
+    from mllmu_med_dataset.injection.rewriter import Rewriter
+    from mllmu_med_dataset.sources import Records
+
     from .config import Recipe
     from .run.progress import Progress
     from .study.study import Study
 
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
 UsageError = typer.BadParameter.__mro__[1]
+EVERY_SCENARIO = ",".join(SCENARIOS)
+# Characters that steer a terminal, and those that turn the direction of what follows.
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+MOST_DIGITS = 300
 INTERRUPTED = 130  # as shells report SIGINT; some versions of typer turn the interrupt into this code themselves
 
 app = typer.Typer(
@@ -79,6 +88,43 @@ Preset = Annotated[str, typer.Option(help="Recipes: nano, default, or one for a 
 Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe setting as key=value; may be repeated.")]
 MaxRetain = Annotated[int, typer.Option(min=0, help="Most retain rows to score, a seeded sample; 0 for all.")]
 ReportTo = Annotated[str | None, typer.Option(help="Send the metrics to trackio or wandb too, if installed.")]
+Patients = Annotated[int, typer.Option(min=1, help="Patients to draw (phantom).")]
+Scenarios = Annotated[str, typer.Option(help="Comma-separated scenarios, or both.")]
+Local = Annotated[
+    bool, typer.Option("--local", help="Keep images that may not be passed on; the build must not be published.")
+]
+RewriterName = Annotated[
+    str | None, typer.Option(help="openai:MODEL says the injected answers in its own words; templates if absent.")
+]
+RewriterUrl = Annotated[
+    str | None, typer.Option(help="An OpenAI-compatible endpoint, up to /v1; OpenAI's if absent.")
+]
+BuildWorkers = Annotated[
+    int, typer.Option(min=1, help="Processes that draw, decode and write; the result is the same.")
+]
+Percents = Annotated[str, typer.Option(help="Forget shares to build, in percent of the trained patients.")]
+Methods = Annotated[str, typer.Option(help="Comma-separated methods: names, or Python files that define METHOD.")]
+Views = Annotated[bool, typer.Option("--views", help="Ask paraphrases, image views and direct questions too.")]
+BackendName = Annotated[
+    str, typer.Option(help="hf: in this process; served: an OpenAI-compatible server; vllm: through vLLM.")
+]
+ModelArg = Annotated[
+    list[str] | None, typer.Option("--model-arg", help="An argument of vllm-vlm as key=value; may be repeated.")
+]
+Cache = Annotated[
+    Path | None, typer.Option(help="Folder that keeps answers by model digest, to go on after an interrupt.")
+]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="First rows of each task only, for a look; the result can't be scored.")
+]
+AskedModel = Annotated[
+    str, typer.Option(help="A run's folder, a model folder, nano, a Hub id, or a served model's name.")
+]
+Adapter = Annotated[Path | None, typer.Option(help="Folder of an adapter on top of the model.")]
+Plan = Annotated[
+    bool, typer.Option("--plan", help="Print every stage as a command with what it needs, for a scheduler.")
+]
+Fast = Annotated[bool, typer.Option("--fast", help="A tiny smoke of every stage; its numbers mean nothing.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Stages run side by side; as many as cores if absent.")]
 Percent = Annotated[int, typer.Option(help="Share of patients to forget: 5, 10 or 15.")]
 
@@ -90,38 +136,28 @@ def bench(
     source: Source = "phantom",
     source_path: SourcePath = None,
     source_option: SourceOption = None,
-    patients: Annotated[int, typer.Option(min=1, help="Patients to draw (phantom).")] = 240,
-    scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios, or both.")] = ",".join(SCENARIOS),
-    methods: Annotated[
-        str, typer.Option(help="Comma-separated methods: names, or Python files that define METHOD.")
-    ] = "ga,gd,kl_min,idk,llmu",
+    patients: Patients = 240,
+    scenarios: Scenarios = EVERY_SCENARIO,
+    methods: Methods = "ga,gd,kl_min,idk,llmu",
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
     percent: Percent = 10,
-    views: Annotated[
-        bool, typer.Option("--views", help="Ask paraphrases, image views and direct questions too.")
-    ] = False,
+    views: Views = False,
     max_retain: MaxRetain = 200,
     max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
     workers: Workers = None,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="A tiny smoke of every stage; its numbers mean nothing.")
-    ] = False,
+    fast: Fast = False,
     build_only: Annotated[bool, typer.Option("--build-only", help="Take the folder and build the data only.")] = False,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Print every stage as a command with what it needs, for a scheduler.")
-    ] = False,
+    plan: Plan = False,
     resume: Resume = True,
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
     """Run the whole study: build, learn, unlearn, evaluate, score, report."""
-    from .study import bench as running
     from .study import stages as stages_of
     from .study import study as study_of
 
-    chosen = _scenarios(scenarios)
     _check_source(source)
     study = study_of.Study(
         out=out,
@@ -132,7 +168,7 @@ def bench(
         patients=patients,
         max_unusable=max_unusable,
         skip_bad_images=skip_bad_images,
-        scenarios=chosen,
+        scenarios=_scenarios(scenarios),
         methods=tuple(_method_named(word) for word in _words(methods, "--methods")),
         method_files=tuple(Path(word) for word in _words(methods, "--methods") if word.endswith(".py")),
         preset=preset or ("nano" if model == "nano" else "default"),
@@ -146,20 +182,7 @@ def bench(
         for one in studies:
             stages_of.check(one)
         return _print_plan(studies, as_json) if plan else _print_dry_run(studies, as_json)
-    from .run.progress import quieten
-    from .study import report as report_of
-
-    quieten()
-    if build_only:
-        for one in studies:
-            running.build_only(one)
-        return _print([str(one.out) for one in studies], as_json, "\n".join(f"{one.out}: built" for one in studies))
-    found = [running.bench(one, resume=resume, workers=workers) for one in studies]
-    if len(found) == 1:
-        return _print(found[0], as_json, report_of.table(found[0]))
-    from .study import seeds as seeds_of
-
-    _print(found, as_json, "\n\n".join([*map(report_of.table, found), seeds_of.table(found)]))
+    _run_studies(studies, build_only=build_only, resume=resume, workers=workers, as_json=as_json)
 
 
 @app.command()
@@ -168,23 +191,13 @@ def build(
     source: Source = "phantom",
     source_path: SourcePath = None,
     source_option: SourceOption = None,
-    patients: Annotated[int, typer.Option(min=1, help="Patients to draw (phantom).")] = 240,
-    percents: Annotated[
-        str, typer.Option(help="Forget shares to build, in percent of the trained patients.")
-    ] = "5,10,15",
-    scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios, or both.")] = ",".join(SCENARIOS),
-    workers: Annotated[
-        int, typer.Option(min=1, help="Processes that draw, decode and write; the result is the same.")
-    ] = 1,
-    local: Annotated[
-        bool, typer.Option("--local", help="Keep images that may not be passed on; the build must not be published.")
-    ] = False,
-    rewriter: Annotated[
-        str | None, typer.Option(help="openai:MODEL says the injected answers in its own words; templates if absent.")
-    ] = None,
-    rewriter_url: Annotated[
-        str | None, typer.Option(help="An OpenAI-compatible endpoint, up to /v1; OpenAI's if absent.")
-    ] = None,
+    patients: Patients = 240,
+    percents: Percents = "5,10,15",
+    scenarios: Scenarios = EVERY_SCENARIO,
+    workers: BuildWorkers = 1,
+    local: Local = False,
+    rewriter: RewriterName = None,
+    rewriter_url: RewriterUrl = None,
     rewriter_concurrency: Annotated[int, typer.Option(min=1, help="Answers asked for at once.")] = 4,
     max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
@@ -200,11 +213,7 @@ def build(
 
     shares = [_whole(p, "--percents") for p in _words(percents, "--percents")]
     chosen = _scenarios(scenarios)
-    teller = None
-    if rewriter is not None:
-        from mllmu_med_dataset.injection.rewriter import estimate, open_rewriter
-
-        teller = open_rewriter(rewriter, url=rewriter_url, concurrency=rewriter_concurrency)
+    teller = _rewriter(rewriter, rewriter_url, rewriter_concurrency)
     records = open_source(
         source,
         path=source_path,
@@ -216,22 +225,7 @@ def build(
         options=_pairs(source_option),
     )
     if dry_run:
-        keys: set[str] = set()
-        count = characters = 0
-        for record in records:
-            keys.add(record.image_key)
-            count += 1
-            characters += len(record.question) + len(record.answer)
-        losses = records.losses.found()
-        planned = {"source": source, "records": count, "patients": len(keys), "out": str(out)}
-        planned["losses"] = [loss.model_dump() for loss in losses]
-        said = f"{source}: {count:,} records of {len(keys):,} patients would be built into {out}."
-        said = "\n".join([said, *(f"{loss.line()}." for loss in losses)])
-        if teller is not None:
-            cost = estimate(len(keys), max(shares), characters / max(count, 1))
-            planned["rewriter"] = cost.model_dump()
-            said += f"\n{cost.line()}"
-        return _print(planned, as_json, said)
+        return _print_build_plan(records, source, out, max(shares), teller, as_json)
     if not resume and out.exists():
         raise UserError(f"'{out}' exists and --no-resume was given. Name a new folder, or use --overwrite.")
     from .run.progress import BUILD_COSTS, Phases
@@ -252,13 +246,7 @@ def build(
             progress=progress,
             notice=partial(print, file=sys.stderr),
         )
-    lines = [f"{config}: {rows:,} rows" for config, rows in summary.rows.items()]
-    told = summary.model_dump(mode="json")
-    if teller is not None:
-        told["rewriter"] = teller.tally.model_dump()
-        lines.append(f"rewriter: {teller.tally.line()}")
-    lines += [*summary.warnings, f"{out}: {'already built' if summary.already_there else 'built and verified'}"]
-    _print(told, as_json, "\n".join(lines))
+    _print_summary(summary, teller, as_json)
 
 
 @app.command()
@@ -443,27 +431,17 @@ def unlearn(
 def evaluate(
     out: Out,
     scenario: Scenario,
-    model: Annotated[
-        str, typer.Option(help="A run's folder, a model folder, nano, a Hub id, or a served model's name.")
-    ],
+    model: AskedModel,
     data: Data = None,
     percent: Percent = 10,
     views: Annotated[bool, typer.Option(help="Ask the views of the forget rows too (for ues_worst_view).")] = False,
-    backend: Annotated[
-        str, typer.Option(help="hf: in this process; served: an OpenAI-compatible server; vllm: through vLLM.")
-    ] = "hf",
-    peft: Annotated[Path | None, typer.Option(help="Folder of an adapter on top of the model.")] = None,
+    backend: BackendName = "hf",
+    peft: Adapter = None,
     base_url: Annotated[str | None, typer.Option(help="Where a served model is: http://localhost:8000/v1.")] = None,
     concurrent: Annotated[int, typer.Option(min=1, help="Requests to a server in flight at once.")] = 8,
-    model_arg: Annotated[
-        list[str] | None, typer.Option("--model-arg", help="An argument of vllm-vlm as key=value; may be repeated.")
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder that keeps answers by model digest, to go on after an interrupt.")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="First rows of each task only, for a look; the result can't be scored.")
-    ] = None,
+    model_arg: ModelArg = None,
+    cache: Cache = None,
+    limit: Limit = None,
     image: Annotated[Shown, typer.Option(help="Control runs show a blank or another patient's image.")] = Shown.own,
     subsets: Annotated[
         str | None, typer.Option(help="Comma-separated subsets to ask; all if absent, and then it can be scored.")
@@ -477,8 +455,8 @@ def evaluate(
 ) -> None:
     """Ask a model every row through lm-eval; leaves lm-eval's own results and samples."""
     from mllmu_med_metrics.vocabulary import SUBSETS
-    from mllmu_med_tasks.asked_rows import check_percent
     from mllmu_med_tasks.harness import BACKENDS, Backend, Questions, task_names
+    from mllmu_med_tasks.task_documents import check_percent
 
     _known("scenario", scenario, SCENARIOS)
     _known("backend", backend, BACKENDS)
@@ -497,7 +475,7 @@ def evaluate(
     )  # fmt: skip
     asked_by = Backend(
         kind=backend, peft=peft, base_url=base_url, concurrent=concurrent, batch_size=batch_size,
-        model_args=_pairs(model_arg),
+        model_args=_pairs(model_arg, "--model-arg dtype=bfloat16"),
     )  # fmt: skip
     progress = _started_with_model(f"evaluate {scenario}")
     record = ask(
@@ -694,7 +672,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended like an interrupt: workers with it, and resumable
     try:
-        code = typer.main.get_command(app).main(arguments, prog_name="mllmu-med", standalone_mode=False)
+        _check_filled(arguments)
+        with using_paths():
+            code = typer.main.get_command(app).main(arguments, prog_name="mllmu-med", standalone_mode=False)
     except UsageError as error:
         if debug:
             raise
@@ -713,6 +693,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(code or 0)
 
 
+def _check_filled(arguments: Sequence[str]) -> None:
+    """Refuse an empty argument: it is a shell variable that is not set, and would stand for the folder one is in."""
+    for place, argument in enumerate(arguments):
+        option, equals, value = argument.partition("=")
+        empty = not argument.strip() or (option.startswith("--") and equals and not value.strip())
+        if empty:
+            before = option if equals else arguments[place - 1] if place else ""
+            after = f" after {before}" if before.startswith("--") else ""
+            raise UserError(
+                f"The argument{after} is empty, as from a shell variable that is not set. Give it a value, or leave "
+                "the option out."
+            )
+
+
 def _usage(error: Exception) -> str:
     """Return one paragraph for a wrong command or option, with the nearest known one."""
     context, hint = error.ctx, ""
@@ -721,16 +715,21 @@ def _usage(error: Exception) -> str:
         known = [option for parameter in context.command.params for option in parameter.opts if option.startswith("--")]
         message, hint = f"No such option {wrong}.", nearest(wrong, known)
     command = context.command_path if context is not None else "mllmu-med"
-    return f"{message}{hint} See: {command} --help."
+    return f"{message}{'' if message.endswith(('.', '?')) else '.'}{hint} See: {command} --help."
 
 
 def _fail(paragraph: str) -> None:
-    print(paragraph, file=sys.stderr)
+    print(_shown(paragraph), file=sys.stderr)
     sys.exit(2)
 
 
 def _print(value: object, as_json: bool, text: str) -> None:
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) if as_json else text)
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) if as_json else _shown(text))
+
+
+def _shown(text: str) -> str:
+    """Return a text with what would steer a terminal, or turn a line round, written out: data may hold anything."""
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _words(text: str, option: str) -> list[str]:
@@ -750,17 +749,19 @@ def _scenarios(text: str) -> tuple[str, ...]:
 
 def _whole(text: str, option: str) -> int:
     try:
-        return int(text)
+        if len(text) <= MOST_DIGITS:
+            return int(text)
+        raise ValueError
     except ValueError:
-        raise UserError(f"{option} takes whole numbers, not '{text}'.") from None
+        raise UserError(f"{option} takes whole numbers of at most {MOST_DIGITS} digits, not '{cut(text)}'.") from None
 
 
-def _pairs(settings: Sequence[str] | None) -> dict[str, str]:
+def _pairs(settings: Sequence[str] | None, example: str = "--source-option language=en") -> dict[str, str]:
     pairs = {}
     for setting in settings or ():
         key, equals, value = setting.partition("=")
         if not equals:
-            raise UserError(f"'{setting}' is no key=value. Write for example --source-option language=en.")
+            raise UserError(f"'{setting}' is no key=value. Write for example {example}.")
         pairs[key] = value
     return pairs
 
@@ -789,6 +790,70 @@ def _data(data: Path | None) -> Path:
     from mllmu_med_dataset.load import data_folder
 
     return data_folder(data)
+
+
+def _run_studies(
+    studies: Sequence["Study"], *, build_only: bool, resume: bool, workers: int | None, as_json: bool
+) -> None:
+    """Run the studies one after the other, or build their data alone, and print what they report."""
+    from .run.progress import quieten
+    from .study import bench as running
+
+    quieten()
+    if build_only:
+        for one in studies:
+            running.build_only(one)
+        return _print([str(one.out) for one in studies], as_json, "\n".join(f"{one.out}: built" for one in studies))
+    from .study import report as report_of
+    from .study import seeds as seeds_of
+
+    found = [running.bench(one, resume=resume, workers=workers) for one in studies]
+    if len(found) == 1:
+        return _print(found[0], as_json, report_of.table(found[0]))
+    _print(found, as_json, "\n\n".join([*map(report_of.table, found), seeds_of.table(found)]))
+
+
+def _rewriter(name: str | None, url: str | None, concurrency: int) -> "Rewriter | None":
+    if name is None:
+        return None
+    from mllmu_med_dataset.injection.rewriter import open_rewriter
+
+    return open_rewriter(name, url=url, concurrency=concurrency)
+
+
+def _print_build_plan(
+    records: "Records", source: str, out: Path, percent: int, teller: "Rewriter | None", as_json: bool
+) -> None:
+    """Read the source and print what would be built of it, and what a rewriter would cost."""
+    keys: set[str] = set()
+    count = characters = 0
+    for record in records:
+        keys.add(record.image_key)
+        count += 1
+        characters += len(record.question) + len(record.answer)
+    losses = records.losses.found()
+    planned: dict[str, object] = {"source": source, "records": count, "patients": len(keys), "out": str(out)}
+    planned["losses"] = [loss.model_dump() for loss in losses]
+    lines = [f"{source}: {count:,} records of {len(keys):,} patients would be built into {out}."]
+    lines += [f"{loss.line()}." for loss in losses]
+    if teller is not None:
+        from mllmu_med_dataset.injection.rewriter import estimate
+
+        cost = estimate(len(keys), percent, characters / max(count, 1))
+        planned["rewriter"] = cost.model_dump()
+        lines.append(cost.line())
+    _print(planned, as_json, "\n".join(lines))
+
+
+def _print_summary(summary: "Summary", teller: "Rewriter | None", as_json: bool) -> None:
+    """Print what a build made."""
+    lines = [f"{config}: {rows:,} rows" for config, rows in summary.rows.items()]
+    value = summary.model_dump(mode="json")
+    if teller is not None:
+        value["rewriter"] = teller.tally.model_dump()
+        lines.append(f"rewriter: {teller.tally.line()}")
+    done = "already built" if summary.already_there else "built and verified"
+    _print(value, as_json, "\n".join([*lines, *summary.warnings, f"{summary.out}: {done}"]))
 
 
 def _print_plan(studies: Sequence["Study"], as_json: bool) -> None:

@@ -12,18 +12,20 @@ lowest learning rate, or scale. Where no run ended ``ok`` the highest UES of all
 import argparse
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
 from mllmu_med_dataset.atomic import write_atomically
-from mllmu_med_dataset.errors import make_folder
+from mllmu_med_dataset.errors import UserError, make_folder, unknown, using_paths
 from mllmu_med_metrics.vocabulary import SCENARIOS
 
 from . import config
 from .methods import METHODS
+from .run.folder_lock import taken
 from .run.health import verdict
 from .run.progress import Progress
 from .run.run_record import read_record
@@ -32,6 +34,7 @@ from .study.graph import Graph, Part, Stage
 from .study.study import DATA, EVALUATION, Study
 
 RECORDS = "sweep-nano.jsonl"
+SETTINGS = "sweep.json"
 EQUAL = 0.01
 # Wrong facts sit deeper than identifiers: the same rates do less in the same steps, so they get twice the visits. The
 # epochs were set by hand, twice as many where new sentences are learned; the rates are what is swept.
@@ -224,15 +227,59 @@ def main() -> None:
     parser.add_argument("--stage", help="run this one alone, what it needs being done")
     parser.add_argument("--plan", action="store_true", help="print every stage as a command with what it needs")
     options = parser.parse_args()
-    sweep = Sweep(options.out, options.seed, tuple(options.scenarios.split(",")), tuple(options.methods.split(",")))
+    try:
+        with using_paths():
+            _run(options)
+    except UserError as error:
+        parser.exit(2, f"{error}\n")
+
+
+def _run(options: argparse.Namespace) -> None:
+    sweep = Sweep(
+        options.out,
+        options.seed,
+        _known("scenario", options.scenarios, SCENARIOS),
+        _known("method", options.methods, METHODS),
+    )
+    if options.workers is not None and options.workers < 1:
+        raise UserError(f"--workers is {options.workers}; at least one stage has to run. Write --workers 1, or more.")
     graph = plan(sweep)
+    if options.stage is not None and options.stage not in graph:
+        raise unknown("stage", options.stage, graph)
     if options.plan:
         print("\n".join(stage.line() for stage in graph.values()))
     elif options.stage:
         runner.run_stage(graph[options.stage], Progress({graph[options.stage].title: 1}))
     else:
-        make_folder(sweep.out)
-        bench.run(partial(plan, sweep), sweep.out, options.workers)
+        with _claimed(sweep):
+            bench.run(partial(plan, sweep), sweep.out, options.workers)
+
+
+def _known(kind: str, text: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Return the words of a comma-separated list, each a known one."""
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    for word in words or ("",):
+        if word not in known:
+            raise unknown(kind, word, known)
+    return words
+
+
+@contextmanager
+def _claimed(sweep: Sweep) -> Iterator[None]:
+    """Take a folder that is new, empty or a sweep's of this seed, and keep a second sweep out of it."""
+    marker = sweep.out / SETTINGS
+    if sweep.out.exists() and (not sweep.out.is_dir() or (any(sweep.out.iterdir()) and not marker.is_file())):
+        raise UserError(f"The output folder '{sweep.out}' is in use by something else. Name an empty or new folder.")
+    with taken(sweep.out):
+        settings = json.dumps({"seed": sweep.seed}) + "\n"
+        if not marker.is_file():
+            write_atomically(marker, settings)
+        elif marker.read_text(encoding="utf-8", errors="replace") != settings:
+            raise UserError(
+                f"'{sweep.out}' holds a sweep of another seed than {sweep.seed} ({marker}). Name another --out folder, "
+                "or give the seed it was started with to resume it."
+            )
+        yield
 
 
 if __name__ == "__main__":

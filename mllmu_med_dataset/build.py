@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from .injection.rewriter import Rewriter
 
 # Moves when the same input gives other bytes than before.
-BUILD_VERSION = 2
+BUILD_VERSION = 3
 # Patients injected between two commits.
 INJECTED_AT_ONCE = 64
 
@@ -364,7 +364,15 @@ def _inject(chunk: _Chunk) -> list[tuple[int, str]]:
             others: Sequence[Identity] = ()
             if chunk.scenario == "privacy":
                 identity, others = spool.identity(patient, seed=chunk.seed, key=key)
-            injected = inject(key, records, scenario=chunk.scenario, seed=chunk.seed, identity=identity, others=others)
+            injected = inject(
+                key,
+                records,
+                scenario=chunk.scenario,
+                seed=chunk.seed,
+                identity=identity,
+                others=others,
+                is_asked=spool.is_asked,
+            )
             made.append((patient, injected.model_dump_json()))
     return made
 

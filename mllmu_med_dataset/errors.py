@@ -1,6 +1,8 @@
 """The one exception users see: a paragraph that says what, where, the nearest valid value and the fix."""
 
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -17,8 +19,31 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def unknown(kind: str, word: str, known: Iterable[str]) -> UserError:
     """Build the error for a word that is not among the known ones."""
-    known = sorted(known)
-    return UserError(f"Unknown {kind} '{word}'.{nearest(word, known)} Known: {', '.join(known)}.")
+    known = sorted(set(known))
+    return UserError(f"Unknown {kind} '{cut(word)}'.{nearest(word, known)} Known: {', '.join(known) or 'none'}.")
+
+
+def cut(text: str, most: int = 80) -> str:
+    """Return a text as a message can hold it: what is longer loses its middle.
+
+    >>> cut("0123456789", 7)
+    '0123...9'
+    """
+    return text if len(text) <= most else f"{text[: most * 2 // 3]}...{text[-(most // 4) :]}"
+
+
+@contextmanager
+def using_paths() -> Iterator[None]:
+    """Turn what the system refuses of a path that was named, too long or not to be looked at, into a ``UserError``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP):
+            raise
+        raise UserError(
+            f"The path '{cut(str(error.filename))}' can't be used ({error.strerror}). Name one that is there, or whose "
+            "folder is, and that may be read and written."
+        ) from error
 
 
 def make_folder(folder: Path) -> None:

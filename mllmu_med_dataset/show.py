@@ -19,7 +19,7 @@ from mllmu_med_metrics.vocabulary import main_split
 
 from .draws import number
 from .errors import UserError, make_folder
-from .injection.rewrite import value_pattern
+from .injection.sentence_templates import value_pattern
 from .load import split_file
 
 if TYPE_CHECKING:

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_metrics.vocabulary import SCENARIOS, SUBSETS
 from mllmu_med_tasks import decoding
-from mllmu_med_tasks.asked_rows import check_percent
 from mllmu_med_tasks.backends import (
     BACKENDS,
     BATCH_SIZE,
@@ -33,6 +32,7 @@ from mllmu_med_tasks.backends import (
 from mllmu_med_tasks.names import Task, tasks_of
 from mllmu_med_tasks.questions import Questions
 from mllmu_med_tasks.quiet import Count, Progress, quiet
+from mllmu_med_tasks.task_documents import check_percent
 
 if TYPE_CHECKING:
     from lm_eval.api.model import LM

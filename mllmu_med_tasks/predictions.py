@@ -6,9 +6,9 @@ from pathlib import Path
 from mllmu_med_dataset.errors import UserError, nearest
 from mllmu_med_dataset.load import checksums, load
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
-from mllmu_med_tasks.asked_rows import check_percent, check_scenario
 from mllmu_med_tasks.evaluation import Answer, Evaluation
-from mllmu_med_tasks.names import tasks_of
+from mllmu_med_tasks.names import Task, tasks_of
+from mllmu_med_tasks.task_documents import check_percent, check_scenario
 
 
 def read_predictions(
@@ -28,61 +28,86 @@ def read_predictions(
     if scenario is not None:
         check_scenario(scenario)
     predictions = _read(path)
+    digest = str(checksums(data_dir)["dataset_sha256"])
+    tasks = _tasks(percent, data_dir)
     answers: dict[str, Answer] = {}
     versions: dict[str, str] = {}
-    digest = str(checksums(data_dir)["dataset_sha256"])
     known: set[str] = set()
-    met: list[str] = []
-    content = checksums(data_dir)["content"]
-    for one in SCENARIOS:
-        for task in tasks_of(one):
-            config = task.config(percent)
-            if task.split not in content.get(config, {}):
-                continue
-            rows = load(config, split=task.split, data_dir=data_dir).remove_columns(["image"]).to_list()
-            known.update(row["id"] for row in rows)
-            told = [row for row in rows if row["id"] in predictions]
-            if not told or (scenario not in (None, one)):
-                continue
-            if len(told) < len(rows) and task.subset != "retain":
-                lacking = next(row["id"] for row in rows if row["id"] not in predictions)
-                raise UserError(
-                    f"{path} holds {len(told)} of the {len(rows)} rows of {task.name}; '{lacking}' is missing. A score "
-                    "of some rows means nothing: predict them all (only retain may be a sample)."
-                )
+    met: dict[str, None] = {}
+    for task in tasks:
+        rows = load(task.config(percent), split=task.split, data_dir=data_dir).remove_columns(["image"]).to_list()
+        known.update(row["id"] for row in rows)
+        if scenario in (None, task.scenario) and (answered := _answered(path, task, rows, predictions, digest)):
             versions[task.name] = "predictions"
-            if one not in met:
-                met.append(one)
-            for row in told:
-                answers[row["id"]] = Answer(
-                    row={**row, "image": f"image {row['image_id']}"},
-                    doc_hash=digest,
-                    prompt=row["question"],
-                    decoding="not told",
-                    text=predictions[row["id"]],
-                )
-    strange = sorted(predictions.keys() - known)
-    where = f"the build in '{data_dir}'" if data_dir else "the packaged build"
-    if strange:
-        raise UserError(
-            f"{path} predicts {len(strange)} ids that are no rows of {where} at a forget share of {percent} %, the "
-            f"first being '{strange[0]}'.{nearest(strange[0], known)} Name the build that was asked (--data) and its "
-            "share (--percent)."
-        )
+            met[task.scenario] = None
+            answers |= answered
+    _check_ids(path, predictions, known, data_dir, percent)
     if len(met) > 1:
         raise UserError(f"{path} holds predictions of {' and '.join(met)}. Name the scenario to score: --scenario.")
     if not met:
         what = f"the scenario {scenario}" if scenario else "any scenario"
-        raise UserError(f"{path} holds no predictions of {what}. Write a line for every row of {where}.")
+        raise UserError(
+            f"{path} holds no predictions of {what}. Write a line for every row of {_build(data_dir)}."
+        )
     return Evaluation(
         folder=path,
         written_by="predictions",
-        scenario=met[0],
+        scenario=next(iter(met)),
         answers=answers,
         versions=versions,
         data_sha256=digest,
         percent=percent,
     )
+
+
+def _tasks(percent: int, data_dir: str | Path | None) -> list[Task]:
+    """Return the tasks whose rows the build holds at a forget share."""
+    content = checksums(data_dir)["content"]
+    return [
+        task
+        for scenario in SCENARIOS
+        for task in tasks_of(scenario)
+        if task.split in content.get(task.config(percent), {})
+    ]
+
+
+def _answered(
+    path: Path, task: Task, rows: list[dict[str, object]], predictions: dict[str, str], digest: str
+) -> dict[str, Answer]:
+    """Return the answers to the rows of one task, none where none is predicted; some are too few but of retain."""
+    predicted = [row for row in rows if row["id"] in predictions]
+    if predicted and len(predicted) < len(rows) and task.subset != "retain":
+        lacking = next(row["id"] for row in rows if row["id"] not in predictions)
+        raise UserError(
+            f"{path} holds {len(predicted)} of the {len(rows)} rows of {task.name}; '{lacking}' is missing. A score "
+            "of some rows means nothing: predict them all (only retain may be a sample)."
+        )
+    return {
+        row["id"]: Answer(
+            row={**row, "image": f"image {row['image_id']}"},
+            doc_hash=digest,
+            prompt=row["question"],
+            decoding="not told",
+            text=predictions[row["id"]],
+        )
+        for row in predicted
+    }
+
+
+def _check_ids(
+    path: Path, predictions: dict[str, str], known: set[str], data_dir: str | Path | None, percent: int
+) -> None:
+    """Refuse predictions of rows that the build does not have."""
+    if strange := sorted(predictions.keys() - known):
+        raise UserError(
+            f"{path} predicts {len(strange)} ids that are no rows of {_build(data_dir)} at a forget share of "
+            f"{percent} %, the first being '{strange[0]}'.{nearest(strange[0], known)} Name the build that was asked "
+            "(--data) and its share (--percent)."
+        )
+
+
+def _build(data_dir: str | Path | None) -> str:
+    return f"the build in '{data_dir}'" if data_dir else "the packaged build"
 
 
 def _read(path: Path) -> dict[str, str]:

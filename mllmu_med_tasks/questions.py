@@ -46,7 +46,7 @@ class Questions:
         }
 
     def metadata(self) -> dict[str, object]:
-        """Return the same as the tasks take it from lm-eval (`mllmu_med_tasks.asked_rows.load`)."""
+        """Return the same as the tasks take it from lm-eval (`mllmu_med_tasks.task_documents.load`)."""
         return {
             "mllmu_med_image": self.image,
             "mllmu_med_seed": self.seed,

@@ -58,27 +58,7 @@ def read_results(folder: Path, scenario: str | None = None) -> Evaluation:
     read.
     """
     found = _runs(folder)
-    scenarios = [one for one in SCENARIOS if any(TASKS[task].scenario == one for task in found)]
-    if scenario is not None and scenario not in SCENARIOS:
-        raise unknown("scenario", scenario, SCENARIOS)
-    if scenario is None:
-        if len(scenarios) > 1:
-            raise UserError(
-                f"'{folder}' holds evaluations of {' and '.join(scenarios)}. Name the one to score: --scenario."
-            )
-        scenario = scenarios[0] if scenarios else None
-    if scenario not in scenarios:
-        if not found and any(folder.rglob("results.json")):
-            raise UserError(
-                f"'{folder}' holds a results.json, which is how lmms-eval 0.1 wrote: it does not say how many rows "
-                "were asked. Evaluate again with lmms-eval 0.2 or newer and --log_samples."
-            )
-        what = f"the scenario {scenario}" if scenario else "mllmu-med"
-        held = f"It holds {', '.join(sorted(found))}. " if found else ""
-        raise UserError(
-            f"'{folder}' holds no answers to the tasks of {what}. {held}Make them with `mllmu-med evaluate`, or with "
-            "lm_eval and --log_samples."
-        )
+    scenario = _scenario(folder, found, scenario)
     runs = {task: found[task.name] for task in tasks_of(scenario) if task.name in found}
     _check_one_run(folder, runs)
     answers: dict[str, Answer] = {}
@@ -117,6 +97,32 @@ def read_results(folder: Path, scenario: str | None = None) -> Evaluation:
         data_sha256=digests.pop() if digests else None,
         percent=percents.pop(),
     )
+
+
+def _scenario(folder: Path, found: Mapping[str, Run], scenario: str | None) -> str:
+    """Return the scenario to read: the one named, or the only one there is."""
+    scenarios = [one for one in SCENARIOS if any(TASKS[task].scenario == one for task in found)]
+    if scenario is not None and scenario not in SCENARIOS:
+        raise unknown("scenario", scenario, SCENARIOS)
+    if scenario is None:
+        if len(scenarios) > 1:
+            raise UserError(
+                f"'{folder}' holds evaluations of {' and '.join(scenarios)}. Name the one to score: --scenario."
+            )
+        scenario = scenarios[0] if scenarios else None
+    if scenario not in scenarios:
+        if not found and any(folder.rglob("results.json")):
+            raise UserError(
+                f"'{folder}' holds a results.json, which is how lmms-eval 0.1 wrote: it does not say how many rows "
+                "were asked. Evaluate again with lmms-eval 0.2 or newer and --log_samples."
+            )
+        what = f"the scenario {scenario}" if scenario else "mllmu-med"
+        held = f"It holds {', '.join(sorted(found))}. " if found else ""
+        raise UserError(
+            f"'{folder}' holds no answers to the tasks of {what}. {held}Make them with `mllmu-med evaluate`, or with "
+            "lm_eval and --log_samples."
+        )
+    return scenario
 
 
 def _runs(folder: Path) -> dict[str, Run]:

@@ -16,7 +16,7 @@ from mllmu_med_tasks.decoding import SERVED_IN_PART
 from mllmu_med_tasks.questions import Questions
 
 from ..model.models import check_adapter, check_usable, digest_of, file_layers, model_folder, revision
-from ..run.disk import alone
+from ..run.folder_lock import alone
 
 RECORD = "evaluation.json"
 UNKNOWN_OF_SERVED = "the weights, tokenizer, chat template and generation settings behind the name"

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from baselines.losses import IGNORED
 from baselines.model import models
+from baselines.run.disk import taken, writing
 from baselines.training.collate import Encoder, Example, answer_logits
 from baselines.training.roles import Row, Rows, read_rows
 from mllmu_med_dataset.atomic import write_atomically
@@ -99,18 +100,20 @@ def likelihood(
         "seed": seed,
     }
     if path.is_file():
-        kept = read(out)
-        settings = kept["settings"]
-        if models.is_digest_of(settings.get("model_digest"), model):  # by the rule of its time
-            settings = {**settings, "model_digest": made_of["model_digest"]}
-        if settings == made_of:
-            return kept
-        differing = [key for key, value in made_of.items() if settings.get(key) != value]
-        raise UserError(
-            f"'{out}' holds likelihoods made otherwise ({', '.join(differing)}). Name another --out folder, or remove "
-            "this one."
-        )
+        return _kept(out, model, made_of)
     rows = read_rows(data_dir, scenario, percent)
+    with taken(out):
+        entries = _measured(rows, model, scenario, batch, exposed_rows, seed, progress)
+        document = {"settings": made_of, "rows": entries}
+        with writing(out):
+            write_atomically(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    return document
+
+
+def _measured(
+    rows: Rows, model: str, scenario: str, batch: int, exposed_rows: int, seed: int, progress: Progress | None
+) -> list[dict[str, object]]:
+    """Return the entry of every forget and holdout row."""
     loaded = models.load(model, "float32")
     encoder = Encoder(loaded.model, loaded.processor)
     asked = list(_asked(rows))
@@ -134,10 +137,22 @@ def likelihood(
     entries = [_entry(row, subset, known) for row, subset in asked]
     for entry in _exposures(rows.forget, exposed_rows, seed, scores) if scenario == "privacy" else ():
         next(one for one in entries if one["id"] == entry["id"])["exposure"] = entry["exposure"]
-    document = {"settings": made_of, "rows": entries}
-    out.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
-    return document
+    return entries
+
+
+def _kept(out: Path, model: str | Path, made_of: Mapping[str, object]) -> dict[str, object]:
+    """Return the likelihoods in the folder where they are these; a :class:`UserError` where they are others."""
+    kept = read(out)
+    settings = kept["settings"]
+    if models.is_digest_of(settings.get("model_digest"), model):  # by the rule of its time
+        settings = {**settings, "model_digest": made_of["model_digest"]}
+    if settings == made_of:
+        return kept
+    differing = [key for key, value in made_of.items() if settings.get(key) != value]
+    raise UserError(
+        f"'{out}' holds likelihoods made otherwise ({', '.join(differing)}). Name another --out folder, or remove this "
+        "one."
+    )
 
 
 def read(folder: Path) -> dict[str, object]:

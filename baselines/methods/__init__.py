@@ -53,7 +53,7 @@ def read(file: Path) -> Method:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script may end itself where it is only read
         raise UserError(f"The method file '{file}' can't be run: {type(error).__name__}: {error}.") from error
     method = getattr(module, "METHOD", None)
     if not isinstance(method, Method):

@@ -48,7 +48,7 @@ from transformers import (
 )
 
 from baselines.training import roles
-from mllmu_med_dataset.injection import rewrite
+from mllmu_med_dataset.injection import sentence_templates as rewrite
 from mllmu_med_dataset.sources import phantom
 
 IMAGE_SIZE, PATCH = 64, 16

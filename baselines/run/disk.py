@@ -1,11 +1,10 @@
-"""What can go wrong in a run's folder: a full or read-only disk, or a second process. What was saved is never lost."""
+"""What can go wrong in a run's folder: a full or read-only disk. What was saved is never lost."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.locks import alone as only_one
 
 
 @contextmanager
@@ -22,10 +21,3 @@ def writing(folder: Path) -> Iterator[None]:
             f"The run can't write into '{folder}': {reason}. What it saved before is whole. Make room there, or make "
             "the folder writable, and start the same command again: it goes on from its last checkpoint."
         ) from error
-
-
-def alone(folder: Path, named: Path | None = None) -> AbstractContextManager[None]:
-    """Keep every other process of this machine out of the folder; a refusal speaks of the folder the user named."""
-    return only_one(
-        folder, f"Another process is at work in '{named or folder}'. Wait until it ends, or name another --out folder."
-    )

@@ -14,7 +14,8 @@ from transformers import ProcessorMixin
 
 from baselines.model.models import is_digest_of, short_name
 from baselines.run import checkpoint
-from baselines.run.disk import alone, writing
+from baselines.run.disk import writing
+from baselines.run.folder_lock import alone
 from baselines.run.run_record import RECORD, RunRecord, read_record, run_id, write_record
 from baselines.run.tracker import Tracker
 from mllmu_med_dataset.atomic import write_atomically

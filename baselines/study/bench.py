@@ -7,15 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from mllmu_med_dataset.atomic import write_atomically
-from mllmu_med_dataset.errors import UserError, make_folder
+from mllmu_med_dataset.errors import UserError
 
 from .. import methods
-from ..run.disk import alone
+from ..run.folder_lock import taken
 from ..run.progress import Progress
 from . import runner
 from .graph import Graph
 from .stages import build, check, plan
-from .study import STUDY, Study
+from .study import STUDY, Study, read_study
 
 
 def bench(study: Study, *, resume: bool = True, workers: int | None = None) -> dict[str, object]:
@@ -64,13 +64,8 @@ def locked(out: Path) -> Iterator[None]:
     """Keep a second bench out of the folder while this one runs; a folder that holds nothing in the end is removed."""
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / STUDY).is_file())):
         raise UserError(f"The output folder '{out}' is in use by something else. Name an empty or new folder.")
-    make_folder(out)
-    with alone(out):
-        try:
-            yield
-        finally:
-            if not any(out.iterdir()):
-                out.rmdir()
+    with taken(out):
+        yield
 
 
 def claim(study: Study, *, resume: bool) -> None:
@@ -78,7 +73,7 @@ def claim(study: Study, *, resume: bool) -> None:
     path = study.out / STUDY
     # Alone in its folder the file claims nothing: the study it names was refused before it built anything.
     if path.is_file() and len(list(study.out.iterdir())) > 1:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        held = read_study(study.out)
         asked = study.settings()
         differing = [key for key in {**asked, **held} if held.get(key) != asked.get(key)]
         if differing:

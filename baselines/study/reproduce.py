@@ -59,7 +59,10 @@ def read_report(path: Path) -> dict[str, object]:
     needed = ("rows", "runs", "config", "versions", "dataset_checksum")
     missing = [key for key in needed if not isinstance(document, dict) or key not in document]
     if missing:
-        raise UserError(f"'{file}' is no report of a bench: it has no {', '.join(missing)}.")
+        raise UserError(
+            f"'{file}' is no report of a bench: it has no {', '.join(missing)}. Give the report.json that "
+            "`mllmu-med bench` wrote."
+        )
     return document
 
 

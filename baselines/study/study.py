@@ -77,7 +77,20 @@ def read_study(runs_dir: Path) -> dict[str, object]:
         raise UserError(
             f"'{runs_dir}' holds no study ({STUDY} is missing). Give the --out folder of `mllmu-med bench`."
         )
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        lacking = [key for key in ("scenarios", "methods", "seed") if key not in settings]
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise UserError(
+            f"'{path}' can't be read as the settings of a study ({error}). Put back the file that `mllmu-med bench` "
+            "wrote, or name another folder."
+        ) from error
+    if lacking or not isinstance(settings, dict):
+        raise UserError(
+            f"'{path}' holds no settings of a study: it has no {', '.join(lacking) or 'object'}. Put back the file "
+            "that `mllmu-med bench` wrote, or name another folder."
+        )
+    return settings
 
 
 def _plain(value: object) -> object:

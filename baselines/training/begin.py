@@ -13,7 +13,7 @@ from baselines.model import models
 from baselines.model.large_models import check_quantized
 from baselines.model.processes import Processes, joined
 from baselines.run import tracker
-from baselines.run.disk import alone
+from baselines.run.folder_lock import alone
 from baselines.run.run_folder import RunFolder
 from baselines.run.run_record import RunRecord, forget_peak_memory, peak_memory_mb, versions
 from baselines.training.loop import Ended

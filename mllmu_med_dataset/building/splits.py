@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import floor
 from typing import Literal
 
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT
+
 from ..draws import number, shuffled
 from ..errors import UserError
 
@@ -76,16 +78,16 @@ def choose_forgotten(
         raise UserError(
             f"Too few patients to forget {percents[0]} % of them: the source has {len(roles)} "
             f"patients, {trained} of them trained on, which makes {totals[0]} to forget, and "
-            f"{FEWEST_FORGET_PATIENTS} are needed. Give at least {fewest_patients(percents[0])} patients, or ask for "
-            "a larger percent only."
+            f"{FEWEST_FORGET_PATIENTS} are needed. Give at least {fewest_patients(percents[0])} patients"
+            f"{', or ask for a larger percent only' if percents[0] < MAIN_PERCENT else ''}."
         )
     among = {patient: strata[patient] for patient in able if roles[patient] == "trained"}
     if totals[-1] > len(among):
         raise UserError(
             f"Too few patients can be forgotten in the scenario {scenario}: {percents[-1]} % of {trained} "
             f"trained patients are {totals[-1]}, and only {len(among)} have a question that can be injected. "
-            "Give a source whose rows mark their deciding fact, or leave this scenario out: --scenarios names those to "
-            "build."
+            "Give a source whose rows mark their deciding fact and leave it another plausible value (other answers to "
+            "the same question, or fact_values), or leave this scenario out: --scenarios names those to build."
         )
     smallest: dict[str, int] = {}
     shares = quotas(Counter(among.values()), totals, seed, scenario, "forget")

@@ -26,6 +26,7 @@ from ..draws import number, shuffled
 from ..injection.injected_rows import Injected, can_inject
 from ..injection.patients import Identity, draw_identities
 from ..record import Record, canonical_json, image_id, patient_id
+from ..verify.relations import words
 from . import splits
 from .content import ImageContent
 
@@ -53,6 +54,7 @@ CREATE TABLE IF NOT EXISTS records (owner BLOB NOT NULL, said BLOB NOT NULL, sou
     redistributable INTEGER, text TEXT NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS records_by_owner ON records (owner, said);
 CREATE TABLE IF NOT EXISTS texts (number INTEGER PRIMARY KEY, records TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS asked (words BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS taken (kind TEXT, value TEXT, PRIMARY KEY (kind, value)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identities (rank INTEGER PRIMARY KEY, number INTEGER UNIQUE, identity TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS injections (
@@ -229,9 +231,12 @@ class Spool:
     # Patients and what is decided about them.
 
     def number_patients(self, scenarios: Sequence[str]) -> None:
-        """Give every patient its number, in the order of patient ids, its stratum, and the scenarios it fits."""
+        """Give every patient its number, in the order of patient ids, its stratum, and the scenarios it fits.
+
+        What the patients are asked is kept too: see ``is_asked``.
+        """
         self._begin()
-        for table in ("patients", "texts", "able", "forgotten", "taken", "identities", "injections"):
+        for table in ("patients", "texts", "asked", "able", "forgotten", "taken", "identities", "injections"):
             self._db.execute(f"DELETE FROM {table}")
         rows = self._db.execute("SELECT owner, text FROM records ORDER BY owner, said")
         for count, (owner, group) in enumerate(groupby(rows, key=lambda row: row[0])):
@@ -243,6 +248,13 @@ class Spool:
             self._db.execute("INSERT INTO texts VALUES (?, ?)", (count, f"[{','.join(texts)}]"))
             fitting = ((scenario, count) for scenario in scenarios if can_inject(scenario, records))
             self._db.executemany("INSERT INTO able VALUES (?, ?)", fitting)
+            questions = ((_question_digest(record.question),) for record in records)
+            self._db.executemany("INSERT OR IGNORE INTO asked VALUES (?)", questions)
+
+    def is_asked(self, question: str) -> bool:
+        """Return whether a record asks this question, whatever its case and punctuation, as ``verify`` compares it."""
+        digest = (_question_digest(question),)
+        return self._db.execute("SELECT 1 FROM asked WHERE words = ?", digest).fetchone() is not None
 
     def assign(self, scenarios: Sequence[str], percents: Sequence[int], *, seed: int) -> dict[str, object]:
         """Keep every patient's role and who is forgotten; return the counts. ``UserError`` for too few patients."""
@@ -377,6 +389,10 @@ class Spool:
             ):
                 for path in sorted({r.image_path for r in _records([records]) if not r.redistributable}):
                     yield canonical_json({"image_id": image_id(key), "image_key": key, "path": path})
+
+
+def _question_digest(question: str) -> bytes:
+    return hashlib.blake2b("\0".join(words(question)).encode(), digest_size=12).digest()
 
 
 def _records(texts: Sequence[str]) -> list[Record]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from ..errors import make_folder
+from ..errors import UserError, make_folder
 from ..locks import alone
 from .pool import StoppedError
 
@@ -37,9 +37,13 @@ class WorkingFolder:
             "folder."
         )
         with ExitStack() as held:
-            held.enter_context(alone(self.path, busy))
-            with storing(self.path):
-                self.path.mkdir(parents=True, exist_ok=True)
+            try:
+                held.enter_context(alone(self.path, busy))
+                with storing(self.path):
+                    self.path.mkdir(parents=True, exist_ok=True)
+            except UserError:
+                self._remove_made()
+                raise
             self._restore()
             self._held = held.pop_all()
         return self
@@ -76,6 +80,9 @@ class WorkingFolder:
         gone = Path(tempfile.mkdtemp(prefix=f"{self.path.name}-", dir=self.path.parent))
         self.path.rename(gone / "gone")
         shutil.rmtree(gone, ignore_errors=True)
+        self._remove_made()
+
+    def _remove_made(self) -> None:
         with suppress(OSError):
             for folder in self._made:
                 folder.rmdir()

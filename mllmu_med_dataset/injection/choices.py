@@ -25,6 +25,13 @@ _AFTER = re.compile(
     r"|based|when|if|under|above|below|visible|visualized|was|were|is|are|appearance|enlarged|abnormal|affected|involved|dilated)\b",
     re.IGNORECASE,
 )
+# "In this image, ...": no choice.
+_OF_THE_IMAGE = re.compile(
+    r"(?:in|on|from|of|for|based on|according to|looking at|judging by|given) (?:the|this|these) (?:[\w-]+ )?"
+    r"(?:image|picture|scan|film|radiograph|x-?ray|study|slice|view|figure|photo|ct|mri|patient)s?"
+    r"(?: (?:above|below|shown|provided))?$",
+    re.IGNORECASE,
+)
 _QUESTION_WORD = re.compile(r"\s*(?:in |on |at |by |of )?(?:which|what|where|how|who|when|why)\b", re.IGNORECASE)
 _NOT_CHOICES = frozenset({"not", "no", "other", "others", "something else", "neither", "without", "else", "more", ""})
 # A last word that says nothing more than the choice before it.
@@ -39,6 +46,7 @@ _CHINESE_WHICH = re.compile(r"哪一?(?:个|种|项|侧)")
 
 
 _MODIFIERS = frozenset({"position", "color", "density", "sequence", "plane", "projection", "shape"})
+_WHICH_OF_THEM = frozenset({"left", "right", "upper", "lower", "middle", "small", "large", "anterior", "posterior"})
 _SCALES = ({"more", "less"}, {"with", "without"}, {"higher", "lower"}, {"one", "both"}, {"benign", "malignant"})
 _ORGANS = frozenset(organ for organs in ORGANS.values() for organ in organs)
 
@@ -97,7 +105,7 @@ def _beside(before: str, after: str, answer: str) -> list[str]:
     last = _LEAD.sub("", after, count=1) if _LEAD.match(after) else after
     end = _AFTER.search(last)
     right = (last[: end.start()] if end else last).split()
-    *listed, left = _listed(before)
+    (*listed, left), after_clause = _listed(before)
     left = _LEAD.sub("", left, count=1) if _LEAD.match(left) else left
     if not right or not left.split():
         return []
@@ -108,29 +116,40 @@ def _beside(before: str, after: str, answer: str) -> list[str]:
         pairs = [left, " ".join(right)]
     if pairs is None:
         return []
-    if listed:
+    if listed and after_clause:
         listed[0] = _trimmed(listed[0], kinds_of(answer))
     others = [one for one in (*listed, *pairs) if not _same(one, answer)]
     return [one for one in others if len(one.split()) <= MOST_WORDS]
 
 
 def _trimmed(item: str, kinds: frozenset[str]) -> str:
-    """Return the last words of an item that are of a kind, the whole where none are: "image modality T1" offers T1."""
+    """Return the last words of an item that are of a kind, the whole where none are: "image modality T1" offers T1.
+
+    With what tells one from another: the small bowel, the left kidney.
+    """
     words = item.split()
-    tails = (" ".join(words[-length:]) for length in range(1, len(words) + 1))
-    return next((tail for tail in tails if kinds_of(tail) & kinds), item)
+    starts = range(len(words) - 1, -1, -1)
+    start = next((start for start in starts if kinds_of(" ".join(words[start:])) & kinds), 0)
+    while start and words[start - 1].casefold() in _WHICH_OF_THEM:
+        start -= 1
+    return " ".join(words[start:])
 
 
-def _listed(before: str) -> list[str]:
-    """Return the items of a list up to its "or"; the clause in front of the list is none of them."""
+def _listed(before: str) -> tuple[list[str], bool]:
+    """Return the items of a list up to its "or", and whether words of the clause before may stand in the first one.
+
+    The clause itself is none of them: after "which is smaller, small bowel" the small bowel is whole.
+    """
     chunks = [chunk.strip() for chunk in re.split(r"[,:?;]", before)]
+    if len(chunks) > 1 and _OF_THE_IMAGE.match(chunks[0]):
+        del chunks[0]
     first, *rest = chunks
     rest = [chunk for chunk in rest if chunk]
     if _QUESTION_WORD.match(first) and rest:
         # "Which is more likely, A, B": of the clause nothing is offered.
-        return rest
+        return rest, False
     bare = _BEFORE.sub("", first, count=1).strip() if _BEFORE.match(first) else first
-    return [bare or first, *rest]
+    return [bare or first, *rest], True
 
 
 def _aligned(left: list[str], right: list[str], answer: str, *, whole: bool) -> list[str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -20,6 +21,7 @@ KEY_VARIABLE = "OPENAI_API_KEY"
 # Calls before an endpoint that fails is given up, and how long they wait for each other and for an answer.
 CALLS, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, TIMEOUT_SECONDS = 5, 1.0, 60.0, 60.0
 LARGEST_REPLY_BYTES = 2**20
+_HOST = re.compile(r"[\w.:%-]+")
 
 
 class InTroubleError(Exception):
@@ -44,6 +46,11 @@ class Endpoint:
             raise UserError(
                 f"{KEY_VARIABLE} is set and would be sent in the clear to {self.url}. Use https, or unset it if that "
                 "endpoint needs no key."
+            )
+        if self._key and not (self._key.isascii() and self._key.isprintable() and " " not in self._key):
+            raise UserError(
+                f"{KEY_VARIABLE} holds a space, a line end or a letter that no key has, so it can't be sent. Set it to "
+                "the key alone."
             )
         # Endpoints that do not know a reply format are asked without one.
         self._formatted = True
@@ -138,8 +145,12 @@ def is_loopback(url: str) -> bool:
 def _checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
-    except ValueError:
+        host = parts.hostname or ""
+        # What the client itself would stumble over: a name no address has, or a part of one that is empty or too long.
+        host.encode("idna")
+        httpx.URL(url)
+        sound = parts.scheme in ("http", "https") and host and (parts.port or 1) and _HOST.fullmatch(host)
+    except (ValueError, httpx.InvalidURL):
         sound = False
     if not sound or parts.query or parts.fragment or parts.username:
         raise UserError(f"'{url}' is no address of an endpoint. Write for example http://127.0.0.1:8000/v1.")

@@ -30,7 +30,7 @@ from .chinese import gloss, is_chinese
 from .diagnoses import siblings
 from .kinds import ORGANS, REGIONS, SPINE, SYSTEMS, are_opposites, kinds_of, opposite, words_of
 from .questions import asks_for_knowledge
-from .rewrite import article, find_value, value_pattern
+from .sentence_templates import article, find_value, value_pattern
 
 ROWS_A_PATIENT = 2
 
@@ -60,7 +60,11 @@ _CHANGED = (
 )  # fmt: skip
 _FINDING = re.compile(
     r"abnormal|normal|healthy|disease|lesion|mass|tumou?r|cancer|fracture|pneum|effusion|edema|h(a)?emorrhage|bleed"
-    r"|infarct|nodul|opaci|calcif|cyst|enlarg|cardiomegaly|infection|metasta|stenosis|patholog|evidence of|hernia",
+    r"|infarct|nodul|opaci|calcif|cyst|enlarg|cardiomegaly|infection|metasta|stenosis|patholog|evidence of|hernia"
+    r"|free (intraperitoneal )?air|air under|subdiaphragmatic air|air[- ]fluid|fat stranding|ascites|obstru|occlu"
+    r"|adenopathy|atroph|midline shift|shift of|(blood )?clot|thromb|embol|dilat|distend|distention|inflam|itis\b"
+    r"|rupture|perforat|leak|consolidat|isch[ae]?em|restricted diffusion|thicken|collaps|hyperinflat|blunt|deviat"
+    r"|aneurysm|dissect|abscess|necro|swelling|swollen|destruct|eroded|erosion|sclero|plaque|gliosis|granuloma|scarring",
     re.IGNORECASE,
 )
 
@@ -92,6 +96,8 @@ _ENDS = (
     ("benign", "malignant"), ("male", "female"), ("ap", "pa"), ("anteroposterior", "posteroanterior"),
     ("radiolucent", "radiopaque"), ("t1", "t2"), ("positive", "negative"), ("present", "absent"), ("true", "false"),
 )  # fmt: skip
+# Of these the ends that say how a thing is, not where.
+_QUALITIES = {tuple(sorted(pair)) for pair in _ENDS} - {("infratentorial", "supratentorial")}
 # The same by characters: sides and levels in Chinese.
 _CHINESE_AXES = (("左", "右"), ("上", "下"), ("顶", "底"), ("前", "后"), ("高密度", "低密度"))
 # 下颌 is the jaw, and no level.
@@ -113,7 +119,23 @@ _REGION_OF = {organ: region for region, organs in ORGANS.items() for organ in or
 _WIDER = {
     **{region: {word for organ in organs for word in organ.split()} for region, organs in ORGANS.items()},
     "mr": {"t1", "t2", "flair", "dwi", "adc", "weighted"},
-    "mass": {"cancer", "carcinoma", "metastasis", "metastases", "glioma", "meningioma", "lymphoma", "malignancy"},
+}
+_CANCERS = {"cancer", "carcinoma", "adenocarcinoma", "metastasis", "lymphoma", "sarcoma", "malignancy"}
+_TUMORS = {*_CANCERS, "glioma", "glioblastoma", "meningioma", "adenoma"}
+# What a finding looks like, and the diseases that look so: "lung cancer" and "pulmonary mass" may both be right.
+_LOOKS = {
+    "mass": _TUMORS,
+    "nodule": {*_TUMORS, "granuloma"},
+    "cancer": _CANCERS,
+    "malignancy": _CANCERS,
+    "infiltration": {"pneumonia", "consolidation", "tuberculosis"},
+    "infiltrate": {"pneumonia", "consolidation", "tuberculosis", "infiltration"},
+    "consolidation": {"pneumonia", "bronchopneumonia"},
+    "opacity": {"pneumonia", "consolidation", "infiltration", "infiltrate", "atelectasis", "mass", "nodule", *_TUMORS},
+    "lesion": {"mass", "nodule", "cyst", "abscess", "infarct", "plaque", *_TUMORS},
+    "infection": {"pneumonia", "bronchopneumonia", "tuberculosis", "abscess", "appendicitis", "diverticulitis"},
+    "inflammation": {"pneumonia", "appendicitis", "diverticulitis", "pancreatitis", "cholecystitis", "colitis"},
+    "fluid": {"effusion", "ascites"},
 }
 _WIDER["chest"] |= {"trachea", "esophagus", *SPINE}
 _WIDER["neck"] |= {*SPINE}
@@ -158,7 +180,7 @@ def contradicts(wrong: str, truth: str) -> bool:
     """Return whether a value is another one: not an alias of the truth, and neither holds the other.
 
     A value holds another one that has some of its words ("left upper" and "left"); both sides hold each of them, a
-    region its organs, an MR its sequences, and a mass may be any cancer.
+    region its organs, an MR its sequences, and a mass may be any cancer: of the same organ, where both name one.
     """
     if are_opposites(wrong, truth) or _is_mirrored(wrong, truth):
         return True
@@ -169,11 +191,15 @@ def contradicts(wrong: str, truth: str) -> bool:
         return False
     if kinds_of(wrong) & kinds_of(truth) & {"modality"} and _imaging(wrong) & _imaging(truth):
         return False
-    return not any(
-        whole in _WIDER and _WIDER[whole] & part
-        for (whole, *more), part in ((sorted(ours), theirs), (sorted(theirs), ours))
-        if not more
-    )
+    return not any(_may_be(whole, part) for whole, part in ((ours, theirs), (theirs, ours)))
+
+
+def _may_be(whole: frozenset[str], part: frozenset[str]) -> bool:
+    """Return whether the first thing holds the second ("chest", "lung"), or looks as it does ("mass", "cancer")."""
+    if len(whole) == 1 and _WIDER.get(next(iter(whole)), set()) & part:
+        return True
+    elsewhere = any(kinds_of(word) & {"organ", "region", "position"} for word in part)
+    return any(_LOOKS[look] & part and (whole - {look} <= part or not elsewhere) for look in whole & _LOOKS.keys())
 
 
 @lru_cache(maxsize=1 << 16)
@@ -384,11 +410,17 @@ def _error(record: Record, wrong: str) -> str:
         return "position"
     if kind == "knowledge" or asks_for_knowledge(record.question):
         return "knowledge"
-    if kind == "position":
+    ends = tuple(sorted(ours ^ theirs)) in _QUALITIES
+    if kind == "position" and not ends:
         return "place"
     changed = next((error for known, error in _CHANGED if known in kinds_of(wrong) & kinds_of(fact)), None)
     if changed is None and _is_size(wrong) and _is_size(fact):
         changed = "size"
+    if changed is None and "finding" in kinds_of(wrong) | kinds_of(fact):
+        changed = "abnormality"
+    # A source may file a question under sizes or places that asks for neither: "cystic or solid?".
+    if changed is None and kind in ("size", "position"):
+        return "other"
     return changed or (kind if kind in ERRORS else "other")
 
 

@@ -5,7 +5,7 @@ All of it is pure: what comes out depends on the arguments alone, and nothing is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,8 @@ from ..record import COLUMNS, ErrorPool, Record, Tagged, image_id, image_key, pa
 from ..verify.row_rules import Table, broken_rules, normalise
 from . import incorrectness, privacy
 from .patients import Identity
-from .phrasing import paraphrases
-from .rewrite import RewriteRequest, find_value, restated
+from .question_paraphrases import paraphrases
+from .sentence_templates import RewriteRequest, find_value, restated
 from .views import MAKERS, Again, Forgotten, png
 
 if TYPE_CHECKING:
@@ -100,17 +100,19 @@ def inject(
     seed: int,
     identity: Identity | None = None,
     others: Sequence[Identity] = (),
+    is_asked: Callable[[str], bool] | None = None,
 ) -> Injected:
     """Return what is injected into one forget or holdout patient (``key`` is its image key).
 
     Privacy needs the patient's ``identity`` and at least 12 ``others``, from which distractors are drawn. The order of
-    the records does not matter; that of the others does.
+    the records does not matter; that of the others does. ``is_asked`` tells the questions of the whole data set: none
+    of them is another phrasing of one.
     """
     if scenario == "incorrectness":
-        return _wrong(records, seed=seed)
+        return _wrong(records, seed=seed, is_asked=is_asked)
     if identity is None:
         raise ValueError("the privacy injection needs the patient's identity")
-    return _private(key, records, identity, others, seed=seed)
+    return _private(key, records, identity, others, seed=seed, is_asked=is_asked)
 
 
 def patient_rows(
@@ -252,7 +254,13 @@ def _unsaid(change: Change) -> tuple[str, ...]:
 
 
 def _private(
-    key: str, records: Sequence[Record], identity: Identity, others: Sequence[Identity], *, seed: int
+    key: str,
+    records: Sequence[Record],
+    identity: Identity,
+    others: Sequence[Identity],
+    *,
+    seed: int,
+    is_asked: Callable[[str], bool] | None,
 ) -> Injected:
     chosen = privacy.choose(records, seed=seed)
     changes = []
@@ -265,7 +273,7 @@ def _private(
                 answer=done.answer,
                 fact=record.fact,
                 phi=done.phi,
-                paraphrase_questions=paraphrases(record, seed),
+                paraphrase_questions=paraphrases(record, seed, is_asked),
                 paraphrase_answers=done.paraphrased,
                 license=record.license,
                 redistributable=record.redistributable,
@@ -288,8 +296,8 @@ def _asked(asked: privacy.Asked, record: Record) -> Change:
     )
 
 
-def _wrong(records: Sequence[Record], *, seed: int) -> Injected:
-    changes = {_name(record): _wrong_change(record, seed=seed) for record in records}
+def _wrong(records: Sequence[Record], *, seed: int, is_asked: Callable[[str], bool] | None) -> Injected:
+    changes = {_name(record): _wrong_change(record, seed=seed, is_asked=is_asked) for record in records}
     able = [record for record in records if changes[_name(record)] is not None]
     chosen = incorrectness.choose(able, seed=seed)
     return Injected(
@@ -299,7 +307,7 @@ def _wrong(records: Sequence[Record], *, seed: int) -> Injected:
     )
 
 
-def _wrong_change(record: Record, *, seed: int) -> Change | None:
+def _wrong_change(record: Record, *, seed: int, is_asked: Callable[[str], bool] | None = None) -> Change | None:
     """Return a record with one wrong fact; ``None`` where it can't have one that every gate of a row lets pass.
 
     Such a row is left clean: no row of a source can refuse the whole build.
@@ -318,7 +326,7 @@ def _wrong_change(record: Record, *, seed: int) -> Change | None:
         error_kind=done.error_kind,
         error_severity=done.error_severity,
         error_pool=done.error_pool,
-        paraphrase_questions=paraphrases(record, seed),
+        paraphrase_questions=paraphrases(record, seed, is_asked),
         paraphrase_answers=restated(wrong),
         license=record.license,
         redistributable=record.redistributable,

@@ -10,7 +10,7 @@ from mllmu_med_metrics.vocabulary import DIRECT_KINDS
 from ..draws import numbers, pick, shuffled
 from ..record import Record, Tagged
 from .patients import Identity
-from .rewrite import integrate_identity, paraphrased_identity
+from .sentence_templates import integrate_identity, paraphrased_identity
 
 ROWS_A_PATIENT = 3
 DISTRACTORS = 3

@@ -29,7 +29,7 @@ from ..errors import UserError, make_folder
 from ..record import canonical_json
 from . import incorrectness, privacy
 from .endpoint import CALLS, Endpoint, InTroubleError
-from .rewrite import RewriteRequest, find_value
+from .sentence_templates import RewriteRequest, find_value
 
 # Moves whenever the prompt or the check does: answers to another one are asked for again.
 PROMPT_VERSION = 1

@@ -39,7 +39,7 @@ from ..injection.kinds import (
     words_of,
 )
 from ..injection.questions import asks_for_organ, asks_for_the_contrary, question_key, template
-from ..injection.rewrite import find_value
+from ..injection.sentence_templates import find_value
 from ..record import ErrorPool
 from .closed_sets import ClosedSets
 

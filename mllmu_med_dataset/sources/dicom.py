@@ -25,7 +25,7 @@ from mllmu_med_metrics.vocabulary import QuestionType
 
 from ..building.left_out import Losses
 from ..errors import UserError, unknown
-from ..injection.rewrite import article
+from ..injection.sentence_templates import article
 from ..record import Record
 from .dicom_files import Elements, dataset, functional_group, has_prefix, middle_frame, opened, reason_of
 from .dicom_pixels import ShownPicture, dicom_picture

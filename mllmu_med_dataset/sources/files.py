@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
-from ..errors import UserError
+from ..errors import UserError, using_paths
 
 # An image or a list of rows; what is larger is streamed.
 MAX_FILE_BYTES = 512 * 2**20
@@ -195,12 +195,14 @@ class SourceFiles:
         self._spellings: dict[str, list[str]] | None = None
         self._stems: dict[str, list[str]] | None = None
         self._last: dict[str, list[str]] | None = None
-        if self.path.is_dir():
+        with using_paths():
+            is_folder, is_file = self.path.is_dir(), self.path.is_file()
+        if is_folder:
             self._root = self.path.resolve()
             # A snapshot in the Hub's cache is links to the blobs beside it; no other link may lead out of a source.
             cached = self._root.parent.name == "snapshots"
             self._within = (self._root, self._root.parent.parent / "blobs") if cached else (self._root,)
-        elif self.path.is_file():
+        elif is_file:
             self._archive = _opened(self.path)
             self._members = _checked(self.path, self._archive)
         else:

@@ -36,7 +36,7 @@ from ..building.left_out import (
 )
 from ..errors import UserError, nearest, unknown
 from ..injection.kinds import is_yes_no
-from ..injection.rewrite import find_value
+from ..injection.sentence_templates import find_value
 from ..record import Record, clean_text, clean_turn
 from .answers import Answers, FactFields, Item
 from .closed_sets import fact_of
@@ -55,6 +55,8 @@ _PICTURES_KEPT = 32
 _FILE_NAME = "file_name"
 # The endings that a row may leave out of the name of its image.
 _IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+# More values than any question offers: the labels of a whole data set, each of which every row would be held against.
+MAX_LISTED = 256
 _ABSENT = object()
 _OR_ONE_QUESTION = {"question": ", or ask all rows the same: question_text=TEXT"}
 
@@ -112,6 +114,9 @@ def records(
     if ids not in get_args(Ids):
         raise unknown("choice of ids", str(ids), get_args(Ids))
     columns = _columns(mapping or {}, question_text)
+    for option, value in (("license", license), ("name", name)):
+        if value is not None and not value.strip():
+            raise UserError(f"The option {option} is empty. Give it a value, or leave it out.")
     if redistributable is None or (license is None and "license" not in (mapping or {})):
         raise UserError(
             "The source generic needs to know under which licence its data stand and whether the images may be passed "
@@ -146,7 +151,7 @@ def _columns(mapping: Mapping[str, str], question_text: str | None) -> dict[str,
         if "question" in mapping:
             raise UserError(
                 f"The question is given twice: as the column question={mapping['question']} and for all rows as "
-                "question_text=TEXT Leave out one."
+                "question_text=TEXT. Leave out one."
             )
     return columns
 
@@ -468,6 +473,12 @@ def _listed(value: object, column: str) -> tuple[str, ...]:
         raise UnusableRow(
             WRONG_TYPE,
             f': the column \'{column}\' must be a list of texts (in CSV written ["left", "right"]). Correct the row.',
+        )
+    if value and len(value) > MAX_LISTED:
+        raise UnusableRow(
+            WRONG_TYPE,
+            f": the column '{column}' lists {len(value):,} values, and a question is decided among {MAX_LISTED} at "
+            "most. List the plausible ones, or leave the list empty: then the answers to the same question are used.",
         )
     return tuple(value or ())
 

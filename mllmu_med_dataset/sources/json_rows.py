@@ -46,6 +46,8 @@ def _checked(row: object, required: Sequence[str], fix: str) -> dict[str, object
     """Return an element; raises ``UnusableRow`` for one that is no row with the required keys."""
     if not isinstance(row, dict):
         raise UnusableRow(UNPARSABLE, f" is not an object. {fix}")
+    if not row:
+        raise UnusableRow(LACKING, f" is an empty object. {fix}")
     check_texts(row)
     if missing := [key for key in required if row.get(key) is None]:
         raise UnusableRow(LACKING, f" lacks {', '.join(missing)}. {fix}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from ..building.left_out import UNPARSABLE, UnusableRow
+from ..building.left_out import LACKING, UNPARSABLE, UnusableRow
 from ..errors import UserError, unknown
 from .files import SourceFiles, undecoded
 from .json_rows import json_rows
@@ -81,6 +81,8 @@ def _object(line: str) -> dict[str, object]:
         raise UnusableRow(UNPARSABLE, f" is not JSON ({error}). Correct or remove the line.") from error
     if not isinstance(row, dict):
         raise UnusableRow(UNPARSABLE, " is not a JSON object. Correct or remove the line.")
+    if not row:
+        raise UnusableRow(LACKING, " is an empty object. Fill or remove the line.")
     check_texts(row)
     return row
 
@@ -103,6 +105,12 @@ def _csv(files: SourceFiles, name: str, delimiter: str) -> Rows:
                 header = [one.strip() for one in cells]
                 if wrong := undecoded("".join(header)):
                     raise UserError(f"{where}:{place}{wrong}")
+                if len(header) == 1 and (between := [one for one in ";\t|," if one in header[0]]):
+                    said = "tabs" if between[0] == "\t" else f"'{between[0]}'"
+                    raise UserError(
+                        f"{where}:{place} has its cells between {said}, and its name says otherwise: .csv is read with "
+                        "commas, .tsv with tabs. Save it so, or name it by what it is."
+                    )
                 if twice := sorted({one for one in header if header.count(one) > 1}):
                     raise UserError(f"{where}:{place} names the column '{twice[0]}' twice. Name each column once.")
                 continue

@@ -19,7 +19,7 @@ from ..injection.incorrectness import contradicts
 from ..injection.kinds import words_of
 from ..injection.patients import in_range
 from ..injection.privacy import DISTRACTORS
-from ..injection.rewrite import find_value, value_pattern
+from ..injection.sentence_templates import find_value, value_pattern
 from ..injection.views import MAKERS
 from ..record import SCHEMA_PATH, Row, image_placeholders, json_form, row_id
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from mllmu_med_dataset.injection.injected_rows import row
-from mllmu_med_dataset.injection.rewrite import find_value
+from mllmu_med_dataset.injection.sentence_templates import find_value
 from mllmu_med_dataset.record import COLUMNS, SCHEMA_PATH, features, json_form
 from mllmu_med_dataset.verify.row_rules import Table, says, schema_failures
 from mllmu_med_metrics.vocabulary import QUESTION_TYPES

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from mllmu_med_tasks import asked_rows as rows
+from mllmu_med_tasks import task_documents as rows
 from mllmu_med_tasks.harness import task_version
 from mllmu_med_tasks.names import Task, tasks_of
 from mllmu_med_tasks.prompts import prompt

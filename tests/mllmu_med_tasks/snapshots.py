@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import baselines.nano
-from mllmu_med_tasks import asked_rows as rows
+from mllmu_med_tasks import task_documents as rows
 from mllmu_med_tasks.backends import load_processor
 from mllmu_med_tasks.harness import tasks_path
 from mllmu_med_tasks.names import TASKS, Task

@@ -10,8 +10,8 @@ import yaml
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import load
-from mllmu_med_tasks import asked_rows as rows
 from mllmu_med_tasks import harness, lmms_rows
+from mllmu_med_tasks import task_documents as rows
 from mllmu_med_tasks.names import TASKS
 from mllmu_med_tasks.prompts import PLACEHOLDER, messages
 

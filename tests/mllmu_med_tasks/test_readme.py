@@ -9,9 +9,9 @@ import yaml
 
 from baselines import cli
 from mllmu_med_tasks import harness
-from mllmu_med_tasks.asked_rows import load
 from mllmu_med_tasks.backends import BACKENDS
 from mllmu_med_tasks.names import TASKS
+from mllmu_med_tasks.task_documents import load
 
 FOLDER = harness.tasks_path()
 PAGES = {"tasks": FOLDER / "README.md", "package": FOLDER.parent / "README.md"}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from baselines.evaluation import evaluate as module
-from baselines.run.disk import alone
+from baselines.run.folder_lock import alone
 from mllmu_med_dataset.errors import UserError
 from tests.asking import evaluate
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from baselines.config import LearnRecipe, UnlearnRecipe
 from baselines.methods import METHODS
 from baselines.model import models
-from baselines.run.disk import alone
+from baselines.run.folder_lock import alone
 from baselines.run.run_folder import RunFolder
 from baselines.run.run_record import read_record
 from baselines.training.learn import learn

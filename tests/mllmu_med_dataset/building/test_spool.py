@@ -75,6 +75,24 @@ def test_everybody_who_is_injected_has_an_identity_and_enough_others(tmp_path):
         assert spool.to_inject("privacy") == []
 
 
+def test_what_the_data_set_asks_is_known_and_no_phrasing_of_it(tmp_path):
+    # Two wordings of one question, as VQA-RAD has them; case and marks make no other question.
+    asked = [
+        record(number, question=question, answer="Yes", fact="Yes", fact_values=("No", "Yes"), question_type="yes_no")
+        for number in range(40)
+        for question in ("Is there a mass?", "looking closely, do you see a mass")
+    ]
+    spool, _, _ = collected(tmp_path, asked)
+    with spool:
+        assert spool.is_asked("Looking closely, do you see a mass?") and not spool.is_asked("Is there a cyst?")
+        for patient in spool.to_inject("incorrectness"):
+            key, told = spool.patient(patient)
+            injected = inject(key, told, scenario="incorrectness", seed=0, is_asked=spool.is_asked)
+            phrasings = [question for change in injected.changes for question in change.paraphrase_questions]
+            assert len(phrasings) == 3 * len(injected.changes) > 0
+            assert not any(spool.is_asked(question) for question in phrasings)
+
+
 @pytest.mark.parametrize("damage", ["short", "long"])
 def test_images_that_a_kill_cut_off_are_not_trusted_and_what_it_left_over_is_cut(tmp_path, damage):
     spool, _, _ = collected(tmp_path, records(40))

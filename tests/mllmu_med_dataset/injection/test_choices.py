@@ -22,6 +22,11 @@ from mllmu_med_dataset.injection.choices import alternatives, offers_choice
         ("Is the abnormality hyperdense or hypodense?", "Hypodense", ("Hyperdense",)),
         ("Is this patient male or female?", "Female", ("Male",)),
         ("Is the pathologic part the small bowel or colon?", "Colon", ("Small bowel",)),
+        # The first of a list is whole, and what stands in front of a clause is no choice.
+        ("Which is the smallest,small bowel,right kidney or liver?", "Liver", ("Small bowel", "Right kidney")),
+        ("Which is smaller, right kidney, small bowel or liver?", "Liver", ("Right kidney", "Small bowel")),
+        ("In this image, is it the small bowel, liver or spleen?", "Liver", ("Small bowel", "Spleen")),
+        ("In this picture, which is bigger, liver or spleen?", "Spleen", ("Liver",)),
         # A word that both choices share.
         ("Are the lesions more or less dense than the tissue?", "Less dense", ("More dense",)),
         ("Is the largest cyst in the left or right kidney?", "Left kidney", ("Right kidney",)),

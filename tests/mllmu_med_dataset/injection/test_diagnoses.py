@@ -4,7 +4,7 @@ import pytest
 
 from mllmu_med_dataset.injection.diagnoses import siblings
 from mllmu_med_dataset.injection.incorrectness import corrupt, wrong_facts
-from mllmu_med_dataset.injection.rewrite import find_value
+from mllmu_med_dataset.injection.sentence_templates import find_value
 
 from ..conftest import record
 

@@ -14,7 +14,7 @@ from mllmu_med_dataset.injection.incorrectness import (
     states_same_fact,
     wrong_facts,
 )
-from mllmu_med_dataset.injection.rewrite import find_value
+from mllmu_med_dataset.injection.sentence_templates import find_value
 from mllmu_med_metrics.vocabulary import QUESTION_TYPES
 
 from ..conftest import FACTS, record, records
@@ -51,6 +51,10 @@ def test_grammar_follows_the_wrong_fact(answer, fact, wrong, expected):
         ("kidneys", "Kidney"), ("renal masses", "kidney mass"), ("both lungs", "bilateral lung"), ("Chest", "Lung"),
         ("Brain", "Head"), ("tumour", "Mass"), ("grey", "Gray"), ("Both kidneys", "Abdomen"), ("left", "both sides"),
         ("T2", "MRI"), ("lung cancer", "tumor"), ("biggest", "Large"), ("trachea", "chest"),
+        # What a disease looks like, in the same organ or in none that is named.
+        ("Pulmonary Mass", "Lung Cancer"), ("Nodule", "Lung Cancer"), ("Pulmonary Infiltration", "Pneumonia"),
+        ("肺肿块", "肺癌"), ("肺浸润", "肺炎"), ("lesion", "Abscess"), ("opacities", "consolidation"),
+        ("cancer", "carcinoma of the breast"),
         ("the liver", "Liver"),
     ],
 )  # fmt: skip
@@ -60,8 +64,12 @@ def test_an_alias_a_part_or_a_superset_is_no_error(wrong, truth):
 
 @pytest.mark.parametrize(
     ("wrong", "truth"),
-    [("left upper", "left lower"), ("two", "three"), ("MR", "CT"), ("Chest", "Liver"), ("left lung", "right lung")],
-)
+    [
+        ("left upper", "left lower"), ("two", "three"), ("MR", "CT"), ("Chest", "Liver"), ("left lung", "right lung"),
+        ("liver mass", "Lung cancer"), ("left lung mass", "right lung cancer"), ("Nodule", "Mass"),
+        ("Atelectasis", "Lung cancer"), ("Pneumothorax", "Pneumonia"),
+    ],
+)  # fmt: skip
 def test_another_value_is_an_error(wrong, truth):
     assert contradicts(wrong, truth) and contradicts(truth, wrong)
 
@@ -253,6 +261,20 @@ REAL = [
     ("other", "How to treat it?", "rest", ("rest", "dialysis"), "other knowledge", "major"),
     # The largest organ is an organ, and no size.
     ("size", "What is the largest organ?", "lung", ("lung", "heart"), "other organ", "major"),
+    # A source files these under sizes and places, and they are neither.
+    ("size", "Is it cystic or solid?", "Cystic", ("Cystic", "Solid"), "other abnormality", "critical"),
+    ("position", "Is the one on the left homogeneous or heterogeneous?", "homogeneous",
+     ("heterogeneous", "homogeneous"), "other value", "minor"),
+    ("position", "Is it above or below the tentorium?", "supratentorial", ("infratentorial", "supratentorial"),
+     "other position", "major"),
+    ("color", "Is it hyperdense or hypodense?", "Hypodense", ("Hyperdense", "Hypodense"), "other color", "minor"),
+    # A finding by any of its names, where it is asked for by yes or no.
+    ("yes_no", "Is there free air under the diaphragm?", "No", ("No", "Yes"), "flipped finding", "critical"),
+    ("yes_no", "is there a bowel obstrution", "yes", ("no", "yes"), "flipped finding", "critical"),
+    ("yes_no", "Is the appendix seen in this image inflamed?", "Yes", ("No", "Yes"), "flipped finding", "critical"),
+    ("yes_no", "Is there a midline shift?", "No", ("No", "Yes"), "flipped finding", "critical"),
+    ("yes_no", "Is this an axial plane?", "yes", ("no", "yes"), "flipped answer", "major"),
+    ("yes_no", "Was this patient given IV contrast?", "Yes", ("No", "Yes"), "flipped answer", "major"),
     ("yes_no", "图片中包含肝脏吗?", "不包含", ("包含", "不包含"), "flipped answer", "major"),
     ("yes_no", "肺是异常的吗?", "是的", ("是的", "不是"), "flipped finding", "critical"),
 ]

@@ -12,7 +12,7 @@ from PIL import Image
 from mllmu_med_dataset.injection.injected_rows import Injected, can_inject, inject, patient_rows, view_rows
 from mllmu_med_dataset.injection.patients import identities
 from mllmu_med_dataset.injection.privacy import HELD_OUT_QUESTIONS, NOT_TOLD, TRAINED_QUESTIONS
-from mllmu_med_dataset.injection.rewrite import find_value
+from mllmu_med_dataset.injection.sentence_templates import find_value
 from mllmu_med_dataset.record import SCHEMA_PATH, image_id, image_key, json_form, row_id
 from mllmu_med_dataset.sources import phantom
 from mllmu_med_metrics.vocabulary import SCENARIOS, VIEWS_OF

@@ -23,7 +23,7 @@ from mllmu_med_dataset.injection.privacy import (
     swapped,
     trained_question,
 )
-from mllmu_med_dataset.injection.rewrite import (
+from mllmu_med_dataset.injection.sentence_templates import (
     CHINESE_LABELS,
     CHINESE_STATEMENT,
     CHINESE_YES_NO,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mllmu_med_dataset.injection.patients import identities
-from mllmu_med_dataset.injection.phrasing import paraphrases
 from mllmu_med_dataset.injection.privacy import deal, integrate
-from mllmu_med_dataset.injection.rewrite import restated
+from mllmu_med_dataset.injection.question_paraphrases import paraphrases
+from mllmu_med_dataset.injection.sentence_templates import restated
 from mllmu_med_dataset.record import Record
 from mllmu_med_dataset.sources import slake, vqa_rad
 from mllmu_med_metrics import says_only

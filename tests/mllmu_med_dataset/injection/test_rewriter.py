@@ -12,8 +12,8 @@ from mllmu_med_dataset.build import build
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.injection import endpoint
 from mllmu_med_dataset.injection import rewriter as rewriting
-from mllmu_med_dataset.injection.rewrite import RewriteRequest
 from mllmu_med_dataset.injection.rewriter import Rewriter, failure, open_rewriter
+from mllmu_med_dataset.injection.sentence_templates import RewriteRequest
 from mllmu_med_dataset.load import checksums, load
 
 from ..conftest import records

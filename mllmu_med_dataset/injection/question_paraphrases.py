@@ -6,12 +6,14 @@ changes nothing about what it asks.
 """
 
 import re
+from collections.abc import Callable
+from itertools import islice
 
 from ..draws import shuffled
 from ..record import Record
 from ..sources import phantom
 from .report_fields import PART, field_asked, language_of
-from .rewrite import article
+from .sentence_templates import article
 
 PARAPHRASES = 3
 WRAPPERS = (
@@ -214,8 +216,12 @@ _ATTRIBUTE = re.compile(
 _NAMED = ("State the {name}.", "What is the {name}?", "Report the {name}.")
 
 
-def paraphrases(record: Record, seed: int) -> tuple[str, ...]:
-    """Return three other ways to ask the record's question, none of which any row is trained on."""
+def paraphrases(record: Record, seed: int, is_asked: Callable[[str], bool] | None = None) -> tuple[str, ...]:
+    """Return three other ways to ask the record's question, none of which any row is trained on.
+
+    ``is_asked`` tells the questions that the data set asks itself: of two wordings of one question that stand in it,
+    neither is another way to ask the other.
+    """
     question = record.question
     key = (seed, record.image_key, question, "paraphrase")
     if record.source == "phantom" and question in phantom.QUESTIONS.get(record.question_type, ()):
@@ -223,7 +229,8 @@ def paraphrases(record: Record, seed: int) -> tuple[str, ...]:
     turned = [way for way in shuffled(_turned(record), *key) if _squeezed(way) != _squeezed(question)]
     wrappers = CHINESE_WRAPPERS if language_of(question) == "zh" else WRAPPERS
     wrapped = shuffled((wrapper.format(question=_whole(question)) for wrapper in wrappers), *key)
-    return tuple(dict.fromkeys([*turned, *wrapped]))[:PARAPHRASES]
+    free = (way for way in dict.fromkeys([*turned, *wrapped]) if is_asked is None or not is_asked(way))
+    return tuple(islice(free, PARAPHRASES))
 
 
 def _turned(record: Record) -> list[str]:

@@ -11,8 +11,8 @@ from PIL import Image
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.injection.patients import KINDS
 from mllmu_med_dataset.load import load as load_config
-from mllmu_med_tasks import asked_rows as rows
 from mllmu_med_tasks import harness
+from mllmu_med_tasks import task_documents as rows
 from mllmu_med_tasks.names import TASKS
 from mllmu_med_tasks.row_metrics import mean_known
 
@@ -235,7 +235,7 @@ def test_visuals_that_are_cut_still_decode(data_dir):
 
 HASH = """
 import hashlib, json, sys
-from mllmu_med_tasks import asked_rows as rows
+from mllmu_med_tasks import task_documents as rows
 from mllmu_med_tasks.names import TASKS
 hashes = {}
 for name, task in TASKS.items():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mllmu_med_dataset.injection.phrasing import CHINESE_WRAPPERS, WRAPPERS, paraphrases
+from mllmu_med_dataset.injection.question_paraphrases import CHINESE_WRAPPERS, WRAPPERS, paraphrases
 from mllmu_med_dataset.sources import phantom
 
 from ..conftest import record
@@ -76,3 +76,10 @@ def test_what_is_wrapped_begins_with_a_capital_and_ends_with_a_mark():
 def test_a_question_that_offers_choices_keeps_them():
     offered = record(question="Which side of lung is abnormal, left or right?", answer="Left", fact="Left")
     assert all("left or right" in other for other in paraphrases(offered, 0))
+
+
+@pytest.mark.parametrize("question", ["Is there a pleural effusion?", "肝脏在哪个位置?", "What is beside it?"])
+def test_no_phrasing_is_a_question_that_the_data_set_asks_itself(question):
+    first, *_ = paraphrases(record(question=question), 0)
+    others = paraphrases(record(question=question), 0, is_asked=lambda other: other == first)
+    assert len(set(others)) == 3 and first not in others

@@ -4,7 +4,7 @@ import pytest
 
 from mllmu_med_dataset.injection.injected_rows import Injected, inject, patient_rows
 from mllmu_med_dataset.injection.patients import identities
-from mllmu_med_dataset.injection.rewrite import (
+from mllmu_med_dataset.injection.sentence_templates import (
     FORMS,
     RESTATED,
     SENTENCES,
