@@ -24,7 +24,10 @@ SUBSETS: tuple[Subset, ...] = get_args(Subset)
 TRAINED: tuple[Subset, ...] = ("forget", "retain")
 INJECTED: tuple[Subset, ...] = ("forget", "holdout")
 VIEWS: tuple[View, ...] = get_args(View)
-VIEWS_OF: dict[str, tuple[View, ...]] = {"privacy": VIEWS, "incorrectness": VIEWS[:3]}
+VIEWS_OF: dict[str, tuple[View, ...]] = {
+    "privacy": ("paraphrase", "image_view", "blank_image", "direct", "reconstruction"),
+    "incorrectness": ("paraphrase", "image_view", "blank_image"),
+}
 # Where a row is asked: a mean is over the rows of one place.
 PLACES: tuple[str, ...] = (*SUBSETS, *VIEWS)
 QUESTION_TYPES: tuple[QuestionType, ...] = get_args(QuestionType)

@@ -6,18 +6,20 @@ All of it is pure: what comes out depends on the arguments alone, and nothing is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from mllmu_med_metrics.vocabulary import INJECTED, Scenario, Severity
+from mllmu_med_metrics.vocabulary import INJECTED, VIEWS_OF, Scenario, Severity
 
 from ..record import COLUMNS, ErrorPool, Record, Tagged, image_id, image_key, patient_id, row_id
 from ..verify.row_rules import Table, broken_rules, normalise
-from . import incorrectness, privacy, views
+from . import incorrectness, privacy
 from .patients import Identity
 from .question_paraphrases import paraphrases
 from .sentence_templates import RewriteRequest, find_value, restated
+from .views import MAKERS, Again, Forgotten, png
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -165,7 +167,7 @@ def view_rows(
     """Yield view, row and image of everything asked about a forget patient that training never saw.
 
     The last is the PNG of the image that the view shows, or ``None`` where it shows the patient's own. Without the
-    patient's image there are no ``image_view`` and ``blank_image`` rows.
+    patient's image there are no views that show another.
     """
     own = patient_rows(
         key,
@@ -176,26 +178,23 @@ def view_rows(
         injected=injected,
         forgotten=True,
     )
-    for made in own:
-        for question in made["paraphrase_questions"]:
-            yield "paraphrase", _view_row(made, "paraphrase", question=question), None
-    if image is not None:
-        for view, shown in (
-            ("image_view", views.image_view(image, seed, key)),
-            ("blank_image", views.blank_image(image)),
-        ):
-            data, name = views.png(shown), image_id(image_key(shown))
-            for made in own:
-                yield view, _view_row(made, view, image_id=name), data
-    if scenario == "privacy":
-        for view, questions in (
-            ("direct", privacy.direct_questions(injected.shown, seed, key)),
-            ("reconstruction", privacy.reconstructions(injected.shown, seed, key)),
-        ):
-            for asked in questions:
-                change = _asked(asked, records[0])
-                made = _identifier_row(records, injected, change, scenario, "forget", forget_percent)
-                yield view, _view_row(made, view), None
+    patient = Forgotten(key, seed, own, injected.shown, image)
+    for view in VIEWS_OF[scenario]:
+        if image is None and MAKERS[view].shows != "own":
+            continue
+        made = MAKERS[view].make(patient)
+        # The rows of a patient mostly show one picture.
+        for picture, run in groupby(made, key=lambda one: one.image if isinstance(one, Again) else None):
+            data = None if picture is None else png(picture)
+            shown = {} if picture is None else {"image_id": image_id(image_key(picture))}
+            for one in run:
+                if isinstance(one, Again):
+                    changed = shown if one.question is None else {**shown, "question": one.question}
+                    yield view, _view_row(one.row, view, **changed), data
+                else:
+                    change = _asked(one, records[0])
+                    asking = _identifier_row(records, injected, change, scenario, "forget", forget_percent)
+                    yield view, _view_row(asking, view), None
 
 
 def row(record: Record, scenario: str, subset: str, forget_percent: int, changed: Row | None = None) -> Row:

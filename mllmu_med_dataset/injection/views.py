@@ -1,20 +1,27 @@
-"""Other pictures of a forget patient that training never saw: one slightly moved and dimmed, one blank.
+"""The views: the forget rows asked in words or on pictures that training never saw. Adding one is an entry in MAKERS.
 
-Left stays left. The move turns by a few degrees, scales by a few hundredths and shifts by a few hundredths of the
-picture; it never mirrors, and what lies an eighth of the picture or more off the middle stays in its quadrant.
+Of pictures there are two: one slightly moved and dimmed, one blank. Left stays left. The move turns by a few degrees,
+scales by a few hundredths and shifts by a few hundredths of the picture; it never mirrors, and what lies an eighth of
+the picture or more off the middle stays in its quadrant.
 """
 
 from __future__ import annotations
 
 import io
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..draws import numbers
+from ..record import Tagged
+from . import privacy
+from .privacy import Asked
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+Row = dict[str, Any]
 MOST_DEGREES = 5.0
 MOST_SCALE = 0.06
 MOST_SHIFT = 0.02
@@ -80,3 +87,95 @@ def png(image: Image) -> bytes:
 def _signed(number: int) -> float:
     """Return a 32-bit number as one from -1 to 1."""
     return number / (2**32 - 1) * 2 - 1
+
+
+class Forgotten(NamedTuple):
+    """A forget patient, as the makers of views see it."""
+
+    key: str
+    seed: int
+    # Its forget rows, without their image.
+    rows: Sequence[Row]
+    # The identifiers that they show, the name first; none in incorrectness.
+    shown: tuple[Tagged, ...]
+    image: Image | None
+
+
+class Again(NamedTuple):
+    """A forget row asked anew: in other words, on another picture, or both."""
+
+    row: Row
+    question: str | None = None
+    image: Image | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewMaker:
+    """What a view is (``about``, for the card), what ``verify`` holds it to, and how it is made of a patient.
+
+    ``asks``: the row's ``own`` question, one of its ``paraphrases``, the same in ``other_words`` of the view's own, for
+    the patient's ``identifiers``, or for each of them ``by_another`` that the question gives. ``shows``: the ``own``
+    picture, ``another`` one of the same size, or a ``blank`` one; without the patient's picture only ``own`` is made.
+    """
+
+    about: str
+    asks: Literal["own", "paraphrases", "other_words", "identifiers", "by_another"]
+    make: Callable[[Forgotten], Iterator[Again | Asked]]
+    shows: Literal["own", "another", "blank"] = "own"
+
+    @property
+    def asks_identifiers(self) -> bool:
+        """Whether its rows ask for identifiers, and say nothing clinical."""
+        return self.asks in ("identifiers", "by_another")
+
+
+def _paraphrases(patient: Forgotten) -> Iterator[Again]:
+    for row in patient.rows:
+        for question in row["paraphrase_questions"]:
+            yield Again(row, question=question)
+
+
+def _other_pictures(patient: Forgotten) -> Iterator[Again]:
+    if patient.image is not None:
+        picture = image_view(patient.image, patient.seed, patient.key)
+        yield from (Again(row, image=picture) for row in patient.rows)
+
+
+def _blank_pictures(patient: Forgotten) -> Iterator[Again]:
+    if patient.image is not None:
+        picture = blank_image(patient.image)
+        yield from (Again(row, image=picture) for row in patient.rows)
+
+
+def _direct_questions(patient: Forgotten) -> Iterator[Asked]:
+    yield from privacy.direct_questions(patient.shown, patient.seed, patient.key)
+
+
+def _reconstructions(patient: Forgotten) -> Iterator[Asked]:
+    yield from privacy.reconstructions(patient.shown, patient.seed, patient.key)
+
+
+# In the order of the vocabulary, which says of which scenario each is.
+MAKERS: Mapping[str, ViewMaker] = {
+    "paraphrase": ViewMaker(about="the same rows asked in other words", asks="paraphrases", make=_paraphrases),
+    "image_view": ViewMaker(
+        about="the same questions on another picture of the same patient (geometry, contrast, noise; never a flip)",
+        asks="own",
+        shows="another",
+        make=_other_pictures,
+    ),
+    "blank_image": ViewMaker(
+        about="the same questions on a blank image: what is told without seeing the patient",
+        asks="own",
+        shows="blank",
+        make=_blank_pictures,
+    ),
+    "direct": ViewMaker(
+        about="each identifier asked for, in phrasings that training never uses",
+        asks="identifiers",
+        make=_direct_questions,
+    ),
+    "reconstruction": ViewMaker(
+        about="one identifier given, another one asked for", asks="by_another", make=_reconstructions
+    ),
+}

@@ -17,8 +17,10 @@ from mllmu_med_metrics.vocabulary import MAIN_PERCENT, config_name, config_names
 
 from ..building.counts import Counts, count, over
 from ..injection.patients import canary
+from ..injection.views import MAKERS
 from ..record import features
-from . import attribution
+from ..sources import SOURCES
+from ..sources.attribution import PAPER, PROJECT, Attribution
 from .croissant import croissant
 from .figures import figures
 
@@ -36,13 +38,7 @@ SUBSETS = {
     "test": "clean rows of other patients, never trained on",
     "holdout": "rows injected like the forget rows, of other patients, never trained on",
 }
-ABOUT_VIEWS = {
-    "paraphrase": "the same rows asked in other words",
-    "image_view": "the same questions on another picture of the same patient (geometry, contrast, noise; never a flip)",
-    "blank_image": "the same questions on a blank image: what is told without seeing the patient",
-    "direct": "each identifier asked for, in phrasings that training never uses",
-    "reconstruction": "one identifier given, another one asked for",
-}
+ABOUT_VIEWS: Mapping[str, str] = {view: maker.about for view, maker in MAKERS.items()}
 # Every column, in the order of the files.
 FIELDS = {
     "id": "hash of every field that tells the row from another one",
@@ -311,7 +307,7 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
     forgotten = min(c for by in made["patients"]["forget"].values() for c in by.values())
     body = _BODY.format(
         local=_LOCAL if local else "",
-        paper=attribution.PAPER.title,
+        paper=PAPER.title,
         place="NAMESPACE/mllmu-med",
         first=configs[0],
         table="\n".join(
@@ -344,7 +340,7 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
         withheld=_withheld(local=local) if withheld else "",
         digest=made["dataset_sha256"],
         and_sources="its sources, and the project that made it"
-        if any(source in attribution.SOURCES for source in sources if source != "phantom")
+        if any(_work(source) for source in sources if source != "phantom")
         else "and the project that made it",
         bibtex=bibtex(sources),
     )
@@ -374,8 +370,8 @@ def _wrapped(text: str) -> str:
 
 def bibtex(sources: Sequence[str]) -> str:
     """Return how to cite the paper that is followed, this project, and the sources."""
-    cited = [attribution.PAPER, attribution.PROJECT]
-    cited += [attribution.SOURCES[source] for source in sources if source in attribution.SOURCES]
+    cited = [PAPER, PROJECT]
+    cited += [work for source in sources if (work := _work(source))]
     return "\n\n".join(dict.fromkeys(one.bibtex for one in cited))
 
 
@@ -459,20 +455,25 @@ def _pictures(sources: Sequence[str], *, withheld: bool, local: bool) -> str:
     if list(sources) == ["phantom"]:
         return "The pictures are drawn by a program: nobody was ever imaged for them."
     text = "The identifiers in the texts have nothing to do with the people in the pictures, and none was looked for."
-    if set(sources) & set(attribution.SOURCES) - {"phantom"}:
+    if any(_work(source) for source in sources if source != "phantom"):
         text = f"Pictures of published sources are of real patients, de-identified by those who published them. {text}"
-    if not set(sources) <= set(attribution.SOURCES):
+    if not all(map(_work, sources)):
         text += " Pictures of one's own files are as they were given: whether they tell who somebody is was not tested."
     if withheld and not local:
         text += " Pictures whose source does not allow it are left out."
     return text
 
 
+def _work(source: str) -> Attribution | None:
+    """Return the published work that a source is; ``None`` for files of one's own, whatever they are called."""
+    return SOURCES[source].attribution if source in SOURCES else None
+
+
 def _works(made: Mapping[str, Any], counted: Mapping[tuple[str, ...], int]) -> str:
     """Return a line for every source: whose work it is, under which licence, and how many clean rows come from it."""
     lines = []
     for (source, licence, redistributable), number in counted.items():
-        work = attribution.SOURCES.get(source)
+        work = _work(source)
         named = (
             f"{work.title}, by {work.by}" if work else made.get("source_card", {}).get("attribution", "your own files")
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..injection.patients import canary
 from ..record import features
-from .attribution import PAPER
+from ..sources.attribution import PAPER
 
 # What the words of the document mean; the specification asks for it in every document.
 CONTEXT: dict[str, Any] = {

@@ -1,7 +1,7 @@
-"""Where records come from: one file a source, and the registry that opens them by name."""
+"""Where records come from: one file a source, which exports `SOURCE`, and the registry that opens them by name."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -10,42 +10,13 @@ from ..building.left_out import Losses, share
 from ..errors import UserError, unknown
 from ..record import Record
 from .hub import DEFAULT_REVISION, HubPlace, hub_place, snapshot
+from .source import Source
 
+# Each is a module of this package; adding a source is its file, and its name here.
+NAMES = (
+    "phantom", "slake", "vqa_rad", "path_vqa", "pmc_vqa", "omnimedvqa", "mimic", "llava_med", "dicom", "generic",
+)  # fmt: skip
 _TRUTHS = ("redistributable", "acknowledge")
-_COMMON = ("path", "seed", "patients", "workers", "losses")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A source of records: its name, whether it needs your copy of it, its licence, and what it is.
-
-    ``redistributable`` says whether its pixels may be passed on (``None``: you say so), ``hub`` is its repository on
-    the Hub, if it has one, and ``download`` where people get it otherwise.
-    """
-
-    name: str
-    needs_path: bool
-    license: str
-    summary: str
-    redistributable: bool | None
-    hub: str | None = None
-    download: str | None = None
-
-    @property
-    def records(self) -> Callable[..., Iterator[Record]]:
-        """The source's own ``records`` function; its module is imported only now."""
-        read: Callable[..., Iterator[Record]] = import_module(f"{__name__}.{self.name}").records
-        return read
-
-    @property
-    def options(self) -> tuple[str, ...]:
-        """The names of the options only this source has."""
-        return tuple(name for name in inspect.signature(self.records).parameters if name not in _COMMON)
-
-    def hub_files(self, options: Mapping[str, str]) -> tuple[str, ...] | None:
-        """Return the patterns of the files that these options need from the Hub; ``None``: all."""
-        named = getattr(import_module(f"{__name__}.{self.name}"), "hub_files", None)
-        return None if named is None else named(options)
 
 
 @dataclass(slots=True)
@@ -63,93 +34,23 @@ class Records(Iterator[Record]):
         return next(self._records)
 
 
-SOURCES: dict[str, Source] = {
-    source.name: source
-    for source in (
-        Source(
-            name="phantom",
-            needs_path=False,
-            license="CC-BY-4.0",
-            summary="CT, MR, X-ray and ultrasound phantoms drawn by this package, every fact known exactly.",
-            redistributable=True,
-        ),
-        Source(
-            name="slake",
-            needs_path=True,
-            license="CC-BY-4.0",
-            summary="SLAKE: 642 radiology images; a folder or archive with its JSON files and imgs/.",
-            redistributable=True,
-            hub="BoKelvin/SLAKE",
-            download="https://www.med-vqa.com/slake",
-        ),
-        Source(
-            name="vqa_rad",
-            needs_path=True,
-            license="CC0-1.0",
-            summary="VQA-RAD: 315 radiology images; the Hub's Parquet files, or OSF's JSON and image folder.",
-            redistributable=True,
-            hub="flaviagiammarino/vqa-rad",
-            download="https://osf.io/89kps",
-        ),
-        Source(
-            name="path_vqa",
-            needs_path=True,
-            license="questions MIT, images under copyright",
-            summary="PathVQA: 32,632 questions on pathology images, in the Hub's Parquet files; pixels stay with you.",
-            redistributable=False,
-            hub="flaviagiammarino/path-vqa",
-        ),
-        Source(
-            name="pmc_vqa",
-            needs_path=True,
-            license="questions CC-BY-SA-4.0, images under the licence of their articles",
-            summary="PMC-VQA: multiple choice on figures of PubMed Central, version 1 or 2; pixels stay with you.",
-            redistributable=False,
-            hub="RadGenome/PMC-VQA",
-        ),
-        Source(
-            name="omnimedvqa",
-            needs_path=True,
-            license="questions under the terms of OmniMedVQA, images under the licences of their data sets",
-            summary="OmniMedVQA, open access: multiple choice on 82,000 images of 42 data sets; pixels stay with you.",
-            redistributable=False,
-            hub="foreverbeliever/OmniMedVQA",
-        ),
-        Source(
-            name="mimic",
-            needs_path=True,
-            license="PhysioNet Credentialed Health Data License 1.5.0",
-            summary="MIMIC-CXR-VQA or Medical-Diff-VQA with MIMIC-CXR-JPG, for those who signed its agreement "
-            "(acknowledge=true); nothing of it may be passed on.",
-            redistributable=False,
-            download="https://physionet.org",
-        ),
-        Source(
-            name="llava_med",
-            needs_path=True,
-            license="CC-BY-NC-4.0, images under the licences of their articles",
-            summary="LLaVA-Med instruction data: 60,000 conversations about figures of PubMed Central; pixels stay "
-            "with you.",
-            redistributable=False,
-            download="https://github.com/microsoft/LLaVA-Med",
-        ),
-        Source(
-            name="dicom",
-            needs_path=True,
-            license="yours (license=...)",
-            summary="Your own DICOM files, asked what their headers say of modality, body part, side, view and plane.",
-            redistributable=None,
-        ),
-        Source(
-            name="generic",
-            needs_path=True,
-            license="yours (license=...)",
-            summary="Your own rows (JSON, CSV, Parquet) and images, or any data set of the Hub, columns named by a "
-            "mapping.",
-            redistributable=None,
-        ),
-    )
-}
+class _Registry(Mapping[str, Source]):
+    """The sources by name; the module of one is imported when it is first asked for."""
+
+    def __getitem__(self, name: str) -> Source:
+        if name not in NAMES:
+            raise KeyError(name)
+        source: Source = import_module(f"{__name__}.{name}").SOURCE
+        return source
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+SOURCES: Mapping[str, Source] = _Registry()
 
 
 def open_source(
@@ -186,7 +87,7 @@ def open_source(
         )
     named: dict[str, str] = {}
     if place is not None:
-        found = snapshot(place, source.hub_files(options))
+        found = snapshot(place, None if source.hub_files is None else source.hub_files(options))
         path, named = found.folder, {"source_revision": f"{place.repo}@{found.commit}"}
     parameters = inspect.signature(source.records).parameters
     losses = Losses(limit=None if max_unusable is None else share(max_unusable), skip_bad_images=skip_bad_images)

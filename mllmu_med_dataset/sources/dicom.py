@@ -31,6 +31,7 @@ from .dicom_files import Elements, dataset, functional_group, has_prefix, middle
 from .dicom_pixels import ShownPicture, dicom_picture
 from .files import MAX_FILE_BYTES, shown
 from .images import BadImageError, SourceFiles, pictures_by
+from .source import Source
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -402,3 +403,12 @@ def _plane(header: Elements) -> str | None:
     if not np.isfinite(length) or length < 0.5 or normal.max() / length < _ALONG:
         return None
     return PLANES[int(normal.argmax())]
+
+SOURCE = Source(
+    name="dicom",
+    records=records,
+    needs_path=True,
+    license="yours (license=...)",
+    summary="Your own DICOM files, asked what their headers say of modality, body part, side, view and plane.",
+    redistributable=None,
+)

@@ -42,6 +42,7 @@ from .answers import Answers, FactFields, Item
 from .closed_sets import fact_of
 from .files import BadNameError, SourceFiles, shown
 from .images import BadImageError, Picture, picture, reason
+from .source import Source
 from .table_files import ENDINGS, DataSet, Rows, ending, is_saved, rows_of
 from .texts import as_text, one_of
 
@@ -510,3 +511,13 @@ def _rows_file(files: SourceFiles, rows: str | None) -> str:
         f"'{files.path}' has several {kinds} files ({named}). Name the one to read: "
         f"rows={found[0]}; or read them all as a data set: split=all."
     )
+
+SOURCE = Source(
+    name="generic",
+    records=records,
+    needs_path=True,
+    license="yours (license=...)",
+    summary="Your own rows (JSON, CSV, Parquet) and images, or any data set of the Hub, columns named by a "
+    "mapping.",
+    redistributable=None,
+)

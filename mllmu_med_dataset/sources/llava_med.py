@@ -23,9 +23,11 @@ from ..errors import UserError, unknown
 from ..injection.kinds import is_yes_no
 from ..record import Record, clean_turn
 from .answers import Answers, Item
+from .attribution import Attribution
 from .closed_sets import fact_of
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
+from .source import Source
 from .wording import group, question_type
 
 LICENSE = "CC-BY-NC-4.0"
@@ -238,3 +240,29 @@ def _modality_names(fact: str | None) -> tuple[str, ...]:
     if own is None or fact is None:
         return ()
     return tuple(sorted(fact if name == own else words[0] for name, (_, _, words) in DOMAINS.items()))
+
+ATTRIBUTION = Attribution(
+    title="LLaVA-Med: Training a Large Language-and-Vision Assistant for Biomedicine in One Day",
+    by="Chunyuan Li, Cliff Wong, Sheng Zhang, Naoto Usuyama, Haotian Liu, Jianwei Yang, Tristan Naumann, Hoifung "
+    "Poon, Jianfeng Gao",
+    url="https://github.com/microsoft/LLaVA-Med",
+    bibtex="""\
+@inproceedings{li2023llavamed,
+  title = {{LLaVA-Med}: Training a Large Language-and-Vision Assistant for Biomedicine in One Day},
+  author = {Li, Chunyuan and Wong, Cliff and Zhang, Sheng and Usuyama, Naoto and Liu, Haotian and Yang, Jianwei and
+            Naumann, Tristan and Poon, Hoifung and Gao, Jianfeng},
+  booktitle = {Advances in Neural Information Processing Systems, Datasets and Benchmarks Track},
+  year = {2023}
+}""",
+)
+SOURCE = Source(
+    name="llava_med",
+    records=records,
+    needs_path=True,
+    license="CC-BY-NC-4.0, images under the licences of their articles",
+    summary="LLaVA-Med instruction data: 60,000 conversations about figures of PubMed Central; pixels stay "
+    "with you.",
+    redistributable=False,
+    download="https://github.com/microsoft/LLaVA-Med",
+    attribution=ATTRIBUTION,
+)

@@ -35,9 +35,11 @@ from ..errors import UserError, nearest, unknown
 from ..injection.kinds import is_yes_no
 from ..record import Record, clean_text, clean_turn
 from .answers import Answers, Item
+from .attribution import Attribution
 from .closed_sets import fact_of
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
+from .source import Source
 from .table_files import rows_of
 from .texts import as_text
 
@@ -319,3 +321,46 @@ def _number(text: str, column: str) -> str:
             WRONG_TYPE, f" has the {column} '{value[:40]}', not a number. Take the file as PhysioNet has it."
         )
     return value
+
+_MIMIC_CXR = """\
+@article{johnson2019mimic,
+  title = {{MIMIC-CXR}, a de-identified publicly available database of chest radiographs with free-text reports},
+  author = {Johnson, Alistair E. W. and Pollard, Tom J. and Berkowitz, Seth J. and Greenbaum, Nathaniel R. and
+            Lungren, Matthew P. and Deng, Chih-ying and Mark, Roger G. and Horng, Steven},
+  journal = {Scientific Data},
+  volume = {6},
+  pages = {317},
+  year = {2019}
+}
+@inproceedings{bae2023ehrxqa,
+  title = {{EHRXQA}: A Multi-Modal Question Answering Dataset for Electronic Health Records with Chest X-ray Images},
+  author = {Bae, Seongsu and Kyung, Daeun and Ryu, Jaehee and Cho, Eunbyeol and Lee, Gyubok and Kweon, Sunjun and
+            Oh, Jungwoo and Ji, Lei and Chang, Eric I-Chao and Kim, Tackeun and Choi, Edward},
+  booktitle = {Advances in Neural Information Processing Systems, Datasets and Benchmarks Track},
+  year = {2023}
+}
+@inproceedings{hu2023expert,
+  title = {Expert Knowledge-Aware Image Difference Graph Representation Learning for Difference-Aware Medical Visual
+           Question Answering},
+  author = {Hu, Xinyue and Gu, Lin and An, Qiyuan and Zhang, Mengliang and Liu, Liangchen and Kobayashi, Kazuma and
+            Harada, Tatsuya and Summers, Ronald M. and Zhu, Yingying},
+  booktitle = {Proceedings of the 29th ACM SIGKDD Conference on Knowledge Discovery and Data Mining},
+  year = {2023}
+}"""
+ATTRIBUTION = Attribution(
+    title="MIMIC-CXR with MIMIC-CXR-VQA and Medical-Diff-VQA",
+    by="Alistair E. W. Johnson and others; Seongsu Bae and others; Xinyue Hu and others",
+    url="https://physionet.org/content/mimic-cxr",
+    bibtex=_MIMIC_CXR,
+)
+SOURCE = Source(
+    name="mimic",
+    records=records,
+    needs_path=True,
+    license="PhysioNet Credentialed Health Data License 1.5.0",
+    summary="MIMIC-CXR-VQA or Medical-Diff-VQA with MIMIC-CXR-JPG, for those who signed its agreement "
+    "(acknowledge=true); nothing of it may be passed on.",
+    redistributable=False,
+    download="https://physionet.org",
+    attribution=ATTRIBUTION,
+)

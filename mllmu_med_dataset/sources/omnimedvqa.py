@@ -16,8 +16,10 @@ from ..errors import UserError
 from ..injection.kinds import is_yes_no
 from ..record import Record, clean_text, clean_turn
 from .answers import FactFields, offered
+from .attribution import Attribution
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
+from .source import Source
 from .texts import as_text
 from .wording import question_type
 
@@ -161,3 +163,27 @@ def _modality(text: str) -> str:
     told = clean_text(text)
     known = next((name for name, pattern in _MODALITIES if re.search(pattern, told.casefold())), None)
     return known or re.split(r"\s*\(", told)[0].casefold()
+
+ATTRIBUTION = Attribution(
+    title="OmniMedVQA: A New Large-Scale Comprehensive Evaluation Benchmark for Medical LVLM",
+    by="Yutao Hu, Tianbin Li, Quanfeng Lu, Wenqi Shao, Junjun He, Yu Qiao, Ping Luo",
+    url="https://huggingface.co/datasets/foreverbeliever/OmniMedVQA",
+    bibtex="""\
+@inproceedings{hu2024omnimedvqa,
+  title = {{OmniMedVQA}: A New Large-Scale Comprehensive Evaluation Benchmark for Medical {LVLM}},
+  author = {Hu, Yutao and Li, Tianbin and Lu, Quanfeng and Shao, Wenqi and He, Junjun and Qiao, Yu and Luo, Ping},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year = {2024}
+}""",
+)
+SOURCE = Source(
+    name="omnimedvqa",
+    records=records,
+    needs_path=True,
+    license=LICENSE,
+    summary="OmniMedVQA, open access: multiple choice on 82,000 images of 42 data sets; pixels stay with you.",
+    redistributable=False,
+    hub="foreverbeliever/OmniMedVQA",
+    hub_files=hub_files,
+    attribution=ATTRIBUTION,
+)

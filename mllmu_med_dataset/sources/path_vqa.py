@@ -11,7 +11,9 @@ from ..building.left_out import Losses
 from ..errors import UserError
 from ..record import Record
 from . import parquet
+from .attribution import Attribution
 from .images import SourceFiles
+from .source import Source
 
 LICENSE = "questions MIT, images under copyright"
 
@@ -37,3 +39,27 @@ def records(*, path: Path | None, seed: int = 0, workers: int = 1, losses: Losse
             workers=workers,
             losses=losses,
         )
+
+ATTRIBUTION = Attribution(
+    title="PathVQA: 30000+ Questions for Medical Visual Question Answering",
+    by="Xuehai He, Yichen Zhang, Luntian Mou, Eric Xing, Pengtao Xie",
+    url="https://huggingface.co/datasets/flaviagiammarino/path-vqa",
+    bibtex="""\
+@article{he2020pathvqa,
+  title = {{PathVQA}: 30000+ Questions for Medical Visual Question Answering},
+  author = {He, Xuehai and Zhang, Yichen and Mou, Luntian and Xing, Eric and Xie, Pengtao},
+  journal = {arXiv preprint arXiv:2003.10286},
+  year = {2020}
+}""",
+)
+SOURCE = Source(
+    name="path_vqa",
+    records=records,
+    needs_path=True,
+    license=LICENSE,
+    summary="PathVQA: 32,632 questions on pathology images, in the Hub's Parquet files; pixels stay with you.",
+    redistributable=False,
+    hub="flaviagiammarino/path-vqa",
+    hub_files=hub_files,
+    attribution=ATTRIBUTION,
+)

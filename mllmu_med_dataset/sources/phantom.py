@@ -17,6 +17,8 @@ from PIL import Image
 
 from ..building.pool import Pool
 from ..record import Record, image_key
+from .attribution import PROJECT
+from .source import Source
 
 SIZE = 64
 Grey = NDArray[np.floating]
@@ -311,3 +313,13 @@ def _patient_records(seed: int, number: int) -> list[Record]:
             )
         )
     return found
+
+SOURCE = Source(
+    name="phantom",
+    records=records,
+    needs_path=False,
+    license=LICENSE,
+    summary="CT, MR, X-ray and ultrasound phantoms drawn by this package, every fact known exactly.",
+    redistributable=True,
+    attribution=PROJECT,
+)

@@ -19,7 +19,9 @@ from ..errors import UserError, nearest, unknown
 from ..injection.kinds import is_yes_no
 from ..record import Record, clean_text, clean_turn
 from .answers import FactFields, offered
+from .attribution import Attribution
 from .images import Picture, SourceFiles, pictures
+from .source import Source
 from .table_files import rows_of
 from .texts import as_text
 from .wording import choice_text, question_type
@@ -195,3 +197,28 @@ def _images(files: SourceFiles, base: PurePosixPath, version: Version) -> tuple[
         )
     images = SourceFiles(archive)
     return images, next((folder for folder in FOLDERS if images.has_folder(folder)), "")
+
+ATTRIBUTION = Attribution(
+    title="PMC-VQA: Visual Instruction Tuning for Medical Visual Question Answering",
+    by="Xiaoman Zhang, Chaoyi Wu, Ziheng Zhao, Weixiong Lin, Ya Zhang, Yanfeng Wang, Weidi Xie",
+    url="https://huggingface.co/datasets/RadGenome/PMC-VQA",
+    bibtex="""\
+@article{zhang2023pmcvqa,
+  title = {{PMC-VQA}: Visual Instruction Tuning for Medical Visual Question Answering},
+  author = {Zhang, Xiaoman and Wu, Chaoyi and Zhao, Ziheng and Lin, Weixiong and Zhang, Ya and Wang, Yanfeng and
+            Xie, Weidi},
+  journal = {arXiv preprint arXiv:2305.10415},
+  year = {2023}
+}""",
+)
+SOURCE = Source(
+    name="pmc_vqa",
+    records=records,
+    needs_path=True,
+    license=LICENSE,
+    summary="PMC-VQA: multiple choice on figures of PubMed Central, version 1 or 2; pixels stay with you.",
+    redistributable=False,
+    hub="RadGenome/PMC-VQA",
+    hub_files=hub_files,
+    attribution=ATTRIBUTION,
+)

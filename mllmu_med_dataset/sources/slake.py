@@ -26,9 +26,11 @@ from ..errors import UserError, unknown
 from ..injection.kinds import opposite
 from ..record import Record, clean_text, clean_turn
 from .answers import Answers, Item
+from .attribution import Attribution
 from .closed_sets import fact_of
 from .images import SourceFiles, pictures
 from .json_rows import JsonRows, json_rows
+from .source import Source
 from .texts import as_text, one_of
 
 LICENSE = "CC-BY-4.0"
@@ -227,3 +229,28 @@ def _images(files: SourceFiles, base: PurePosixPath) -> tuple[SourceFiles, str]:
         f"'{files.path}' has the rows of SLAKE but not its images: neither imgs/ nor imgs.zip lies beside its JSON "
         "files. Put SLAKE's imgs.zip there, packed or unpacked."
     )
+
+ATTRIBUTION = Attribution(
+    title="SLAKE: A Semantically-Labeled Knowledge-Enhanced Dataset for Medical Visual Question Answering",
+    by="Bo Liu, Li-Ming Zhan, Li Xu, Lin Ma, Yan Yang, Xiao-Ming Wu",
+    url="https://www.med-vqa.com/slake",
+    bibtex="""\
+@inproceedings{liu2021slake,
+  title = {{SLAKE}: A Semantically-Labeled Knowledge-Enhanced Dataset for Medical Visual Question Answering},
+  author = {Liu, Bo and Zhan, Li-Ming and Xu, Li and Ma, Lin and Yang, Yan and Wu, Xiao-Ming},
+  booktitle = {IEEE 18th International Symposium on Biomedical Imaging (ISBI)},
+  year = {2021}
+}""",
+)
+SOURCE = Source(
+    name="slake",
+    records=records,
+    needs_path=True,
+    license=LICENSE,
+    summary="SLAKE: 642 radiology images; a folder or archive with its JSON files and imgs/.",
+    redistributable=True,
+    hub="BoKelvin/SLAKE",
+    download="https://www.med-vqa.com/slake",
+    hub_files=hub_files,
+    attribution=ATTRIBUTION,
+)

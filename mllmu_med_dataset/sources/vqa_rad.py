@@ -19,9 +19,11 @@ from ..injection.kinds import is_yes_no
 from ..record import Record, clean_text, clean_turn
 from . import parquet
 from .answers import Answers, Item
+from .attribution import Attribution
 from .closed_sets import fact_of
 from .images import SourceFiles, pictures
 from .json_rows import json_rows
+from .source import Source
 from .texts import as_text, one_of
 from .wording import alternatives, group, question_type
 
@@ -246,3 +248,30 @@ def _rank(row: _Asked) -> tuple[bool, int, str]:
 
 def _modality(answer: str) -> str | None:
     return next((name for name, pattern in _MODALITIES if re.search(pattern, answer.casefold())), None)
+
+ATTRIBUTION = Attribution(
+    title="A dataset of clinically generated visual questions and answers about radiology images (VQA-RAD)",
+    by="Jason J. Lau, Soumya Gayen, Asma Ben Abacha, Dina Demner-Fushman",
+    url="https://osf.io/89kps",
+    bibtex="""\
+@article{lau2018dataset,
+  title = {A dataset of clinically generated visual questions and answers about radiology images},
+  author = {Lau, Jason J. and Gayen, Soumya and Ben Abacha, Asma and Demner-Fushman, Dina},
+  journal = {Scientific Data},
+  volume = {5},
+  pages = {180251},
+  year = {2018}
+}""",
+)
+SOURCE = Source(
+    name="vqa_rad",
+    records=records,
+    needs_path=True,
+    license=LICENSE,
+    summary="VQA-RAD: 315 radiology images; the Hub's Parquet files, or OSF's JSON and image folder.",
+    redistributable=True,
+    hub="flaviagiammarino/vqa-rad",
+    download="https://osf.io/89kps",
+    hub_files=hub_files,
+    attribution=ATTRIBUTION,
+)

@@ -15,6 +15,7 @@ from mllmu_med_metrics.vocabulary import INJECTED
 
 from ..building.content import ContentHash
 from ..building.left_out import Loss
+from ..injection.views import MAKERS
 from .files import (
     Document,
     Unreadable,
@@ -160,7 +161,7 @@ class _Verification:
             failed += broken_licence(row, local)
             failed += broken_rules(row, table)
             failed += [("leaks", leak) for leak in self.relations.leaks(row)]
-            if table.view == "reconstruction":
+            if (maker := MAKERS.get(table.view or "")) and maker.asks == "by_another":
                 failed += [("views", wrong) for wrong in self.relations.given(row)]
             if self.presidio is not None:
                 failed += [("presidio", found) for found in self.presidio.broken(row)]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..building.content import ImageContent, image_content, open_image
+from ..injection.views import MAKERS
 from ..record import image_id, image_key, patient_id
 
 Broken = Iterator[tuple[str, str]]
@@ -79,10 +80,10 @@ def broken_image(row: dict[str, Any], shown: Shown | None) -> Broken:
         yield "images", f"the pixels are those of image {shown.image_id}, not of {row['image_id']}"
     if row["image"]["path"].rpartition(".")[0] != row["image_id"]:
         yield "images", f"the file name '{row['image']['path']}' is not that of its image"
-    changed = row["view"] in ("image_view", "blank_image")
-    if not changed and shown.patient_id != row["patient_id"]:
+    shows = MAKERS[row["view"]].shows if row["view"] else "own"
+    if shows == "own" and shown.patient_id != row["patient_id"]:
         yield "images", f"the pixels are those of patient {shown.patient_id}, not of {row['patient_id']}"
-    if shown.blank != (row["view"] == "blank_image"):
+    if shown.blank != (shows == "blank"):
         yield ("views" if row["view"] else "images"), f"the image {'is' if shown.blank else 'is not'} blank"
 
 

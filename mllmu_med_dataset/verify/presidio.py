@@ -14,6 +14,8 @@ from typing import Any
 
 from mllmu_med_metrics.vocabulary import INJECTED
 
+from ..injection.views import MAKERS
+
 # Presidio's word for a kind of identifier; it knows no others of ours.
 ENTITIES = {
     "ssn": "US_SSN",
@@ -77,7 +79,7 @@ class Presidio:
                     yield f"finds no {entity} in the answer, which is to tell {tagged['kind']} '{tagged['value']}'"
         for column in ("question", "true_answer", "answer"):
             # A reconstruction question gives one of the patient's identifiers away on purpose.
-            if column == "question" and row["view"] == "reconstruction":
+            if column == "question" and row["view"] and MAKERS[row["view"]].asks == "by_another":
                 continue
             for entity, value in self._found(row[column]):
                 if not (private and column == "answer" and any(value in mine or mine in value for mine in own)):

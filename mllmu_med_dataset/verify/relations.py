@@ -15,6 +15,7 @@ from typing import Any
 from mllmu_med_metrics.vocabulary import DIRECT_KINDS, INJECTED, MAIN_PERCENT, VIEWS_OF, config_name
 
 from ..injection.incorrectness import contradicts
+from ..injection.views import MAKERS
 from .row_rules import FEWEST_PARAPHRASES, Table, says
 
 # Kilobytes of the file that SQLite keeps in memory, however large it grows.
@@ -117,7 +118,7 @@ class Relations:
         injected = row["subset"] in INJECTED and row["scenario"] == "privacy"
         for column in ("question", "true_answer", "answer"):
             allowed = own if injected and column == "answer" else ()
-            if column == "question" and row["view"] == "reconstruction":
+            if column == "question" and row["view"] and MAKERS[row["view"]].asks == "by_another":
                 allowed = [value for value in self._values(row["patient_id"]) if value not in own]
             if found := self.identifier_in(row[column], allowed):
                 yield f"the {column} says the identifier '{found}'"
@@ -301,43 +302,45 @@ class Relations:
             yield from self._asked_of(view, split, forget, trained)
 
     def _asked_of(self, view: str, split: int, forget: int, trained: str) -> Broken:
-        if view in ("paraphrase", "direct", "reconstruction"):
+        maker = MAKERS[view]
+        if maker.asks != "own":
             known = f"""
                 SELECT place FROM row WHERE split = ? AND question IN (SELECT question FROM row
                 WHERE split IN ({trained}))"""
             for (place,) in self._db.execute(known, (split,)):
                 yield "views", place, "its question is one that is trained"
-        else:
+        if maker.shows != "own":
             known = f"""
                 SELECT place FROM row WHERE split = ? AND image IN (SELECT image FROM row
                 WHERE split IN ({trained}))"""
             for (place,) in self._db.execute(known, (split,)):
                 yield "views", place, "its image is one that is trained"
-        if view in ("direct", "reconstruction"):
+        if maker.asks_identifiers:
             yield from self._identifiers_asked(view, split, forget)
             return
         alien = "SELECT place FROM row WHERE split = ? AND own NOT IN (SELECT own FROM row WHERE split = ?)"
         for (place,) in self._db.execute(alien, (split, forget)):
             yield "views", place, "its answer is that of no row that is to be forgotten"
-        fewest = FEWEST_PARAPHRASES if view == "paraphrase" else 1
+        fewest = FEWEST_PARAPHRASES if maker.asks == "paraphrases" else 1
         lacking = """
             SELECT told.place, COUNT(DISTINCT shown.question) AS times FROM row AS told
             LEFT JOIN row AS shown ON shown.patient = told.patient AND shown.split = ? AND shown.own = told.own
             WHERE told.split = ? GROUP BY told.place HAVING times < ?"""
         for place, count in self._db.execute(lacking, (split, forget, fewest)):
             yield "views", place, f"is asked {count} times in the view {view}, at least {fewest} are needed"
-        if view == "paraphrase":
+        if maker.asks == "paraphrases":
             unknown = """
                 SELECT place FROM row WHERE split = ? AND NOT EXISTS
                 (SELECT 1 FROM paraphrase WHERE paraphrase.own = row.own AND paraphrase.question = row.question)"""
             for (place,) in self._db.execute(unknown, (split,)):
                 yield "views", place, "its question is none of the paraphrases of the row it asks anew"
-        else:
+        if maker.asks == "own":
             other = """
                 SELECT place FROM row WHERE split = ? AND NOT EXISTS (SELECT 1 FROM row AS told WHERE told.split = ?
                 AND told.patient = row.patient AND told.own = row.own AND told.question = row.question)"""
             for (place,) in self._db.execute(other, (split, forget)):
                 yield "views", place, "its question is not that of the row it shows another image for"
+        if maker.shows != "own":
             sizes = """
                 SELECT row.place, row.size, told.size FROM row JOIN row AS told ON told.patient = row.patient
                 AND told.split = ? AND told.own = row.own WHERE row.split = ? AND row.size != told.size"""
@@ -351,13 +354,13 @@ class Relations:
             AND told.value = shown.value)"""
         for place, kind, value in self._db.execute(alien, (split, forget)):
             yield "views", place, f"gives away {kind} '{value}', which no row of the patient shows"
-        if view == "direct":
+        if MAKERS[view].asks == "identifiers":
             unasked = """
                 SELECT MIN(place), patient, kind FROM shown AS told WHERE split = ? AND NOT EXISTS
                 (SELECT 1 FROM shown WHERE shown.split = ? AND shown.patient = told.patient AND shown.kind = told.kind)
                 GROUP BY patient, kind"""
             for place, patient, kind in self._db.execute(unasked, (forget, split)):
-                yield "views", place, f"no row of the view direct asks {patient} for {kind}"
+                yield "views", place, f"no row of the view {view} asks {patient} for {kind}"
 
 
 def _cut(spoken: tuple[str, ...], value: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from ..injection.kinds import words_of
 from ..injection.patients import in_range
 from ..injection.privacy import DISTRACTORS
 from ..injection.sentence_templates import find_value, value_pattern
+from ..injection.views import MAKERS
 from ..record import SCHEMA_PATH, Row, image_placeholders, json_form, row_id
 
 # The spaces and the punctuation in a longer value are its own: an address, a person's name with titles.
@@ -257,7 +258,7 @@ def _distinct(texts: Sequence[str]) -> set[str]:
 
 
 def _view(row: dict[str, Any]) -> Broken:
-    asks = row["view"] in ("direct", "reconstruction")
+    asks = bool(row["view"]) and MAKERS[row["view"]].asks_identifiers
     if asks and row["scenario"] != "privacy":
         yield "views", f"{row['view']} asks for identifiers, and {row['scenario']} has none"
     if asks and row["question_type"] != "identifier":
