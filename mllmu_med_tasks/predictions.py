@@ -1,6 +1,7 @@
 """Answers from anywhere: JSON lines of row id and prediction, beside the data set whose rows were asked."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError, nearest
@@ -8,7 +9,7 @@ from mllmu_med_dataset.load import checksums, load
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
 from mllmu_med_tasks.asked_rows import check_percent, check_scenario
 from mllmu_med_tasks.evaluation import Answer, Evaluation
-from mllmu_med_tasks.names import tasks_of
+from mllmu_med_tasks.names import Task, tasks_of
 
 
 def read_predictions(
@@ -31,44 +32,38 @@ def read_predictions(
     answers: dict[str, Answer] = {}
     versions: dict[str, str] = {}
     digest = str(checksums(data_dir)["dataset_sha256"])
-    known: set[str] = set()
     met: list[str] = []
-    content = checksums(data_dir)["content"]
-    for one in SCENARIOS:
-        for task in tasks_of(one):
-            config = task.config(percent)
-            if task.split not in content.get(config, {}):
-                continue
-            rows = load(config, split=task.split, data_dir=data_dir).remove_columns(["image"]).to_list()
-            known.update(row["id"] for row in rows)
-            told = [row for row in rows if row["id"] in predictions]
-            if not told or (scenario not in (None, one)):
-                continue
-            if len(told) < len(rows) and task.subset != "retain":
-                lacking = next(row["id"] for row in rows if row["id"] not in predictions)
-                raise UserError(
-                    f"{path} holds {len(told)} of the {len(rows)} rows of {task.name}; '{lacking}' is missing. A score "
-                    "of some rows means nothing: predict them all (only retain may be a sample)."
-                )
-            versions[task.name] = "predictions"
-            if one not in met:
-                met.append(one)
-            for row in told:
-                answers[row["id"]] = Answer(
-                    row={**row, "image": f"image {row['image_id']}"},
-                    doc_hash=digest,
-                    prompt=row["question"],
-                    decoding="not told",
-                    text=predictions[row["id"]],
-                )
-    strange = sorted(predictions.keys() - known)
+    asked = list(_tasks(data_dir, percent))
     where = f"the build in '{data_dir}'" if data_dir else "the packaged build"
-    if strange:
+    # Of another build some ids may be rows here too: what is strange is told before what is missing.
+    known = {row["id"] for _, _, rows in asked for row in rows}
+    if strange := sorted(predictions.keys() - known):
         raise UserError(
             f"{path} predicts {len(strange)} ids that are no rows of {where} at a forget share of {percent} %, the "
             f"first being '{strange[0]}'.{nearest(strange[0], known)} Name the build that was asked (--data) and its "
             "share (--percent)."
         )
+    for one, task, rows in asked:
+        answered = [row for row in rows if row["id"] in predictions]
+        if not answered or (scenario not in (None, one)):
+            continue
+        if len(answered) < len(rows) and task.subset != "retain":
+            lacking = next(row["id"] for row in rows if row["id"] not in predictions)
+            raise UserError(
+                f"{path} holds {len(answered)} of the {len(rows)} rows of {task.name}; '{lacking}' is missing. A score "
+                "of some rows means nothing: predict them all (only retain may be a sample)."
+            )
+        versions[task.name] = "predictions"
+        if one not in met:
+            met.append(one)
+        for row in answered:
+            answers[row["id"]] = Answer(
+                row={**row, "image": f"image {row['image_id']}"},
+                doc_hash=digest,
+                prompt=row["question"],
+                decoding="not told",
+                text=predictions[row["id"]],
+            )
     if len(met) > 1:
         raise UserError(f"{path} holds predictions of {' and '.join(met)}. Name the scenario to score: --scenario.")
     if not met:
@@ -83,6 +78,20 @@ def read_predictions(
         data_sha256=digest,
         percent=percent,
     )
+
+
+def _tasks(data_dir: str | Path | None, percent: int) -> Iterator[tuple[str, Task, list[dict]]]:
+    """Yield scenario, task and rows of everything that a build has to ask."""
+    content = checksums(data_dir)["content"]
+    for scenario in SCENARIOS:
+        for task in tasks_of(scenario):
+            config = task.config(percent)
+            if task.split in content.get(config, {}):
+                yield (
+                    scenario,
+                    task,
+                    load(config, split=task.split, data_dir=data_dir).remove_columns(["image"]).to_list(),
+                )
 
 
 def _read(path: Path) -> dict[str, str]:
