@@ -12,7 +12,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, TextIO, get_args, get_type_hints
 
 import typer
 
@@ -723,17 +723,25 @@ def _usage(error: Exception) -> str:
 
 
 def _fail(paragraph: str) -> None:
-    print(_shown(paragraph), file=sys.stderr)
+    print(_shown(paragraph, sys.stderr), file=sys.stderr)
     sys.exit(2)
 
 
 def _print(value: object, as_json: bool, text: str) -> None:
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) if as_json else _shown(text))
+    if as_json:
+        plain = not _encoding(sys.stdout).startswith("utf")
+        text = json.dumps(value, indent=1, ensure_ascii=plain, allow_nan=False)
+    typer.echo(text if as_json else _shown(text, sys.stdout))
 
 
-def _shown(text: str) -> str:
-    """Return a text with what would steer a terminal, or turn a line round, written out: data may hold anything."""
-    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+def _shown(text: str, stream: TextIO) -> str:
+    """Return a text with what would steer a terminal, turn a line round, or that it can't write, written out."""
+    steered = _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+    return steered.encode(_encoding(stream), "backslashreplace").decode(_encoding(stream))
+
+
+def _encoding(stream: TextIO) -> str:
+    return (getattr(stream, "encoding", None) or "utf-8").casefold()
 
 
 def _words(text: str, option: str) -> list[str]:

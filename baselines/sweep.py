@@ -12,7 +12,7 @@ lowest learning rate, or scale. Where no run ended ``ok`` the highest UES of all
 import argparse
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -216,7 +216,7 @@ def _gather(sweep: Sweep, part: Part) -> bool:
     return True
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the sweep, or one stage of it, from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
@@ -226,7 +226,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, help="stages run side by side; as many as cores if absent")
     parser.add_argument("--stage", help="run this one alone, what it needs being done")
     parser.add_argument("--plan", action="store_true", help="print every stage as a command with what it needs")
-    options = parser.parse_args()
+    options = parser.parse_args(argv)
     try:
         with using_paths():
             _run(options)

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
+# More names than these are no help.
+MOST_NAMED = 30
+
 
 class UserError(Exception):
     """Bad input, told in one paragraph; the command line prints it and exits with code 2."""
@@ -20,7 +23,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def unknown(kind: str, word: str, known: Iterable[str]) -> UserError:
     """Build the error for a word that is not among the known ones."""
     known = sorted(set(known))
-    return UserError(f"Unknown {kind} '{cut(word)}'.{nearest(word, known)} Known: {', '.join(known) or 'none'}.")
+    more = f" and {len(known) - MOST_NAMED:,} more" if len(known) > MOST_NAMED else ""
+    named = ", ".join(known[:MOST_NAMED]) or "none"
+    return UserError(f"Unknown {kind} '{cut(word)}'.{nearest(word, known)} Known: {named}{more}.")
 
 
 def cut(text: str, most: int = 80) -> str:

@@ -32,16 +32,18 @@ def read_predictions(
     tasks = _tasks(percent, data_dir)
     answers: dict[str, Answer] = {}
     versions: dict[str, str] = {}
-    known: set[str] = set()
     met: dict[str, None] = {}
-    for task in tasks:
-        rows = load(task.config(percent), split=task.split, data_dir=data_dir).remove_columns(["image"]).to_list()
-        known.update(row["id"] for row in rows)
+    rows_of = {
+        task: load(task.config(percent), split=task.split, data_dir=data_dir).remove_columns(["image"]).to_list()
+        for task in tasks
+    }
+    # Of another build some ids may be rows here too: what is strange is told before what is missing.
+    _check_ids(path, predictions, {row["id"] for rows in rows_of.values() for row in rows}, data_dir, percent)
+    for task, rows in rows_of.items():
         if scenario in (None, task.scenario) and (answered := _answered(path, task, rows, predictions, digest)):
             versions[task.name] = "predictions"
             met[task.scenario] = None
             answers |= answered
-    _check_ids(path, predictions, known, data_dir, percent)
     if len(met) > 1:
         raise UserError(f"{path} holds predictions of {' and '.join(met)}. Name the scenario to score: --scenario.")
     if not met:
