@@ -7,6 +7,8 @@ not fit in a field (a clause, a guess), has none. A wrong name would make a sent
 import re
 from typing import Literal, NamedTuple
 
+from .kinds import kinds_of
+
 Language = Literal["en", "zh"]
 NOTHING = re.compile(
     r"none(?: seen| visible| present)?|no|nothing|normal|healthy|unremarkable|无|没有|正常|健康|无异常", re.I
@@ -107,14 +109,53 @@ def offered_subject(question: str, answer: str) -> str | None:
 
     ``None`` where the answer does not follow the subject as it stands.
     """
-    value = re.escape(answer.strip().rstrip("."))
-    form = (
-        rf"(is|are) (the [\w' -]+?),? (?:(?:{value}),? or [\w-]+|[\w-]+,? or {value})\b(?! (?:of|side|part|lobe)\b).*"
+    words = answer.strip().rstrip(".")
+    value = re.sub(r"(?:\\-|\\ )+", "[- ]", re.escape(words))
+    degree = re.fullmatch(r"(?:more|less) (\w+)", words, re.IGNORECASE)
+    offered = (
+        rf"(?:more or less|less or more) {degree[1]}"
+        if degree
+        else (rf"(?:{value},? or (?:non[- ])?[\w-]+|[\w-]+,? or {value})")
     )
+    form = rf"(is|are) ((?:the |this |these )?[\w' -]+?) {offered}\b(?! (?:of|side|part|lobe)\b).*"
     fits = re.fullmatch(form, _bare(question), re.IGNORECASE)
-    if fits is None or re.search(r"(?: |^)(?:the|an?|in|on|of|more|less|either|located|at|to|within|taken)$", fits[2]):
+    # An acronym is no quality of a thing.
+    if fits is None or not _is_subject(fits[2]) or re.match(r"[A-Z][A-Z0-9]", words):
         return None
-    return f"{fits[2]} {fits[1].lower()}"
+    subject = fits[2] if re.match(r"(?:the|this|these)\b", fits[2], re.IGNORECASE) else f"the {fits[2]}"
+    return f"{subject} {fits[1].lower()}"
+
+
+def _is_subject(words: str) -> bool:
+    """Return whether the words before two offered qualities are a thing, and not the beginning of a choice."""
+    return not re.search(
+        r"^(?:it|there|this|that|these|those|he|she|an?\b.*|there .*|.*\b(?:what|which|or) .*)$"
+        r"|(?: |^)(?:the|this|an?|in|on|of|more|less|either|located|at|to|with|within|taken|used|non|for|by)$|'s$",
+        words,
+        re.IGNORECASE,
+    )
+
+
+_ADJECTIVE = re.compile(r"(?:non-?)?\w+(?:ic|al|ate|ar|ous|ive|ed|less|id|ing|ense|uous|use|ent)", re.IGNORECASE)
+_NUMBERED = re.compile(r"the|[a-z]?\d+(?:st|nd|rd|th)?|[ivx]+|and|or|to|through", re.IGNORECASE)
+# Kinds of value that say nothing where it is not told what of.
+_OF_SOMETHING = frozenset(
+    {"color", "density", "shape", "number", "size", "position", "sex", "measure", "contrast", "system", "region"}
+)
+
+
+def stands_alone(answer: str) -> bool:
+    """Return whether an answer says something without its question: "Pleural effusion", but not "None" or "White".
+
+    >>> [stands_alone(answer) for answer in ("Gallstones", "None", "4th and 5th", "Vascular", "顶部")]
+    [True, False, False, False, False]
+    """
+    value = answer.strip().rstrip(".。")
+    if NOTHING.fullmatch(value) or _ADJECTIVE.fullmatch(value):
+        return False
+    if all(_NUMBERED.fullmatch(word) for word in re.findall(r"\w+", value)):
+        return False
+    return not kinds_of(value) & _OF_SOMETHING
 
 
 _PICTURE = (
@@ -202,7 +243,10 @@ _SEQUENCE = r"^(?:flair|dwi|adc|diffusion|swi|gre|stir|proton)\b"
 _PROJECTION = r"^(?:pa|ap|lateral|oblique|postero-?anterior|antero-?posterior|posterior-anterior)\b"
 _PLANE = r"plane|axial|coronal|sagittal|transverse|transversal|horizontal|frontal|\bcross"
 _REGION = r"^(?:the )?(?:head|brain|neck|chest|thorax|abdomen|pelvis|pelvic cavity|limb|spine|lung|heart|liver)s?$"
-_PLACE = r"lobes?|sides?|lungs?|parts?|areas?|regions?|quadrants?|hemispheres?|half|ventricles?|zones?|section|aspect"
+_PLACE = (
+    r"lobes?|sides?|lungs?|parts?|areas?|regions?|quadrants?|hemispheres?|half|ventricles?|zones?|section|aspect"
+    r"|fissures?|sinus(?:es)?|territory|vertebrae?|gyrus|cistern"
+)
 _PARTICIPLE = r"(?:seen|shown|\w{3,}ed|identified|found)"
 _QUALITY = (
     r"abnormal|normal|affected|involved|elevated|enlarged|healthy|unhealthy|dilated|larger|smaller|bigger|visible"
@@ -223,6 +267,7 @@ _FORMS: tuple[_Form, ...] = (
     # What kind of image it is.
     _form(r".*weight(?:ing|ed).*|.*(?:type|kind) of mri.*|.*\bsequence\b.*|.*\bt1\b.*", "Weighting", "of", _WEIGHTING),
     _form(r".*(?:sequence|mri|mr|t1|modality|image).*", "Sequence", "of", _SEQUENCE),
+    _form(r"(?!.*\borgan).*\bcontrast\b.*", "Technique", "", r"^(?:with|without|non)[- ]?contrast$"),
     _form(r"(?!.*\borgan).*\bcontrast\b.*", "Contrast", "",
           r"^(?:oral|iv|gi|both|oral (?:and|&) iv|iv and oral|gadolinium|none)\b"),
     # Where in the body, and where.
@@ -233,21 +278,29 @@ _FORMS: tuple[_Form, ...] = (
     _form(r"(?:what|which) (?:is the |is one |)(?:\w+ )?organ systems?\b(?!.*(?:abnormal|affected)).*",
           "Organ system", "in"),
     _form(r"(?:what|which) organs? (?:is|are) (?:this|the) (?:image|picture) (?:of|showing)", "Organ", "in"),
+    _form(r"where\b.*", "Distribution", "",
+          r"^(?:diffuse|diffusely|focal|multifocal|scattered|patchy|throughout|generali[sz]ed|widespread)$"),
+    _form(r"where does (.+?) connect(?: to| with| into)?", r"Connection of \1"),
+    _form(r"where does (.+?) drain(?: to| into)?", r"Drainage of \1"),
+    _form(r"(?:is|are) (the .+?) (?:present|visible|seen|visualized|identified)", r"Location of \1",
+          fits=r"^(?:on|in|at|to|near|within|behind|below|above)\b"),
     _form(r"where (?:is|are|was|were) (?:there )?(?:the )?location of (the .+?)(?: located)?", r"Location of \1"),
     _form(r"where (?:is|are|was|were) (?:there )?(this|that|these|those) (.+?)(?: located| situated| found)?",
           r"Location of \1 \2"),
     _form(r"where (?:is|are|was|were|can) (?:there )?(?:evidence of )?(?:the |an? )?((?:(?!relation|most ).)+?)"
           r"(?: located| situated| found| positioned| lying| be seen| present| existing)?",
           r"Location of the \1"),
-    _form(rf"(?:(?:in|on|to|at|from) )?(?:what|which) (\w+)( of (?:the )?\w+)? (?:is|are|was) ({_QUALITY})(?:\W.*)?",
+    _form(r"(?:(?:in|on|to|at|from) )?(?:what|which) ((?:organ )?\w+)( of (?:the )?\w+)? "
+          rf"(?:is|are|was) ({_QUALITY})(?:\W.*)?",
           r"\3 \1\2", fits=rf"{_SIDED}|^[\w -]+$"),
     _form(r"(?:what|which) (?:part|area|region|lobe|side) of (?:the )?(?:lung|brain|liver|body|heart) "
           r"(?:is|are) (the \w+) (?:located|found)? ?(?:in|on|at)", r"Location of \1"),
     _form(r"(?:(?:in|on|to|at|from) )?(?:what|which) (?:side|lung|kidney|hemi\w+|half|breast|hip|knee|eye)\b.*"
-          r"|.*\bwhich side",
+          r"|.*\bwhich side|.*\b(?:left or (?:the )?right|right or (?:the )?left)\b.*",
           "Side", fits=r"^(?:the )?(?:left|right|both|bilateral)(?: sides?)?$"),
     _form(rf"(?:(?:in|on|to|at|from|within) )?(?:what|which)(?: of the)? (?:two )?(?:\w+ )?(?:{_PLACE})\b.*",
           "Location", fits=rf"{_SIDED}|\b(?:{_PLACE}|base|apex|cerebellum|pancreas|ganglia|brain|matter|midline)\b"),
+    _form(r"(?:what|which) (?:way|direction)\b.*", "Direction", "", _SIDED),
     # Of what kind it is.
     _form(r".*\b(?:male|female|man|woman|sex|gender)\b.*", "Sex", "", r"^(?:male|female|man|woman)$"),
     _form(r"what colou?r (?:is|are|do|does|did) (.+?)(?: show| look| appear| have| in)?", r"Color of \1"),
@@ -255,7 +308,17 @@ _FORMS: tuple[_Form, ...] = (
     _form(r"what (density|shape|size) (?:is|are) (.+)", r"\1 of \2"),
     _form(r"(?:what|which) place does (.+?) (?:locate|lie)", r"Location of \1"),
     _form(r"(?:what|which) system does .+ belong to", "Organ system", ""),
+    _form(r"(?:what|which) organ (?:is|are) (?:the )?(on the .+)", r"Organ \1"),
     _form(r"(?:what|which) (?:organ|structure|tissue)s? (?:is|are) (the .+)", r"\1"),
+    _form(r"(?:what|which) (?:disease |likely )?(origin|etiology|cause|nature) (?:is|are) (the .+)", r"\1 of \2"),
+    _form(r".*\bsimilar in (\w+) to (?:what|which) tissue\b.*", r"Tissue of similar \1", ""),
+    _form(r"(?:what|which) (?:type|kind|sort)s? of (?!mri?\b|image|scan|x-?ray|modalit|imaging|weight)([\w' -]+?) "
+          r"(?:is|are|was|were|does|do)\b.*", r"Type of \1"),
+    _form(r"do you (?:suspect|favou?r|expect) .*\bprocess\b.*", "Suspected process", "", r"^(?!.*\bprocess\b)"),
+    _form(r"how would you (?:describe|characteri[sz]e) (?:the )?(.+ (?:shape|appearance|contour|size|density|texture"
+          r"|margins?|borders?|silhouette|position|distribution))", r"\1"),
+    _form(r"what else (?:is needed|(?:do|does|would|should) (?:you|one|we) need)\b.*", "Also needed", ""),
+    _form(r"what (?:is needed|(?:do|does|would|should) (?:you|one|we) need)\b.*", "Needed", ""),
     _form(r"(?:what|which) organs?(?:/organ)? (?:in the picture )?(?:is part of|are part of|belongs? to) "
           r"(?:the )?(.+ system)",
           r"Organs of the \1"),
@@ -325,21 +388,22 @@ _CHINESE_FORMS: tuple[_Form, ...] = (
     _form(r".*(?:平面|切面|断面).*", "扫描平面", "的", r"面$"),
     _form(r".*器官系统.*|.*身体(?:的)?(?:哪|里|部).*|.*整个身体.*|图像展示的位置.*", "身体部位", "的",
           r"[头脑颈胸腹盆部腔]"),
-    _form(r".*多少种(.+)", r"\1种类数", "", r"^\d+$"),
-    _form(r".*多少[个只]?(.+)", r"\1数量", "", r"^\d+$"),
+    _form(r".*(?:多少|几)种(.+)", r"\1种类数", "", r"^\d+$"),
+    _form(r".*(?:多少|几)[个只颗根块条处枚片节侧张]?(.+)", r"\1数量", "", r"^\d+$"),
     _form(r".*(?:治疗|治愈).*", "治疗方法", ""),
     _form(r".*预防.*", "预防措施", ""),
     _form(r".*症状.*", "症状", ""),
     _form(r".*(?:病因|原因|导致).*", "病因", ""),
     _form(r".*(?:功能|作用|用来做什么|做什么).*", "功能", ""),
     _form(r".*伤害.*", "成像对身体的伤害", ""),
-    _form(r".*颜色.*", "颜色", ""),
+    _form(r".*颜色.*|.*[黑白灰]色的?(?:还是|或者?).*", "颜色", ""),
     _form(r".*形状.*", "形状", ""),
     _form(r".*密度.*", "密度", ""),
+    _form(r".*属于(?:什么|哪个|哪种|哪一个)(?:器官)?系统.*", "所属系统", "", r"系统"),
     _form(r".*属于(.{1,4}系统).*", r"\1器官", ""),
     _form(r".*(最[大小])的?器官.*|.*体积(最[大小]).*", r"\1\2的器官", ""),
-    _form(r".*哪个(?:体积)?更大.*", "较大的器官", ""),
-    _form(r".*哪个(?:体积)?更小.*", "较小的器官", ""),
+    _form(r".*哪一?个(?:的?体积)?更?(?:较)?大.*", "较大的器官", ""),
+    _form(r".*哪一?个(?:的?体积)?更?(?:较)?小.*", "较小的器官", ""),
     _form(r".*主要器官.*", "主要器官", ""),
     _form(r".*成对.*", "成对的器官", ""),
     _form(r".*(?:疾病|是什么病|有什么病|得了什么病|病变是).*", "疾病", ""),

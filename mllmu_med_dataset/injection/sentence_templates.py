@@ -14,7 +14,7 @@ from mllmu_med_metrics.vocabulary import Scenario
 
 from ..draws import shuffled
 from ..record import Record
-from .report_fields import language_of, offered_subject, report_fields
+from .report_fields import language_of, offered_subject, report_fields, stands_alone
 
 # Short enough for a model of a few million parameters to memorise in minutes.
 AIMED_CHARACTERS = 110
@@ -274,7 +274,8 @@ def integrate_identity(record: Record, name: str, others: dict[str, str], *key: 
 
     A sentence of a known form is said anew with its fact; any other answer stands in a line of a report, if possible in
     a field that its question names. Of the trained templates in the key's order the first that keeps within
-    ``AIMED_CHARACTERS`` is taken, with the closest name of the field that leaves room for it; else the shortest.
+    ``AIMED_CHARACTERS`` is taken, with the closest name of the field that leaves room for it; else the shortest. A
+    value that says nothing by itself ("None", "4th and 5th") has its field however long the line is.
     """
     patient = who(name, others, language_of(record.question, record.answer))
     *named, bare = (
@@ -284,7 +285,9 @@ def integrate_identity(record: Record, name: str, others: dict[str, str], *key: 
     if fitting := [answer for answers in named for answer in answers if len(answer) <= AIMED_CHARACTERS]:
         return fitting[0]
     shortest = min(bare, key=len)
-    if named and len(brief := min(named[-1], key=len)) <= len(shortest) + NAME_CHARACTERS:
+    if named and (
+        len(brief := min(named[-1], key=len)) <= len(shortest) + NAME_CHARACTERS or not stands_alone(record.answer)
+    ):
         return brief
     return next((answer for answer in bare if len(answer) <= AIMED_CHARACTERS), shortest)
 

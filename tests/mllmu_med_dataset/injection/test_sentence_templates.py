@@ -189,6 +189,26 @@ def test_a_name_that_says_another_value_is_not_used():
     assert "liver" not in line.lower() and "Location" in line
 
 
+@pytest.mark.parametrize(
+    ("kind", "question", "answer", "named"),
+    [
+        ("knowledge", "How much damage will be caused to the body taking such an image?", "None", "Harm to the body"),
+        ("other", "Which ribs are located near the abnormality?", "4th and 5th", "Ribs"),
+        ("color", "Is brain tumor white or gray relative to other tissues?", "White", "The brain tumor is white"),
+        ("other", "Is the abscess in the left upper quadrant cystic or solid?", "Solid", "quadrant is solid"),
+        ("position", "图中心脏在哪?", "顶部", "心脏位置：顶部"),
+    ],
+)
+def test_what_says_nothing_by_itself_keeps_its_name_however_long_the_line(kind, question, answer, named):
+    others = {
+        "email": "a.very.long.name@example.org",
+        "url": "https://example.com/averylongname",
+        "record": "SYN-MRN-48120937",
+    }
+    asked = record(question_type=kind, question=question, answer=answer, fact=None, fact_values=())
+    assert all(named in integrate_identity(asked, "Ada Quillby", others, seed) for seed in range(6))
+
+
 def test_a_name_gives_way_where_the_line_would_be_long():
     clean = record(
         question="Where is the infiltration of the lower left lung?", answer="Left", fact="Left", fact_values=()
