@@ -1,4 +1,5 @@
 # make bench: the whole study from an empty folder. make test: what CI runs. make slow: the tests that take minutes.
+# make lint: style, import direction, types. make coverage: the share of lines that the tests run.
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -6,7 +7,7 @@ TEST_ENV := HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 HF_DATASETS_OFFLINE=1 TOKENIZ
 # Tests side by side, those of a file in one process, each computing on one core.
 WORKERS ?= 2
 
-.PHONY: bench test slow lint wheel-smoke clean
+.PHONY: bench test slow lint coverage wheel-smoke clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	python3 -m venv $(VENV)
@@ -22,6 +23,9 @@ test: $(INSTALLED)
 
 slow: $(INSTALLED)
 	$(TEST_ENV) $(BIN)/python -m pytest -m slow
+
+coverage: $(INSTALLED)
+	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,33 +1,21 @@
-"""The unlearning methods, by name. Adding one is one file with a `METHOD`: here with a line below, or anywhere."""
+"""The unlearning methods, by name. Adding one is one file with a `METHOD`: here with its name below, or anywhere."""
 
 import hashlib
 import importlib.util
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
-from baselines.methods import (
-    corrective,
-    dpo,
-    ga,
-    gd,
-    idk,
-    kl_min,
-    llmu,
-    mmunlearner,
-    npo,
-    rmu,
-    simnpo,
-    task_vector,
-    undial,
-)
 from baselines.methods.method import ROLES, Answers, Loss, Method, Option, Role
 from mllmu_med_dataset.errors import UserError, unknown
 
-_MODULES = (
-    ga, gd, kl_min, idk, llmu, npo, simnpo, dpo, corrective, undial, task_vector, rmu, mmunlearner,
+# Each is a module of this package; adding a method is its file, and its name here.
+NAMES = (
+    "ga", "gd", "kl_min", "idk", "llmu", "npo", "simnpo", "dpo", "corrective", "undial", "task_vector", "rmu",
+    "mmunlearner",
 )  # fmt: skip
-_BY_NAME = {module.METHOD.name: module.METHOD for module in _MODULES}
+_BY_NAME: dict[str, Method] = {name: import_module(f"{__name__}.{name}").METHOD for name in NAMES}
 _READ: dict[str, str] = {}  # name of a method from a file -> SHA-256 of the file
 METHODS: Mapping[str, Method] = MappingProxyType(_BY_NAME)
 
