@@ -15,13 +15,38 @@ _CONTRACTED = (
     (re.compile(r"\bwon't\b"), "will not"),
     (re.compile(r"n't\b"), " not"),
     (re.compile(r"\b(i|we|you|they)'(?:m|re)\b"), r"\1 am"),
-    (re.compile(r"\b(i|we|they|it|that)'d\b"), r"\1 would"),
+    (re.compile(r"\b(i|we|you|he|she|one|there|they|it|that)'d\b"), r"\1 would"),
 )
 # "w/o", "+/-" signs after a finding, and dashes between phrases.
 _WITHOUT = re.compile(r"\bw/(?:o|out)\b", re.IGNORECASE)
 _RULE_OUT = re.compile(r"\br/o\b", re.IGNORECASE)
 _ABSENT = re.compile(r"\s*\(-+\)|\s-+(?=\s*(?:[,.;]|$))")
 _PRESENT = re.compile(r"\s*\(\++\)|\s\++(?=\s*(?:[,.;]|$))")
+# Ticks and crosses, drawn and as boxes.
+_TICKS = "✅✔☑👍🟢"
+_CROSSES = "❌✘✗✖☐⬜⛔🚫👎🔴"
+_BOXES = ((re.compile(r"\[[xX✓✔]\]"), "✅"), (re.compile(r"\[ \]"), "❌"), (re.compile("[✓√]"), "✅"))
+_MARK = re.compile(f"[{_TICKS}{_CROSSES}]")
+_MARK_FIRST = re.compile(rf"(?:^|\n)[\s>*#-]*[{_TICKS}{_CROSSES}]\ufe0f?[ \t]*[\w*]")
+_LABELLED_MARK = re.compile(rf"((?:present|absent|yes|no|positive|negative)\s*:)\s*[{_TICKS}{_CROSSES}]", re.IGNORECASE)
+# "(left/right)"
+_EITHER = re.compile(r"\(([\w -]+(?:/[\w -]+)+)\)")
+# "C.T.", "i.e."
+_DOTTED = re.compile(r"(?<![\w.])((?:[a-z]\.){2,4})(?!\w)", re.IGNORECASE)
+# Plus and minus before the findings: "(+) cyst, (-) mass".
+_SIGN_FIRST = re.compile(r"(?:^|(?<=[,;\n]))\s*(?:\(\+\)|\+)(?=\s+\w)")
+_MINUS_FIRST = re.compile(r"(?:^|(?<=[,;\n]))\s*(?:\([-−]\)|[-−])(?=\s+\w)")
+_STRUCK = re.compile(r"~~[^~\n]+~~")
+_BLOCK_TAG = re.compile(r"</(?:p|li|div|tr|h\d)>|<br\s*/?>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z][a-z0-9]*\s*/?>", re.IGNORECASE)
+_ARROW = re.compile(r"\s*(?:->|=>|→|⇒|(?<=\w)\s*=(?=\s*\w))\s*")
+# A bulleted list under a line that denies it.
+_BULLETS = re.compile(
+    r"^(.*\b(?:no|not|none|without|absent|excluded|negative)\b.*):[ \t]*\n((?:[ \t]*[-*•][^:\n]*(?:\n|$))+)", re.M
+)
+_BULLET = re.compile(r"[ \t]*\n[ \t]*[-*•][ \t]*")
+# "Mass... no, cyst": the speaker's second thought.
+_SECOND_THOUGHT = re.compile(r"\s*(?:\.{2,}|…)\s*(?=(?:no|not|nope|yes)\b)", re.IGNORECASE)
 _LARGER = re.compile(r"(?<=\w) > (?=\w)")
 _DASH = re.compile(r"\s+-+\s+|\s*—\s*|\s+–\s+")
 # A new line begins a new statement, unless it goes on in lower case.
@@ -29,13 +54,54 @@ _LINE = re.compile(r"[^\S\n]*\n\s*\n\s*|[^\S\n]*\n[^\S\n]*(?![a-z\s])")
 _NUMBERED_LINE = re.compile(r"(^|\n)[^\S\n]*\d{1,2}[.)][^\S\n]+(?=[^\W\d]|[*_])")
 
 
+def _ticked(text: str) -> str:
+    """Return the text with ticks and crosses written out, as a label before what follows or as a word behind."""
+    for box, mark in _BOXES:
+        text = box.sub(mark, text)
+    text = _LABELLED_MARK.sub(r"\1", text.replace("[", "(").replace("]", ")"))
+    if _MARK_FIRST.search(text):
+        return _MARK.sub(lambda mark: "; present: " if mark[0] in _TICKS else "; absent: ", text)
+    return _MARK.sub(lambda mark: ": positive;" if mark[0] in _TICKS else ": negative;", text)
+
+
+def _marked_up(text: str) -> str:
+    """Return the text without tags and struck-out words, its lists and arrows turned into punctuation."""
+    if "<" in text:
+        text = _TAG.sub(" ", _BLOCK_TAG.sub("; ", text))
+    if "~~" in text:
+        text = _STRUCK.sub("; ", text)
+    if not text.isascii():
+        text = text.replace("−", "-").replace("－", "-")
+    if "[" in text or not text.isascii():
+        text = _ticked(text)
+    if "+" in text and _SIGN_FIRST.search(text):
+        text = _MINUS_FIRST.sub("; absent: ", _SIGN_FIRST.sub("; present: ", text))
+    if "\n" in text:
+        text = _BULLETS.sub(lambda list_: f"{list_[1]}: " + _BULLET.sub(", ", list_[2]).strip(" -*•\n") + "\n", text)
+    if ">" in text or "=" in text or "→" in text:
+        text = _ARROW.sub(" : ", text)
+    return _SECOND_THOUGHT.sub(", ", text) if ".." in text or "…" in text else text
+
+
+def _is_marked_up(text: str) -> bool:
+    return (
+        not text.isascii() or "\n" in text or "[" in text or "<" in text or ">" in text or "=" in text or "+" in text
+        or ".." in text or "~~" in text
+    )  # fmt: skip
+
+
 def _laid_out(text: str) -> str:
     """Return the text with numbered lines, line ends, dashes and signs turned into words and punctuation."""
+    if _is_marked_up(text):
+        text = _marked_up(text)
     if "\n" in text or text[:1].isdigit():
         text = _NUMBERED_LINE.sub(r"\1", text)
     if "\n" in text:
         text = _LINE.sub("; ", text.strip())
+    if text.count(".") > 1:
+        text = _DOTTED.sub(lambda letters: letters[0].replace(".", ""), text)
     if "/" in text:
+        text = _EITHER.sub(lambda choice: choice[0].replace("/", " or "), text)
         text = _RULE_OUT.sub("rule out", _WITHOUT.sub("without", text))
     if " -" in text or "(-" in text or "—" in text or " –" in text:
         text = _DASH.sub(" : ", _ABSENT.sub(": negative", text))

@@ -9,8 +9,24 @@ from mllmu_med_metrics.normal_form import squeeze
 
 _OPPOSITES = (("left", "right"), ("upper", "lower"), ("anterior", "posterior"), ("superior", "inferior"))
 _HAN_BOTH = ("两", "双")
-_JOINS = word_set(", and as well plus also the a an on in at of to side both lung lobe part 和 及 与 侧 、")
+_JOINS = word_set(
+    ", and as well plus also the a an on in at of to side both lung lobe part from not only but 和 及 与 侧 、"
+)
 _APART = word_set("or nor vs versus than either 或")
+
+
+# What is said of the side that has nothing: "the left lung is clear".
+_SPARED = word_set(
+    "normal clear spared unaffected uninvolved unremarkable healthy free intact preserved fine nothing none empty unaltered"
+)
+_STOPS = word_set(". ; , ! ? but and while whereas")
+# What a spared side may be called, and how it is said to be spared.
+_OF_SIDE = word_set(
+    "side sided lung lobe kidney hemithorax one half part hemisphere breast lungs is are was were appears looks remains "
+    "being seems shows has lower upper middle hemidiaphragm in a the position : 侧 肺 肾 叶 未 见 明 显 胸 腔 部 is entirely completely otherwise"
+)
+_MORE = word_set("worse greater more predominantly predominant larger mainly mostly especially dominant than")
+_SPARED_HAN = ("正常", "清晰", "无异", "异常", "未见")
 
 
 class Pair(NamedTuple):
@@ -46,7 +62,7 @@ def _both(words: Sequence[str], at: int) -> set[str]:
     ways = {_squeezed([*before, word, *after]) for word in ("both", "bothof", "bothofthe", "boththe", "bilateral")}
     ways |= {_squeezed([*before, *after, "bilaterally"]), _squeezed([*before, *after, "onbothside"])}
     if not before and (not after or after == ["side"]):
-        ways |= {"both", "bothside", "bilateral", "bilaterally", "twoside", "2side"}
+        ways |= {"both", "bothside", "bilateral", "bilaterally", "twoside", "2side", "eitherside", "eachside"}
     return ways
 
 
@@ -69,8 +85,8 @@ def pairs_of(table: Mapping[str, str]) -> tuple[dict[str, Pair], list[Pair]]:
                 named = _both(words, at)
                 both = next((table[form] for form in named | ways if form in table), None)
                 ways |= named
-                sides.append(Pair(value, partner, both))
             pair = Pair(value, partner, both)
+            sides.append(pair)
             together.update({form: pair for form in ways if form not in table})
         if value[:1] == "左":
             partner = table.get("右" + value[1:])
@@ -81,6 +97,24 @@ def pairs_of(table: Mapping[str, str]) -> tuple[dict[str, Pair], list[Pair]]:
             sides.append(pair)
             together.update({form: pair for form in ways if form not in table})
     return together, sides
+
+
+def spared(pieces: Sequence[str], beyond: int) -> bool:
+    """Say whether the clause says of the side named before a place that it is normal: "the left lung is clear"."""
+    for at in range(beyond, min(beyond + 8, len(pieces))):
+        piece = pieces[at]
+        if piece in _STOPS:
+            return False
+        if piece in _SPARED or "".join(pieces[at : at + 2]) in _SPARED_HAN:
+            return pieces[at + 1 : at + 2] != ("of",)
+        if piece not in _OF_SIDE:
+            return False
+    return False
+
+
+def compares_sides(pieces: Sequence[str]) -> bool:
+    """Say whether a text that names both sides also says which has more of it: "both, worse on the left"."""
+    return not _MORE.isdisjoint(pieces)
 
 
 def joined(between: Sequence[str]) -> bool:

@@ -22,7 +22,7 @@ from unittest.mock import MagicMock
 
 from mllmu_med_metrics.answers.agreement import values_said
 from mllmu_med_metrics.answers.facts import fold_word, forms
-from mllmu_med_metrics.answers.negation import denied_ahead, denied_behind
+from mllmu_med_metrics.answers.negation import denied, denied_ahead
 from mllmu_med_metrics.answers.pieces import is_word, pieces_of
 from mllmu_med_metrics.normal_form import Phrases
 from tests.mllmu_med_metrics.answers import fact_cases
@@ -66,14 +66,14 @@ def own(answer: str, values: tuple[str, ...]) -> set[str]:
 def own_cues(answer: str, values: tuple[str, ...]) -> set[str]:
     """Return what the cues alone read, each value looked at by itself."""
     pieces = pieces_of(answer)
-    denied = denied_ahead(pieces)
+    ahead = denied_ahead(pieces)
     words = [index for index, piece in enumerate(pieces) if is_word(piece)]
     table = {form: value for value in reversed(values) for form in forms(value)}
     places = Phrases(table, keep_numbers_apart=True).find([fold_word(pieces[index]) for index in words])
     return {
         table[form]
         for start, end, form in places
-        if not denied[words[start]] and not denied_behind(pieces, words[end - 1] + 1)
+        if not denied(pieces, ahead, words[start], words[end - 1] + 1)
     }
 
 

@@ -1,0 +1,65 @@
+"""Where a clause ends and a statement of its own begins, as the rules on denials read a text."""
+
+from collections.abc import Sequence
+
+from mllmu_med_metrics.answers.pieces import word_set
+
+ENDS = frozenset(".,;:!?()")
+SENTENCE_ENDS = frozenset(".;!?")
+BREAKS = frozenset(".;:!?()") | word_set(
+    "but however although though while whereas yet nevertheless nonetheless because since albeit 但 而 却 然 因"
+)
+STOPS = BREAKS | {","}
+# What begins a statement of its own after a comma or "and".
+STARTERS = word_set(
+    "the it its there this that these those they he she a an i we is are was were in on at instead rather but only "
+    "just merely small mild moderate minimal slight trace tiny stable unchanged persistent normal clear unremarkable "
+    "one two three four five several many multiple both which who whose so then therefore hence thus some yes present seen found visible"
+)
+BE = word_set("is are was were be been being s get gets got")
+AUXILIARIES = BE | word_set(
+    "has have had can could may might will would do does did should must to need needs appear appears appeared seem "
+    "seems seemed remain remains become became look looks"
+)
+# With one of these before it in the clause an exclusion is not done ("not", "hard to") or still to do ("should").
+_NOT_EXCLUDED = word_set(
+    "not never unable impossible difficult hard no nothing without insufficient inability neither nor hardly should "
+    "must need needs needed required recommended advised please further cant 不 无 未 难 需 应 待 没"
+)
+_DONE_BY = word_set("able possible us help helps used sufficient enough me")
+
+
+def end_of_sentence(pieces: Sequence[str], at: int) -> int:
+    """Return the place of the full stop, semicolon, or other mark that ends the sentence of a place."""
+    while at < len(pieces) and pieces[at] not in SENTENCE_ENDS:
+        at += 1
+    return at
+
+
+def next_stop(pieces: Sequence[str], at: int) -> int:
+    """Return the place of the next stop from a place on: punctuation, "but", "although"."""
+    while at < len(pieces) and pieces[at] not in STOPS:
+        at += 1
+    return at
+
+
+def mark(marks: list[bool], start: int, end: int) -> None:
+    """Set the marks from one place to another."""
+    marks[start:end] = [True] * (end - start)
+
+
+def start_of_clause(pieces: Sequence[str], at: int) -> int:
+    """Return the place of the first word of the clause of a place, commas apart."""
+    while at and pieces[at - 1] not in BREAKS:
+        at -= 1
+    return at
+
+
+def left_open(pieces: Sequence[str], start: int, at: int) -> bool:
+    """Say whether an exclusion at a place is not done or still to be done, by the clause before it."""
+    before = pieces[start:at]
+    if not _NOT_EXCLUDED.isdisjoint(before):
+        return True
+    if before and before[-1] == "to":
+        return len(before) < 2 or before[-2] not in _DONE_BY
+    return not before and pieces[at] in ("rule", "exclude")

@@ -1,0 +1,322 @@
+"""Which words stand in the scope of a denial before them: "no cyst or mass", "a cyst rather than a mass"."""
+
+from collections.abc import Callable, Sequence
+
+from mllmu_med_metrics.answers.clauses import BE, BREAKS, STARTERS, end_of_sentence, left_open
+from mllmu_med_metrics.answers.cues import cue_of, passing, telling_words_of, trie
+from mllmu_med_metrics.answers.pieces import PUNCTUATION, is_han, word_set
+
+# How a word stands to the cues before it. What is doubted is said to be untrue, so that a denial of it says it.
+SAID, DENIED, DOUBTED = 0, 1, 2
+
+_DENYING_KINDS = (
+    "denies ahead", "denies a list ahead", "names an absence", "compares", "speaks against", "denies a statement",
+    "less than", "not so much", "denies ahead, in Chinese", "evidence after all",
+)  # fmt: skip
+_CUES = trie(
+    "excludes", "leaves open", "limits a denial", "denies nothing", "denies nothing, in Chinese", "addition", "exception", *_DENYING_KINDS
+)  # fmt: skip
+_LISTING = frozenset({"denies a list ahead", "names an absence", "excludes"})
+_LABELS = word_set("absent negative negatives excluded denied missing")
+_SEEN = word_set("seen present visible found identified detected shown observed noted")
+_RULING = word_set("rule rules ruled ruling")
+_TELLS_APART = word_set("distinguish distinguishes differentiate differentiates sets set separates apart")
+# Without any of these no word is denied by what stands before it.
+TELLING = (
+    telling_words_of("excludes", "exception", *_DENYING_KINDS)
+    | _LABELS
+    | _RULING
+    | {"non", "resolved", "vanished", "over"}
+    | _TELLS_APART
+)
+
+# A verb in what follows a comma makes it a statement, not the next thing of a list.
+_VERBS = word_set("is are was were has have shows show can could may might remains remain persists appears")
+# What the subject goes on to do: "excludes a mass and shows a cyst".
+_GOES_ON = word_set(
+    "shows reveals confirms demonstrates suggests supports favors favours indicates depicts points has reports go "
+    "for toward towards proves establishes identifies detects yes typical consistent compatible suggestive"
+)
+# "No change in the mass": the mass is there. It is so before a preposition or a verb.
+_CHANGES = word_set(
+    "change changes increase decrease growth enlargement progression regression improvement worsening deterioration "
+    "reduction difference displacement resolution expansion extension shrinkage variation alteration alterations "
+    "evolution migration rupture widening narrowing healing shift disappearance recurrence complication complications "
+    "interval invasion infiltration compression treatment therapy surgery biopsy intervention"
+)
+_AFTER_CHANGE = word_set("in of to from for with since over compared regarding is was has between")
+# "No septa within the cyst": the cyst is there.
+_FEATURES = _CHANGES | word_set(
+    "septa septum septation septations enhancement calcification calcifications wall air gas fluid fat flow signal "
+    "vascularity component components debris necrosis restriction effect thickening stranding halo rim leak obstruction"
+)
+_AROUND = word_set("within in inside around surrounding from by into beyond along near adjacent across through")
+_POINTERS = word_set("the this that its these those")
+_SUBJECTS = word_set("it this that there these they")
+_COPULAS = word_set("is are was were s shows show")
+# What an absence does: "absence of a wall suggests a cyst".
+_TELLS = word_set(
+    "suggests suggest makes make points point indicates indicate favors favours supports means implies confirms proves "
+    "helps leaves speaks argues identifies defines"
+)
+# What is not overlooked is there: "no one can overlook the effusion".
+_OVERLOOKS = word_set("overlook miss deny ignore doubt dispute neglect forget")
+_EXAMPLES = word_set("such like including specifically especially particularly e eg")
+_EXAMPLES_HAN = ("例如", "比如", "包括", "诸如")
+_ALL_WELL = word_set("unremarkable normal clear negative healthy no nothing none not")
+_OUTRIGHT = word_set("free devoid clear bereft")
+_PREFERS = word_set("favor favors favored favour favours favoured prefer prefers preferred choose chosen choosing pick")
+_BEFORE_RESOLVED = word_set("a an the now completely previously")
+
+
+# What may open, close or change a scope; every other word only stands in it.
+_WATCHED = (
+    frozenset(_CUES) | BREAKS | _SUBJECTS | _FEATURES | _OVERLOOKS | _TELLS | _RULING | _TELLS_APART
+    | word_set(", and non resolved vanished over from for toward towards bilateral bilaterally as out")
+)  # fmt: skip
+
+
+def _list_goes_on(pieces: Sequence[str], comma: int, *, listing: bool) -> bool:
+    """Say whether what follows a comma is the next thing of a list: "no cyst, nodule, or mass", "no cyst, mass"."""
+    if comma + 1 < len(pieces) and is_han(pieces[comma + 1]):
+        return "".join(pieces[comma + 1 : comma + 3]) in _EXAMPLES_HAN
+    if pieces[comma + 1 : comma + 2] and pieces[comma + 1] in _EXAMPLES:
+        return True
+    words: list[str] = []
+    first = True
+    for piece in pieces[comma + 1 :]:
+        if piece in BREAKS:
+            break
+        if piece == ",":
+            words, first = [], False
+            continue
+        if not words and piece in STARTERS:
+            return listing and not first
+        words.append(piece)
+        if piece in ("or", "nor"):
+            return True
+        if len(words) > 4 or piece in _VERBS:
+            return listing and not first
+    return listing
+
+
+def _label_denies(label: Sequence[str]) -> bool:
+    """Say whether a label denies all that it lists: "Absent: cyst", "Ruled out: cyst", "Are not seen: cyst"."""
+    if len(label) == 1:
+        return label[0] in _LABELS
+    if len(label) == 2 and (label[0] in ("not", "ruled") or label[1] in _LABELS):
+        return True
+    unseen = label[-1:] and (label[-1] in _LABELS or (label[-2:-1] == ("not",) and label[-1] in _SEEN))
+    return bool(unseen) and label[0] in ("the", "these", "following", "everything", "all")
+
+
+class _Reader:
+    """Reads on through a text, with the denial that is open at each place."""
+
+    def __init__(self, pieces: Sequence[str]) -> None:
+        self.pieces = pieces
+        self.marks = [SAID] * len(pieces)
+        self.start = self.opened = 0
+        self.level = SAID
+        self.opener = ""
+        self.listing = False
+        self.non: list[int] = []
+
+    def read(self) -> list[int]:
+        pieces, marks, total = self.pieces, self.marks, len(self.pieces)
+        at = 0
+        while at < total:
+            if pieces[at] not in _WATCHED:
+                marks[at] = self.level
+                at += 1
+                continue
+            if self._clause_ends(at):
+                self._begin_clause(at)
+                at += 1
+                continue
+            length, kind = cue_of(pieces, at, _CUES)
+            if length:
+                at += self._take(at, length, kind)
+            else:
+                self._pass(at)
+                at += 1
+        for place in self.non:
+            marks[place] = marks[place] or DENIED
+        return marks
+
+    def _following(self, at: int) -> str:
+        return self.pieces[at + 1] if at + 1 < len(self.pieces) else "."
+
+    def _clause_ends(self, at: int) -> bool:
+        piece = self.pieces[at]
+        if piece in BREAKS:
+            before = self.pieces[at - 1] if at else "."
+            lettered = piece == ")" and len(before) == 1 and before.isalpha() and self.pieces[at - 2 : at - 1] != ("(",)
+            return not (lettered or (piece == "yet" and before == "not"))
+        if piece == ",":
+            return not (self.level and self._list_goes_on(at))
+        if piece == "and":
+            return self._following(at) in STARTERS or self._following(at) in _GOES_ON
+        if piece in _SUBJECTS and self.opener in ("compares", "names an absence"):
+            return self._following(at) in _COPULAS
+        return False
+
+    def _list_goes_on(self, comma: int) -> bool:
+        # "No cyst, and edema" has no list before its "and".
+        if self._following(comma) == "and" and "," not in self.pieces[self.opened : comma]:
+            return False
+        return _list_goes_on(self.pieces, comma, listing=self.listing)
+
+    def _begin_clause(self, at: int) -> None:
+        if self.pieces[at] == ":" and self.level and self._announces(at):
+            self.listing = True
+            return
+        denies = self.pieces[at] == ":" and _label_denies(self.pieces[self.start : at])
+        self.level, self.opener, self.listing = (DENIED if denies else SAID), "", denies
+        self.start = at + 1
+
+    def _announces(self, colon: int) -> bool:
+        """Say whether a denial goes on with the list after a colon: "no evidence of: cyst", "none of these: cyst"."""
+        return "following" in self.pieces[self.start : colon] or self.pieces[colon - 1] in (
+            "of",
+            "for",
+            "following",
+            "these",
+            "any",
+            "see",
+            "show",
+            "below",
+        )
+
+    def _open(self, at: int, level: int, kind: str) -> None:
+        self.level, self.opener, self.listing = level, kind, kind in _LISTING
+        self.opened = at
+
+    def _close(self) -> None:
+        self.level, self.opener, self.listing = SAID, "", False
+
+    def _mark(self, at: int, length: int) -> None:
+        self.marks[at : at + length] = [self.level] * length
+
+    def _take(self, at: int, length: int, kind: str) -> int:
+        """Let a cue open, close or change the scope; return how many pieces it takes."""
+        action = _ACTIONS.get(kind, _Reader._deny)
+        return action(self, at, length, kind) or length
+
+    def _deny(self, at: int, length: int, kind: str) -> None:
+        piece = self.pieces[at]
+        if self.opener == "leaves open" or not self._is_denial(at):
+            self._mark(at, length)
+        elif (self.level == DOUBTED and piece not in ("nor", "neither")) or (self.level == DENIED and self.opener == "denies ahead" and (piece in _OUTRIGHT or piece == "deny")) or (self.opener == "less than" and piece == "than"):
+            self._close()
+        else:
+            self._mark(at, length)
+            self._open(at, DOUBTED if kind == "denies a statement" else DENIED, kind)
+
+    def _is_denial(self, at: int) -> bool:
+        """Say whether a cue denies what follows: "No, ..." and "No the lesion is ..." answer a question."""
+        piece, following = self.pieces[at], self._following(at)
+        if piece in ("no", "nil", "absent", "lacking", "不", "没", "无", "非") and (
+            following in PUNCTUATION or following in _SUBJECTS
+        ):
+            return False
+        if piece == "than" and "less" in self.pieces[self.start : at]:
+            return self.opener == "less than"
+        return not (piece == "no" and following == "the")
+
+    def _affirm(self, at: int, length: int, kind: str) -> None:
+        self._close()
+
+    def _leave_open(self, at: int, length: int, kind: str) -> None:
+        self._close()
+        self.opener = kind
+
+    def _exclude(self, at: int, length: int, kind: str) -> None:
+        if left_open(self.pieces, self.start, at):
+            self._close()
+            self.marks[self.start : at + length] = [SAID] * (at + length - self.start)
+            return
+        self._mark(at, length)
+        passive = at > 0 and (self.pieces[at - 1] in BE or passing(self.pieces[at - 1]))
+        ends = self.pieces[at + length : at + length + 1]
+        passive = passive or (
+            at > self.start and self.pieces[at] in ("excluded", "ruled") and bool(ends) and ends[0] in PUNCTUATION
+        )
+        if self.level or not passive:
+            self._open(at, DENIED, kind)
+        self.listing = True
+
+    def _except(self, at: int, length: int, kind: str) -> None:
+        """Deny what is excepted, but not where all else is denied or well."""
+        before = self.pieces[self.start : at]
+        if self.level or not _ALL_WELL.isdisjoint(before) or (at == self.start and not _ALL_WELL.isdisjoint(self.pieces[at : end_of_sentence(self.pieces, at)])):
+            self._close()
+        else:
+            self._open(at, DENIED, kind)
+        self._mark(at, length)
+
+    def _pass(self, at: int) -> None:
+        """Mark a piece that is no cue, and let it end or open the scope by its meaning."""
+        pieces, piece = self.pieces, self.pieces[at]
+        following = self._following(at)
+        if self.level:
+            if piece in _FEATURES and self._is_a_feature(at):
+                self._mark(at, 1)
+                self._close()
+                return
+            if self._turns(at):
+                self._close()
+        elif piece == "resolved" or piece == "vanished":
+            if at == 0 or pieces[at - 1] in _BEFORE_RESOLVED or pieces[at - 1] in BREAKS:
+                self._open(at, DENIED, "denies ahead")
+        elif piece in _RULING and following != "out" and "out" in pieces[at + 2 : at + 6]:
+            self._open(at, DENIED, "denies ahead")
+        elif (piece == "from" and not _TELLS_APART.isdisjoint(pieces[max(0, at - 4) : at])) or (piece == "over" and not _PREFERS.isdisjoint(pieces[self.start : at])):
+            self._open(at, DENIED, "compares")
+        self.marks[at] = self.level
+        # "A non-CT image."
+        if piece == "non" and not self.level and at + 1 < len(pieces):
+            self.non.append(at + 1)
+
+    def _is_a_feature(self, at: int) -> bool:
+        following = self._following(at)
+        if self.pieces[at] in _CHANGES and following in _AFTER_CHANGE:
+            return True
+        return following in _AROUND and at + 2 < len(self.pieces) and self.pieces[at + 2] in _POINTERS
+
+    def _turns(self, at: int) -> bool:
+        """Say whether a piece ends the open scope by the kind of its cue."""
+        piece = self.pieces[at]
+        if piece in _OVERLOOKS and self.level == DENIED:
+            return True
+        if piece in _TELLS and self.pieces[self.start : self.start + 2] == ("the", "fact"):
+            return True
+        if self.opener == "names an absence":
+            return piece in _TELLS
+        if self.opener == "speaks against":
+            return piece in ("for", "toward", "towards")
+        if self.opener == "compares":
+            return piece in ("toward", "towards", "bilateral", "bilaterally")
+        if self.opener == "not so much":
+            return piece == "as"
+        return self.opener == "denies ahead" and piece == "out" and self.level == DENIED and at > 0 and any(
+            ruling in self.pieces[self.start : at] for ruling in _RULING
+        )  # fmt: skip
+
+
+_ACTIONS: dict[str, Callable[[_Reader, int, int, str], None]] = {
+    "denies nothing": _Reader._affirm,
+    "denies nothing, in Chinese": _Reader._affirm,
+    "addition": _Reader._affirm,
+    "limits a denial": _Reader._affirm,
+    "leaves open": _Reader._leave_open,
+    "excludes": _Reader._exclude,
+    "exception": _Reader._except,
+}
+
+
+def denied_ahead(pieces: Sequence[str]) -> list[int]:
+    """Return for each piece whether it is SAID, DENIED or DOUBTED by what stands before it."""
+    if TELLING.isdisjoint(pieces):
+        return [SAID] * len(pieces)
+    return _Reader(pieces).read()

@@ -1,0 +1,44 @@
+"""How a text stands to what it names: it says it, denies it, or only asks, offers, supposes or likens it."""
+
+from collections.abc import Sequence
+
+from mllmu_med_metrics.answers import likenesses, offers, scopes, sequels, suppositions
+from mllmu_med_metrics.answers.echoes import only_asked
+from mllmu_med_metrics.answers.likenesses import only_likened
+from mllmu_med_metrics.answers.negation import denied, denied_ahead
+from mllmu_med_metrics.answers.offers import only_offered
+from mllmu_med_metrics.answers.suppositions import only_supposed
+
+SAYS, DENIES, SETS_ASIDE = "says", "denies", "sets aside"
+
+# A text without any of these says all that it names.
+_TELLING = offers.TELLING | suppositions.TELLING | likenesses.TELLING | scopes.TELLING | sequels.TELLING | {"?"}
+
+
+class Stance:
+    """How a text stands to what it names at a place."""
+
+    def __init__(self, pieces: Sequence[str]) -> None:
+        """Read a text, given as its pieces."""
+        self._pieces = pieces
+        self._ahead = denied_ahead(pieces)
+        aside = (only_asked(pieces), only_offered(pieces), only_supposed(pieces), only_likened(pieces))
+        self._aside = [marks for marks in aside if marks is not None]
+
+    def to(self, first: int, end: int) -> str:
+        """Return SAYS, DENIES or SETS_ASIDE for what the text names at pieces[first:end]."""
+        for marks in self._aside:
+            if marks[first]:
+                return SETS_ASIDE
+        return DENIES if denied(self._pieces, self._ahead, first, end) else SAYS
+
+
+def stance_of(pieces: Sequence[str]) -> Stance | None:
+    """Return how a text stands to what it names; None where it says all of it.
+
+    >>> from mllmu_med_metrics.answers.pieces import pieces_of
+    >>> stance_of(pieces_of("A cyst and no mass.")).to(4, 5), stance_of(pieces_of("A cyst."))
+    ('denies', None)
+    """
+    plain = _TELLING.isdisjoint(pieces) and pieces[0] not in offers.FIRST_WORDS
+    return None if plain else Stance(pieces)
