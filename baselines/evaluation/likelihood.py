@@ -16,7 +16,8 @@ from torch import Tensor
 
 from baselines.losses import IGNORED
 from baselines.model import models
-from baselines.run.disk import taken, writing
+from baselines.run.disk import writing
+from baselines.run.folder_lock import taken
 from baselines.training.collate import Encoder, Example, answer_logits
 from baselines.training.roles import Row, Rows, read_rows
 from mllmu_med_dataset.atomic import write_atomically
