@@ -58,11 +58,11 @@ def test_the_untouched_half_is_read_nearly_as_well():
 
 
 def test_the_second_writers_tuned_half_is_read_as_a_person_reads_it():
-    assert right_by_second_writer(untouched=False) >= 144
+    assert right_by_second_writer(untouched=False) == 170
 
 
 def test_the_second_writers_untouched_half_is_read_no_worse_than_the_readme_says():
-    assert right_by_second_writer(untouched=True) >= 132
+    assert right_by_second_writer(untouched=True) >= 156
 
 
 if __name__ == "__main__":
