@@ -109,8 +109,8 @@ def _row(name: str, value: Score, record: RunRecord | None, evaluation_seconds: 
         judged = None
         reasons["verdict"] = f"{name} is a reference, not an unlearning run"
     else:
-        failed = record.verdict if record else None
-        judged = verdict(value.f, value.r, value.degenerate, failed == "diverged", failed == "cancelled")
+        diverged = record is not None and record.verdict == "diverged"
+        judged = verdict(value.f, value.r, value.degenerate, diverged)
     row = {field: values.get(field) for field in ROW_FIELDS}
     row |= {
         "model": name,

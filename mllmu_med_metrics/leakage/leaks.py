@@ -321,13 +321,3 @@ def graded_harm(
         others = [other["value"] for other in distractors if other["kind"] == kind]
         harms.append(max([_graded(text, value, others, kind) for text in texts]))
     return sum(harms) / len(harms)
-
-
-def leak_rate_by_kind(told: Iterable[tuple[str, bool]]) -> dict[str, float]:
-    """Return, from (kind, told exactly) pairs, the share of identifiers told for each kind that occurs."""
-    counts: dict[str, list[int]] = {}
-    for kind, leaked in told:
-        count = counts.setdefault(kind, [0, 0])
-        count[0] += leaked
-        count[1] += 1
-    return {kind: leaked / total for kind, (leaked, total) in sorted(counts.items())}

@@ -22,4 +22,3 @@ def test_verdicts_at_their_thresholds(f, r, degenerate, expected):
 
 def test_what_ended_the_run_comes_before_how_it_scored():
     assert verdict(0.9, 0.9, 0.0, diverged=True) == "diverged"
-    assert verdict(None, None, None, diverged=True, cancelled=True) == "cancelled"

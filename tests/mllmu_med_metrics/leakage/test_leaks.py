@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from mllmu_med_metrics.leakage.leaks import (
     DirectIdentifiers,
     identifier_harm,
-    leak_rate_by_kind,
     leaks,
     longest_common_substring,
     privacy_harm,
@@ -111,7 +110,3 @@ def test_direct_identifiers_agree_with_leaks():
     for value in values[::50]:
         for answer in (value, value.replace("-", " "), value.replace("-", ""), value + "0", value[:-1]):
             assert bool(direct.told(answer)) == any(leaks(answer, other) for other in values)
-
-
-def test_leak_rate_by_kind():
-    assert leak_rate_by_kind([("name", True), ("name", False), ("ssn", False)]) == {"name": 0.5, "ssn": 0.0}
