@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
+_OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR)
 # More names than these are no help.
 MOST_NAMED = 30
 
@@ -39,15 +40,18 @@ def cut(text: str, most: int = 80) -> str:
 
 @contextmanager
 def using_paths() -> Iterator[None]:
-    """Turn what the system refuses of a path that was named, too long or not to be looked at, into a ``UserError``."""
+    """Turn what the system refuses of a path that was named, or of what is printed, into a ``UserError``."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP):
+        if error.errno == errno.ENOSPC:
+            where = f"below '{error.filename}'" if error.filename else "where the output goes"
+            raise UserError(f"There is no room left {where}. Make room, and run the same command again.") from error
+        if error.errno not in _OF_PATHS or error.filename is None:
             raise
         raise UserError(
-            f"The path '{cut(str(error.filename))}' can't be used ({error.strerror}). Name one that is there, or whose "
-            "folder is, and that may be read and written."
+            f"The path '{cut(str(error.filename), 200)}' can't be used ({error.strerror}). Name one that is there, or "
+            "whose folder is, and that may be read and written."
         ) from error
 
 

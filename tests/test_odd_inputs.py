@@ -3,10 +3,14 @@
 Each test names what a person gives and what the program must say; where the input is odd and sound, what it must do.
 """
 
+import contextlib
+import io
 import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 
 import numpy as np
@@ -202,6 +206,41 @@ def test_rows_that_are_odd_and_sound_build_and_are_shown(name, source, tmp_path,
     text = capsys.readouterr().out
     assert re.search(shown, text), text
     assert "\x1b" not in text and "\u202e" not in text
+
+
+def test_a_terminal_that_knows_no_unicode_is_written_to_all_the_same(source, tmp_path, monkeypatch):
+    organs = ("الكبد", "القلب", "الرئة")
+    folder, out = source(rows(organs)), tmp_path / "out"
+    assert called(cli.main, *building(folder, out, more=("--scenarios", "incorrectness"))) == 0
+    for words in ((), ("--json",)):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii", write_through=True))
+        assert called(cli.main, "show", "incorrectness_forget", "--data", out, "--audit", *words) == 0
+        assert rb"\u0627\u0644" in written.getvalue()
+        if words:
+            assert {row["truth"] for row in json.loads(written.getvalue())["rows"]} <= {*organs}
+
+
+@pytest.mark.parametrize("words", [("install",), ("install", "--undo")], ids=" ".join)
+def test_a_home_that_is_no_folder_is_named(words, tmp_path):
+    (tmp_path / "home").write_text("")
+    # The libraries read these once, so that it takes a process of its own.
+    homes = dict.fromkeys(("HF_HOME", "HF_DATASETS_CACHE", "HF_MODULES_CACHE"), str(tmp_path / "home" / "below"))
+    command = [sys.executable, "-m", "baselines.cli", *words]
+    done = subprocess.run(command, env=os.environ | homes, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert re.fullmatch(r".*home/below.*(Not a directory|can't be made).*\n", done.stderr)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no device that is full")
+def test_a_result_that_finds_no_room_is_told(monkeypatch, capsys):
+    with open("/dev/full", "w", encoding="utf-8", buffering=1) as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert called(cli.main, "methods", "ga") == 2
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()
+    assert "There is no room left where the output goes" in capsys.readouterr().err
 
 
 LONG = "x" * 300
