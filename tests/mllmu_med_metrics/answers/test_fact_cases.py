@@ -6,8 +6,10 @@ read wrongly; it never prints a row of an untouched half.
 
 from collections import Counter
 
+import pytest
+
 from mllmu_med_metrics.answers.agreement import abstains, values_said
-from tests.mllmu_med_metrics.answers import fact_cases, second_writer
+from tests.mllmu_med_metrics.answers import fact_cases, second_writer, sibling_cases
 
 
 def misread(*, untouched: bool) -> list[tuple[str, str, object, object]]:
@@ -55,6 +57,12 @@ def test_the_tuned_half_is_read_as_a_person_reads_it():
 
 def test_the_untouched_half_is_read_nearly_as_well():
     assert len(misread(untouched=True)) <= 0.03 * size(untouched=True)
+
+
+@pytest.mark.parametrize("kind", sibling_cases.KINDS)
+def test_siblings_of_what_was_misread_are_read_as_a_person_reads_them(kind):
+    rows = sibling_cases.KINDS[kind]
+    assert [row for row in rows if set(values_said(row[0], row[1])) != row[2]] == []
 
 
 def test_the_second_writers_tuned_half_is_read_as_a_person_reads_it():
