@@ -411,7 +411,7 @@ def _error(record: Record, wrong: str) -> str:
     if kind == "knowledge" or asks_for_knowledge(record.question):
         return "knowledge"
     ends = tuple(sorted(ours ^ theirs)) in _QUALITIES
-    if kind == "position" and not ends:
+    if (kind == "position" and not ends) or ours ^ theirs == {"supratentorial", "infratentorial"}:
         return "place"
     changed = next((error for known, error in _CHANGED if known in kinds_of(wrong) & kinds_of(fact)), None)
     if changed is None and _is_size(wrong) and _is_size(fact):

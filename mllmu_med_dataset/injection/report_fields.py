@@ -117,13 +117,15 @@ def offered_subject(question: str, answer: str) -> str | None:
         if degree
         else (rf"(?:{value},? or (?:non[- ])?[\w-]+|[\w-]+,? or {value})")
     )
-    form = rf"(is|are) ((?:the |this |these )?[\w' -]+?) {offered}\b(?! (?:of|side|part|lobe)\b).*"
-    fits = re.fullmatch(form, _bare(question), re.IGNORECASE)
+    thing, end = r"(?P<thing>(?:the |this |these )?[\w' -]+?)", rf"{offered}\b(?! (?:of|side|part|lobe)\b).*"
+    bare = _bare(question)
+    asked = re.fullmatch(rf"(?P<verb>is|are) {thing} {end}", bare, re.IGNORECASE)
+    fits = asked or re.fullmatch(rf"{thing} (?P<verb>is|are) {end}", bare, re.IGNORECASE)
     # An acronym is no quality of a thing.
-    if fits is None or not _is_subject(fits[2]) or re.match(r"[A-Z][A-Z0-9]", words):
+    if fits is None or not _is_subject(fits["thing"]) or re.match(r"[A-Z][A-Z0-9]", words):
         return None
-    subject = fits[2] if re.match(r"(?:the|this|these)\b", fits[2], re.IGNORECASE) else f"the {fits[2]}"
-    return f"{subject} {fits[1].lower()}"
+    subject = re.sub(r"^(?!(?:the|this|these)\b)", "the ", fits["thing"], flags=re.IGNORECASE)
+    return f"{subject} {fits['verb'].lower()}"
 
 
 def _is_subject(words: str) -> bool:
@@ -247,6 +249,7 @@ _PLACE = (
     r"lobes?|sides?|lungs?|parts?|areas?|regions?|quadrants?|hemispheres?|half|ventricles?|zones?|section|aspect"
     r"|fissures?|sinus(?:es)?|territory|vertebrae?|gyrus|cistern"
 )
+_SPREAD = r"^(?:diffuse|diffusely|focal|multifocal|scattered|patchy|throughout|generali[sz]ed|widespread)$"
 _PARTICIPLE = r"(?:seen|shown|\w{3,}ed|identified|found)"
 _QUALITY = (
     r"abnormal|normal|affected|involved|elevated|enlarged|healthy|unhealthy|dilated|larger|smaller|bigger|visible"
@@ -264,6 +267,7 @@ _FORMS: tuple[_Form, ...] = (
           r"Number of \1s", fits=_NUMBER),
     _form(r"how many (?:existing |different )?([\w' -]+?)(?:,? (?:are|is|have|has|do|does|can|exist|appear)\b.*)?",
           r"Number of \1", fits=_NUMBER),
+    _form(r"(?:is|are) there .*\b(?:multiple|several|many|single|one|1)\b.*", "Number", "", _NUMBER),
     # What kind of image it is.
     _form(r".*weight(?:ing|ed).*|.*(?:type|kind) of mri.*|.*\bsequence\b.*|.*\bt1\b.*", "Weighting", "of", _WEIGHTING),
     _form(r".*(?:sequence|mri|mr|t1|modality|image).*", "Sequence", "of", _SEQUENCE),
@@ -278,8 +282,7 @@ _FORMS: tuple[_Form, ...] = (
     _form(r"(?:what|which) (?:is the |is one |)(?:\w+ )?organ systems?\b(?!.*(?:abnormal|affected)).*",
           "Organ system", "in"),
     _form(r"(?:what|which) organs? (?:is|are) (?:this|the) (?:image|picture) (?:of|showing)", "Organ", "in"),
-    _form(r"where\b.*", "Distribution", "",
-          r"^(?:diffuse|diffusely|focal|multifocal|scattered|patchy|throughout|generali[sz]ed|widespread)$"),
+    _form(r"where\b.*", "Distribution", "", _SPREAD),
     _form(r"where does (.+?) connect(?: to| with| into)?", r"Connection of \1"),
     _form(r"where does (.+?) drain(?: to| into)?", r"Drainage of \1"),
     _form(r"(?:is|are) (the .+?) (?:present|visible|seen|visualized|identified)", r"Location of \1",
@@ -296,11 +299,17 @@ _FORMS: tuple[_Form, ...] = (
     _form(r"(?:what|which) (?:part|area|region|lobe|side) of (?:the )?(?:lung|brain|liver|body|heart) "
           r"(?:is|are) (the \w+) (?:located|found)? ?(?:in|on|at)", r"Location of \1"),
     _form(r"(?:(?:in|on|to|at|from) )?(?:what|which) (?:side|lung|kidney|hemi\w+|half|breast|hip|knee|eye)\b.*"
-          r"|.*\bwhich side|.*\b(?:left or (?:the )?right|right or (?:the )?left)\b.*",
+          r"|.*\bwhich side|.*\b(?:left|right),? (?:or )?(?:the )?(?:right|left)\b.*",
           "Side", fits=r"^(?:the )?(?:left|right|both|bilateral)(?: sides?)?$"),
     _form(rf"(?:(?:in|on|to|at|from|within) )?(?:what|which)(?: of the)? (?:two )?(?:\w+ )?(?:{_PLACE})\b.*",
           "Location", fits=rf"{_SIDED}|\b(?:{_PLACE}|base|apex|cerebellum|pancreas|ganglia|brain|matter|midline)\b"),
-    _form(r"(?:what|which) (?:way|direction)\b.*", "Direction", "", _SIDED),
+    _form(r"(?:.* )?(?:what|which) (?:way|direction)\b.*", "Direction", "", _SIDED),
+    _form(r"(?:what|which) [a-z -]+ (?:is|are|was|has|have|does|do|can)\b.*", "Side",
+          fits=r"^(?:the )?(?:left|right|both)(?: side)?$"),
+    _form(r".*\b(?:supra|infra)tentorial or\b.*", "Location", fits=r"tentorial"),
+    _form(r"(?:is|are) (the .+?) located (?:more )?.*\bor\b.*", r"Location of \1",
+          fits=rf"{_SIDED}|\b(?:{_PLACE}|base|apex|apices)\b"),
+    _form(r"(?:is|are) (?!this\b|it\b).*\bor\b.*", "Distribution", "", _SPREAD),
     # Of what kind it is.
     _form(r".*\b(?:male|female|man|woman|sex|gender)\b.*", "Sex", "", r"^(?:male|female|man|woman)$"),
     _form(r"what colou?r (?:is|are|do|does|did) (.+?)(?: show| look| appear| have| in)?", r"Color of \1"),
@@ -314,6 +323,10 @@ _FORMS: tuple[_Form, ...] = (
     _form(r".*\bsimilar in (\w+) to (?:what|which) tissue\b.*", r"Tissue of similar \1", ""),
     _form(r"(?:what|which) (?:type|kind|sort)s? of (?!mri?\b|image|scan|x-?ray|modalit|imaging|weight)([\w' -]+?) "
           r"(?:is|are|was|were|does|do)\b.*", r"Type of \1"),
+    _form(r"(?:what|which) (?:type|kind|sort)s? of (?!mri?\b|image|scan|x-?ray|modalit|imaging|weight|symptom)"
+          r"((?:(?!(?:will|has|have|can|could|would|may|might)\b)[\w'-]+ ?){1,3})", r"Type of \1"),
+    _form(r"(?:is|are) (?:this|that|it|the [\w -]+?) an? [\w-]+ or (?:an? )?[\w-]+ (\w+)", r"Type of \1",
+          fits=r"^[\w-]+$"),
     _form(r"do you (?:suspect|favou?r|expect) .*\bprocess\b.*", "Suspected process", "", r"^(?!.*\bprocess\b)"),
     _form(r"how would you (?:describe|characteri[sz]e) (?:the )?(.+ (?:shape|appearance|contour|size|density|texture"
           r"|margins?|borders?|silhouette|position|distribution))", r"\1"),

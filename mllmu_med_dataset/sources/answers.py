@@ -210,6 +210,9 @@ class Answers:
         if not values and "organ" in kinds and pools == _question_pools(item):
             # An organ of the region beside, which the picture may show as well.
             values = self._fitting(pools[-1], item, fact, free=free)
+        if "shape" in kinds and pools != _question_pools(item):
+            # A form with a name belongs to few things: a mandible is U-shaped, and no eye is.
+            values = [value for value in values if "shaped" not in words_of(value)]
         return _nearest(values, fact, is_region="region" in kinds)[:MAX_ERRORS]
 
     def _fitting(self, pool: Pool, item: Item, fact: str, *, free: bool) -> list[str]:
@@ -279,6 +282,10 @@ def _is_found_in(value: str, region: str, *, beside: bool) -> bool:
     if not region or "region" in kinds:
         return True
     words = set(words_of(value))
+    # "Right chest" is no place in the abdomen.
+    parts = {region_of(word) for word in words if not kinds_of(word) & {"position"}}
+    if len(parts) == 1 and parts != {None} and not organs_in(value):
+        return region in parts
     if "modality" in kinds and (there := {name for name, names in REGIONS.items() if words & set(names)}):
         return region in there
     is_finding = "finding" in kinds

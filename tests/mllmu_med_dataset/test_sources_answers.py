@@ -51,6 +51,17 @@ SECTION_B = [
     # The question offers two places of which one holds the other: neither is wrong, and no third one is taken.
     (asked("Where is the spleen, right or lower right?", "Lower Right"), others(WHERE, facts=["Upper Right"]), None,
      set()),
+    # A place in the region, not in the one beside it.
+    (asked(WHERE, "Liver", region="abdomen"), others(WHERE, region="abdomen", facts=["Right Chest", "Kidney"]),
+     "same_question", {"Kidney"}),
+    # Eyes may be taken for oval, not for what a mandible is.
+    (asked("What is the shape of the eyes?", "Circular", "shape", "head"),
+     [*others("What is the shape of the liver?", "shape", "abdomen", ["Oval"]),
+      *others("What is the shape of the mandible?", "shape", "head", ["U-shaped"])], "same_template", {"Oval"}),
+    # What a cancer looks like is no other diagnosis.
+    (asked("What diseases are in the picture?", "Lung Cancer", "abnormality"),
+     others("What diseases are in the picture?", "abnormality", facts=["Pulmonary Mass", "Nodule", "Pneumothorax"]),
+     "same_question", {"Pneumothorax"}),
     # Another organ of the region, of the same question.
     (asked("What is the largest organ?", "Lung", "size"),
      [*others("What is the largest organ?", "size", facts=["Heart"]),

@@ -267,6 +267,8 @@ REAL = [
      ("heterogeneous", "homogeneous"), "other value", "minor"),
     ("position", "Is it above or below the tentorium?", "supratentorial", ("infratentorial", "supratentorial"),
      "other position", "major"),
+    ("plane", "Is this supratentorial or infratentorial?", "supratentorial", ("infratentorial", "supratentorial"),
+     "other position", "major"),
     ("color", "Is it hyperdense or hypodense?", "Hypodense", ("Hyperdense", "Hypodense"), "other color", "minor"),
     # A finding by any of its names, where it is asked for by yes or no.
     ("yes_no", "Is there free air under the diaphragm?", "No", ("No", "Yes"), "flipped finding", "critical"),
