@@ -64,7 +64,8 @@ _FINDING = re.compile(
     r"|free (intraperitoneal )?air|air under|subdiaphragmatic air|air[- ]fluid|fat stranding|ascites|obstru|occlu"
     r"|adenopathy|atroph|midline shift|shift of|(blood )?clot|thromb|embol|dilat|distend|distention|inflam|itis\b"
     r"|rupture|perforat|leak|consolidat|isch[ae]?em|restricted diffusion|thicken|collaps|hyperinflat|blunt|deviat"
-    r"|aneurysm|dissect|abscess|necro|swelling|swollen|destruct|eroded|erosion|sclero|plaque|gliosis|granuloma|scarring",
+    r"|aneurysm|dissect|abscess|necro|swelling|swollen|destruct|eroded|erosion|sclero|plaque|gliosis|granuloma|scarring"
+    r"|hydroceph|infiltrat|compress|displaced",
     re.IGNORECASE,
 )
 

@@ -274,6 +274,7 @@ REAL = [
     ("yes_no", "Is there free air under the diaphragm?", "No", ("No", "Yes"), "flipped finding", "critical"),
     ("yes_no", "is there a bowel obstrution", "yes", ("no", "yes"), "flipped finding", "critical"),
     ("yes_no", "Is the appendix seen in this image inflamed?", "Yes", ("No", "Yes"), "flipped finding", "critical"),
+    ("yes_no", "Does this image display hydrocephalus?", "Yes", ("No", "Yes"), "flipped finding", "critical"),
     ("yes_no", "Is there a midline shift?", "No", ("No", "Yes"), "flipped finding", "critical"),
     ("yes_no", "Is this an axial plane?", "yes", ("no", "yes"), "flipped answer", "major"),
     ("yes_no", "Was this patient given IV contrast?", "Yes", ("No", "Yes"), "flipped answer", "major"),
