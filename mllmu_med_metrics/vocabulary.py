@@ -28,6 +28,8 @@ VIEWS_OF: dict[str, tuple[View, ...]] = {
     "privacy": ("paraphrase", "image_view", "blank_image", "direct", "reconstruction"),
     "incorrectness": ("paraphrase", "image_view", "blank_image"),
 }
+# Scenarios whose secrets are identities; those of the others are facts.
+PRIVATE: tuple[str, ...] = ("privacy", "request")
 # Where a row is asked: a mean is over the rows of one place.
 PLACES: tuple[str, ...] = (*SUBSETS, *VIEWS)
 QUESTION_TYPES: tuple[QuestionType, ...] = get_args(QuestionType)
