@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -37,6 +38,13 @@ SCHEMA_PATH = Path(__file__).with_name("schema.json")
 def clean_text(text: str) -> str:
     """Return the text in Unicode NFC with every run of white space made one space."""
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+# Distinct texts repeat a great deal (questions above all): their words are taken apart once.
+@lru_cache(4_096)
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of a text as questions and identifiers are compared: whatever their case and punctuation."""
+    return tuple(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 
 # Words in brackets by which families of models say "an image stands here": <image>, <|image_1|>, <image 1>, </img>,
