@@ -226,8 +226,7 @@ def build(
     )
     if dry_run:
         return _print_build_plan(records, source, out, max(shares), teller, as_json)
-    if not resume and out.exists():
-        raise UserError(f"'{out}' exists and --no-resume was given. Name a new folder, or use --overwrite.")
+    _check_new(out, resume)
     from .run.progress import BUILD_COSTS, Phases
 
     with Phases(BUILD_COSTS) as progress:
@@ -823,6 +822,11 @@ def _run_studies(
     if len(found) == 1:
         return _print(found[0], as_json, report_of.table(found[0]))
     _print(found, as_json, "\n\n".join([*map(report_of.table, found), seeds_of.table(found)]))
+
+
+def _check_new(out: Path, resume: bool) -> None:
+    if not resume and out.exists():
+        raise UserError(f"'{out}' exists and --no-resume was given. Name a new folder, or use --overwrite.")
 
 
 def _rewriter(name: str | None, url: str | None, concurrency: int) -> "Rewriter | None":
