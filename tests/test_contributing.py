@@ -91,6 +91,22 @@ def test_what_the_page_names_is_there():
     assert len(named) > 10 and [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_every_wing_has_a_line_and_what_a_line_names_is_there():
+    (lines,) = re.findall(r"## Where things are.*?```\n(.*?)```", PAGE, re.DOTALL)
+    told, files, package = set(), [], ""
+    for line in lines.splitlines():
+        names = re.split(r"\s{2,}", line.strip())[0].split()
+        if not line.startswith(" "):
+            package = names[0].rstrip("/")
+        else:
+            told |= {f"{package}/{name.rstrip('/')}" for name in names if name.endswith("/")}
+        files += [(package, name) for name in re.findall(r"\w+\.py\b", line)]
+    packages = [name for name in PACKAGES if name != "tests"]
+    there = {f"{name}/{path.name}" for name in packages for path in (ROOT / name).iterdir() if path.is_dir()}
+    assert told == {path for path in there if not path.endswith("__pycache__")}
+    assert len(files) > 10 and [name for name, file in files if not [*(ROOT / name).rglob(file)]] == []
+
+
 def test_a_method_added_as_the_page_says_unlearns_and_is_listed(copy, tiny_model):
     follow("method", copy)
     assert "capped" in mllmu_med(copy, "methods")

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ def test_the_make_targets_exist():
     for target in targets:
         done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def test_what_is_installed_first_brings_what_the_three_calls_need():
+    """The extra of the README's `pip` line: the harness, the metric's library, and what a model takes."""
+    (line,) = [line for line in commands("bash") if line.startswith("pip ")]
+    (extra,) = re.findall(r"\[(\w+)\]", line)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (brought,) = (re.findall(r"\[([\w,]+)\]", one)[0] for one in project["optional-dependencies"][extra])
+    assert {"harness", "train", "report"} <= set(brought.split(","))
 
 
 def test_the_command_line_block_runs_as_written(tmp_path, monkeypatch, capsys):
