@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, get_args, get_type_hints
 import typer
 
 from mllmu_med_dataset.errors import UserError, cut, nearest, unknown, using_paths
-from mllmu_med_metrics.vocabulary import SCENARIOS
+from mllmu_med_metrics.vocabulary import SCENARIOS, STUDIED
 
 if TYPE_CHECKING:
     from mllmu_med_dataset.build import Summary
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
 UsageError = typer.BadParameter.__mro__[1]
 EVERY_SCENARIO = ",".join(SCENARIOS)
+STUDIED_SCENARIOS = ",".join(STUDIED)
 # Characters that steer a terminal, and those that turn the direction of what follows.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MOST_DIGITS = 300
@@ -68,7 +69,7 @@ Seed = Annotated[int, typer.Option(help="Decides every draw; the same seed gives
 Resume = Annotated[bool, typer.Option(help="Go on where an earlier run of the same command stopped.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
-Scenario = Annotated[str, typer.Option(help="privacy or incorrectness.")]
+Scenario = Annotated[str, typer.Option(help="privacy, request or incorrectness.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of a built data set; the packaged default build if absent.")]
 Out = Annotated[Path, typer.Option(help="Where the result goes: a new or empty folder, or one to resume.")]
 Source = Annotated[str, typer.Option(help="Where the questions come from.")]
@@ -89,7 +90,7 @@ Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe sett
 MaxRetain = Annotated[int, typer.Option(min=0, help="Most retain rows to score, a seeded sample; 0 for all.")]
 ReportTo = Annotated[str | None, typer.Option(help="Send the metrics to trackio or wandb too, if installed.")]
 Patients = Annotated[int, typer.Option(min=1, help="Patients to draw (phantom).")]
-Scenarios = Annotated[str, typer.Option(help="Comma-separated scenarios, or both.")]
+Scenarios = Annotated[str, typer.Option(help="Comma-separated scenarios; both: privacy,incorrectness.")]
 Local = Annotated[
     bool, typer.Option("--local", help="Keep images that may not be passed on; the build must not be published.")
 ]
@@ -137,7 +138,7 @@ def bench(
     source_path: SourcePath = None,
     source_option: SourceOption = None,
     patients: Patients = 240,
-    scenarios: Scenarios = EVERY_SCENARIO,
+    scenarios: Scenarios = STUDIED_SCENARIOS,
     methods: Methods = "ga,gd,kl_min,idk,llmu",
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
@@ -752,11 +753,11 @@ def _words(text: str, option: str) -> list[str]:
 
 
 def _scenarios(text: str) -> tuple[str, ...]:
-    """Return the scenarios of a list; ``both`` is all of them."""
+    """Return the scenarios of a list; ``both`` are those that a bench is made of."""
     words = _words(text, "--scenarios")
     for word in words:
         _known("scenario", word, (*SCENARIOS, "both"))
-    return tuple(SCENARIOS) if "both" in words else tuple(words)
+    return tuple(dict.fromkeys(one for word in words for one in (STUDIED if word == "both" else (word,))))
 
 
 def _whole(text: str, option: str) -> int:
