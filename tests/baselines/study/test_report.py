@@ -11,13 +11,8 @@ from baselines.study.study import METHODS
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """A finished fast study and its folder."""
-    out = tmp_path_factory.mktemp("bench") / "study"
-    with pytest.raises(SystemExit) as ended:
-        cli.main(["bench", "--fast", "--out", str(out)])
-    assert not ended.value.code
-    return out
+def study(fast_study):
+    return fast_study
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +64,7 @@ def test_the_column_of_thoughts_is_there_where_a_model_thinks(document):
 def test_a_second_bench_repeats_nothing_and_reports_the_same(study, document, capsys):
     before = {path: path.stat().st_mtime_ns for path in study.rglob("*.safetensors")}
     with pytest.raises(SystemExit) as ended:
-        cli.main(["bench", "--fast", "--out", str(study)])
+        cli.main(["bench", "--fast", "--workers", "1", "--out", str(study)])
     assert not ended.value.code
     err = capsys.readouterr().err
     stages = [line for line in err.splitlines() if line.startswith("[")]

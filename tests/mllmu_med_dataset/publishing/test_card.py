@@ -77,8 +77,8 @@ def test_the_front_matter_is_what_the_hub_and_datasets_read(built, monkeypatch):
 
 def test_every_column_and_every_view_is_explained(built):
     _, body = parts(built)
-    assert tuple(card.FIELDS) == COLUMNS
-    assert all(f"| `{column}` |" in body for column in COLUMNS)
+    unexplained = [name for name in COLUMNS if not re.search(rf"^\| `{name}` \| .+ \| \w.+ \|$", body, re.MULTILINE)]
+    assert unexplained == []
     assert set(card.ABOUT_VIEWS) == {view for views in VIEWS_OF.values() for view in views}
     assert tuple(view for view, maker in MAKERS.items() if not maker.has_truth) == VIEWS_WITHOUT_TRUTH
 
