@@ -228,7 +228,7 @@ def build(
         options=_pairs(source_option),
     )
     if dry_run:
-        return _print_build_plan(records, source, out, max(shares), teller, as_json)
+        return _print_build_plan(records, source, out, chosen, max(shares), teller, as_json)
     _check_new(out, resume)
     from .run.progress import BUILD_COSTS, Phases
 
@@ -841,8 +841,9 @@ def _rewriter(name: str | None, url: str | None, concurrency: int) -> "Rewriter 
 
 
 def _print_build_plan(
-    records: "Records", source: str, out: Path, percent: int, teller: "Rewriter | None", as_json: bool
-) -> None:
+    records: "Records", source: str, out: Path, scenarios: tuple[str, ...], percent: int, teller: "Rewriter | None",
+    as_json: bool,
+) -> None:  # fmt: skip
     """Read the source and print what would be built of it, and what a rewriter would cost."""
     keys: set[str] = set()
     count = characters = 0
@@ -858,7 +859,7 @@ def _print_build_plan(
     if teller is not None:
         from mllmu_med_dataset.injection.rewriter import estimate
 
-        cost = estimate(len(keys), percent, characters / max(count, 1))
+        cost = estimate(len(keys), percent, characters / max(count, 1), scenarios)
         planned["rewriter"] = cost.model_dump()
         lines.append(cost.line())
     _print(planned, as_json, "\n".join(lines))
