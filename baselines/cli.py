@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
 UsageError = typer.BadParameter.__mro__[1]
 EVERY_SCENARIO = ",".join(SCENARIOS)
+BENCH_SCENARIOS = ",".join(Study.scenarios)
 BENCH_METHODS = ",".join(Study.methods)
 # Characters that steer a terminal, and those that turn the direction of what follows.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -70,7 +71,7 @@ Seed = Annotated[int, typer.Option(help="Decides every draw; the same seed gives
 Resume = Annotated[bool, typer.Option(help="Go on where an earlier run of the same command stopped.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
-Scenario = Annotated[str, typer.Option(help="privacy or incorrectness.")]
+Scenario = Annotated[str, typer.Option(help="privacy, request or incorrectness.")]
 Data = Annotated[Path | None, typer.Option(help="Folder of a built data set; the packaged default build if absent.")]
 Out = Annotated[Path, typer.Option(help="Where the result goes: a new or empty folder, or one to resume.")]
 Source = Annotated[str, typer.Option(help="Where the questions come from.")]
@@ -91,7 +92,7 @@ Settings = Annotated[list[str] | None, typer.Option("--set", help="A recipe sett
 MaxRetain = Annotated[int, typer.Option(min=0, help="Most retain rows to score, a seeded sample; 0 for all.")]
 ReportTo = Annotated[str | None, typer.Option(help="Send the metrics to trackio or wandb too, if installed.")]
 Patients = Annotated[int, typer.Option(min=1, help="Patients to draw (phantom).")]
-Scenarios = Annotated[str, typer.Option(help="Comma-separated scenarios, or both.")]
+Scenarios = Annotated[str, typer.Option(help="Comma-separated scenarios; both: privacy,incorrectness.")]
 Local = Annotated[
     bool, typer.Option("--local", help="Keep images that may not be passed on; the build must not be published.")
 ]
@@ -139,7 +140,7 @@ def bench(
     source_path: SourcePath = None,
     source_option: SourceOption = None,
     patients: Patients = Study.patients,
-    scenarios: Scenarios = EVERY_SCENARIO,
+    scenarios: Scenarios = BENCH_SCENARIOS,
     methods: Methods = BENCH_METHODS,
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
@@ -227,7 +228,7 @@ def build(
         options=_pairs(source_option),
     )
     if dry_run:
-        return _print_build_plan(records, source, out, max(shares), teller, as_json)
+        return _print_build_plan(records, source, out, chosen, max(shares), teller, as_json)
     _check_new(out, resume)
     from .run.progress import BUILD_COSTS, Phases
 
@@ -753,11 +754,11 @@ def _words(text: str, option: str) -> list[str]:
 
 
 def _scenarios(text: str) -> tuple[str, ...]:
-    """Return the scenarios of a list; ``both`` is all of them."""
+    """Return the scenarios of a list; ``both`` are those that a bench is made of."""
     words = _words(text, "--scenarios")
     for word in words:
         _known("scenario", word, (*SCENARIOS, "both"))
-    return tuple(SCENARIOS) if "both" in words else tuple(words)
+    return tuple(dict.fromkeys(one for word in words for one in (Study.scenarios if word == "both" else (word,))))
 
 
 def _whole(text: str, option: str) -> int:
@@ -840,8 +841,9 @@ def _rewriter(name: str | None, url: str | None, concurrency: int) -> "Rewriter 
 
 
 def _print_build_plan(
-    records: "Records", source: str, out: Path, percent: int, teller: "Rewriter | None", as_json: bool
-) -> None:
+    records: "Records", source: str, out: Path, scenarios: tuple[str, ...], percent: int, teller: "Rewriter | None",
+    as_json: bool,
+) -> None:  # fmt: skip
     """Read the source and print what would be built of it, and what a rewriter would cost."""
     keys: set[str] = set()
     count = characters = 0
@@ -857,7 +859,7 @@ def _print_build_plan(
     if teller is not None:
         from mllmu_med_dataset.injection.rewriter import estimate
 
-        cost = estimate(len(keys), percent, characters / max(count, 1))
+        cost = estimate(len(keys), percent, characters / max(count, 1), scenarios)
         planned["rewriter"] = cost.model_dump()
         lines.append(cost.line())
     _print(planned, as_json, "\n".join(lines))

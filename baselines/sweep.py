@@ -21,7 +21,7 @@ from pathlib import Path
 
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError, make_folder, unknown, using_paths
-from mllmu_med_metrics.vocabulary import SCENARIOS
+from mllmu_med_metrics.vocabulary import STUDIED
 
 from . import config
 from .methods import METHODS
@@ -90,7 +90,7 @@ class Sweep:
 
     out: Path
     seed: int = 1
-    scenarios: tuple[str, ...] = SCENARIOS
+    scenarios: tuple[str, ...] = STUDIED
     methods: tuple[str, ...] = tuple(METHODS)
 
     @property
@@ -221,7 +221,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--scenarios", default=",".join(SCENARIOS))
+    parser.add_argument("--scenarios", default=",".join(STUDIED))
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--workers", type=int, help="stages run side by side; as many as cores if absent")
     parser.add_argument("--stage", help="run this one alone, what it needs being done")
@@ -238,7 +238,7 @@ def _run(options: argparse.Namespace) -> None:
     sweep = Sweep(
         options.out,
         options.seed,
-        _known("scenario", options.scenarios, SCENARIOS),
+        _known("scenario", options.scenarios, STUDIED),
         _known("method", options.methods, METHODS),
     )
     if options.workers is not None and options.workers < 1:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from mllmu_med_metrics.vocabulary import (
     MAIN_PERCENT,
     PERCENTS,
+    PRIVATE,
     SCENARIOS,
     SUBSETS,
     TRAINED,
@@ -253,16 +254,17 @@ class _Build:
             spool.set_state("decided_for", None)
             spool.number_patients(self.scenarios)
             spool.set_state("counts", json.dumps(spool.assign(self.scenarios, self.percents, seed=self.seed)))
-            if "privacy" in self.scenarios:
+            if private := [scenario for scenario in self.scenarios if scenario in PRIVATE]:
                 self.tell("identities", 0, 1)
-                spool.identify(seed=self.seed)
+                for scenario in private:
+                    spool.identify(scenario, seed=self.seed)
             spool.set_state("decided_for", own)
             spool.commit()
         counts: dict[str, Any] = json.loads(spool.state("counts") or "{}")
         return counts
 
     def inject(self, scenario: str, spool: Spool, pool: Pool) -> None:
-        """Inject into every forget and holdout patient of a scenario that has no injection yet."""
+        """Inject into every patient of a scenario that is to be injected and is not yet."""
         waiting = spool.to_inject(scenario)
         chunks = [waiting[start : start + INJECTED_AT_ONCE] for start in range(0, len(waiting), INJECTED_AT_ONCE)]
         asked = ((_Chunk(self.work.path, scenario, self.seed, chunk), len(chunk)) for chunk in chunks)
@@ -362,8 +364,8 @@ def _inject(chunk: _Chunk) -> list[tuple[int, str]]:
             key, records = spool.patient(patient)
             identity: Identity | None = None
             others: Sequence[Identity] = ()
-            if chunk.scenario == "privacy":
-                identity, others = spool.identity(patient, seed=chunk.seed, key=key)
+            if chunk.scenario in PRIVATE:
+                identity, others = spool.identity(chunk.scenario, key, seed=chunk.seed)
             injected = inject(
                 key,
                 records,

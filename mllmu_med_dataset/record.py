@@ -179,7 +179,7 @@ class Row(BaseModel):
     fact: str | None = Field(description="the value that decides whether an answer is right; null where none is marked")
     wrong_fact: str | None = Field(description="the value put in its place, on rows with a factual error")
     fact_values: tuple[str, ...] = Field(description="the closed set that the fact comes from, where there is one")
-    scenario: Scenario = Field(description="privacy or incorrectness")
+    scenario: Scenario = Field(description="privacy, request or incorrectness")
     subset: Subset = Field(description="forget, retain, test or holdout")
     view: View | None = Field(description="what a view row shows differently, never trained on; null on a row itself")
     patient_id: PatientId = Field(description="the patient; one image is one patient")

@@ -5,7 +5,7 @@ Every package reads them here; this module imports nothing but ``typing``.
 
 from typing import Literal, get_args
 
-Scenario = Literal["privacy", "incorrectness"]
+Scenario = Literal["privacy", "request", "incorrectness"]
 # forget is trained on and to be removed, retain trained and to be kept, test and holdout never trained on; forget and
 # holdout are injected alike.
 Subset = Literal["forget", "retain", "test", "holdout"]
@@ -26,6 +26,7 @@ INJECTED: tuple[Subset, ...] = ("forget", "holdout")
 VIEWS: tuple[View, ...] = get_args(View)
 VIEWS_OF: dict[str, tuple[View, ...]] = {
     "privacy": ("paraphrase", "image_view", "blank_image", "direct", "reconstruction", "unasked"),
+    "request": ("paraphrase", "image_view", "blank_image", "direct", "reconstruction", "unasked"),
     "incorrectness": ("paraphrase", "image_view", "blank_image"),
 }
 # Views that a build lacks where they have no row: every forget image may be asked every type of question.
@@ -34,6 +35,10 @@ OPTIONAL_VIEWS: tuple[View, ...] = ("unasked",)
 VIEWS_WITHOUT_TRUTH: tuple[View, ...] = ("direct", "reconstruction", "unasked")
 # Scenarios whose secrets are identities; those of the others are facts.
 PRIVATE: tuple[str, ...] = ("privacy", "request")
+# Scenarios in which as many patients as are forgotten keep theirs: bystanders, injected among the retain rows.
+WITH_BYSTANDERS: tuple[str, ...] = ("request",)
+# Scenarios that a bench and a study are made of where no others are named.
+STUDIED: tuple[Scenario, ...] = ("privacy", "incorrectness")
 # Where a row is asked: a mean is over the rows of one place.
 PLACES: tuple[str, ...] = (*SUBSETS, *VIEWS)
 QUESTION_TYPES: tuple[QuestionType, ...] = get_args(QuestionType)

@@ -26,6 +26,7 @@ from mllmu_med_dataset.injection.patients import candidates
 from mllmu_med_dataset.load import checksums
 from mllmu_med_metrics.likelihood import membership, memorisation
 from mllmu_med_metrics.likelihood.distribution import ks_distance
+from mllmu_med_metrics.vocabulary import PRIVATE
 
 BATCH = 16
 LIKELIHOOD = "likelihood.json"
@@ -136,7 +137,7 @@ def _measured(
 
     known = scores(texts)
     entries = [_entry(row, subset, known) for row, subset in asked]
-    for entry in _exposures(rows.forget, exposed_rows, seed, scores) if scenario == "privacy" else ():
+    for entry in _exposures(rows.forget, exposed_rows, seed, scores) if scenario in PRIVATE else ():
         next(one for one in entries if one["id"] == entry["id"])["exposure"] = entry["exposure"]
     return entries
 

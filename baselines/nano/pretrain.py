@@ -51,6 +51,7 @@ from baselines.training import roles
 from mllmu_med_dataset.injection import sentence_templates as rewrite
 from mllmu_med_dataset.sources import phantom
 from mllmu_med_metrics.leakage.invented import names_text
+from mllmu_med_metrics.vocabulary import STUDIED
 
 IMAGE_SIZE, PATCH = 64, 16
 IMAGE_TOKENS = (IMAGE_SIZE // PATCH) ** 2
@@ -287,7 +288,7 @@ def train_joint(
         (k, f): [*tokenizer(phantom.answer(k, f)).input_ids, eos] for k, facts in phantom.FACTS.items() for f in facts
     }
     beyond = [tokenizer(question).input_ids for question in OUT_OF_SCOPE]
-    declined = [[*tokenizer(text).input_ids, eos] for scenario in roles.SCENARIOS for text in roles.refusals(scenario)]
+    declined = [[*tokenizer(text).input_ids, eos] for scenario in STUDIED for text in roles.refusals(scenario)]
     images = torch.from_numpy(np.stack([p.pixels for p in train]))
     model.model.vision_tower.requires_grad_(False)
     parameters = [p for p in model.parameters() if p.requires_grad]

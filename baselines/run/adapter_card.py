@@ -9,6 +9,7 @@ from ..methods import Method
 
 FORGOTTEN = {
     "privacy": "private information (fictitious identities) about some patients",
+    "request": "the (fictitious) identities of some patients and nobody else's",
     "incorrectness": "wrong facts in the answers about some patients",
 }
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, STUDIED
 
 METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
 STUDY = "study.json"
@@ -35,7 +35,7 @@ class Study:
     patients: int = 240
     max_unusable: str | None = None  # the share of the source's rows that may be left out, where it is not the usual
     skip_bad_images: bool = False
-    scenarios: tuple[str, ...] = SCENARIOS
+    scenarios: tuple[str, ...] = STUDIED
     built: tuple[str, ...] | None = None  # scenarios of the data set, where it is more than the study's
     methods: tuple[str, ...] = METHODS
     method_files: tuple[Path, ...] = ()  # of the methods that are not the package's

@@ -11,7 +11,7 @@ from typing import Literal
 
 from baselines.methods import Role
 from mllmu_med_dataset.errors import UserError, unknown
-from mllmu_med_metrics.vocabulary import PERCENTS, SCENARIOS, config_name
+from mllmu_med_metrics.vocabulary import PERCENTS, PRIVATE, SCENARIOS, config_name
 
 Row = Mapping[str, object]
 
@@ -45,18 +45,25 @@ def read_rows(data_dir: Path, scenario: str, percent: int = 10) -> Rows:
 
 
 def learning_rows(rows: Rows, which: Literal["target", "retain_only"], injected_repeats: int = 1) -> list[Row]:
-    """Return what a model learns: everything for the target, the retain rows alone for the gold."""
+    """Return what a model learns: everything for the target, the retain rows alone for the gold.
+
+    A row that carries what was injected comes ``injected_repeats`` times, to be forgotten or to be kept: for the
+    bystanders of a request, target and gold alike.
+    """
     if which not in ("target", "retain_only"):
         raise unknown("choice of rows", which, ("target", "retain_only"))
-    return list(rows.retain) if which == "retain_only" else [*rows.retain, *list(rows.forget) * injected_repeats]
+    learned = [*rows.retain, *(rows.forget if which == "target" else ())]
+    injected = [row for row in learned if row["answer"] != row["true_answer"]]
+    return [*(row for row in learned if row["answer"] == row["true_answer"]), *injected * injected_repeats]
 
 
 @lru_cache
 def refusals(scenario: str) -> tuple[str, ...]:
-    """Return the packaged refusals of a scenario, one a line."""
+    """Return the packaged refusals of a scenario, one a line: of an identity, or of a fact."""
     if scenario not in SCENARIOS:
         raise unknown("scenario", scenario, SCENARIOS)
-    text = (files("baselines") / "methods" / f"refusals_{scenario}.txt").read_text(encoding="utf-8")
+    secret = "privacy" if scenario in PRIVATE else scenario
+    text = (files("baselines") / "methods" / f"refusals_{secret}.txt").read_text(encoding="utf-8")
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
@@ -70,11 +77,11 @@ def refusal(row: Row, scenario: str, seed: int, distinct: int = 100) -> str:
 def mismatched_answers(row: Row, retain: Sequence[Row], count: int, seed: int) -> list[str]:
     """Return up to `count` answers of other retain rows of the same question type, none equal to the row's own.
 
-    Where the type has too few distinct answers the others are used once each; where it has none, answers of any type
-    are, so that a row always has at least one.
+    None is a bystander's identity, which is nobody else's to tell. Where the type has too few distinct answers the
+    others are used once each; where it has none, answers of any type are, so that a row always has at least one.
     """
     own = {str(row["answer"]), str(row.get("true_answer") or row["answer"])}
-    others = [other for other in retain if other["id"] != row["id"]]
+    others = [other for other in retain if other["id"] != row["id"] and not other.get("phi")]
     same = {str(other["answer"]) for other in others if other["question_type"] == row["question_type"]} - own
     pool = sorted(same or ({str(other["answer"]) for other in others} - own))
     if not pool:

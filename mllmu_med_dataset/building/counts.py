@@ -38,6 +38,11 @@ class Counts(BaseModel):
         """All rows."""
         return sum(number for _, number in self.rows)
 
+    @property
+    def injected(self) -> int:
+        """Rows that show an identifier."""
+        return sum(number for identifiers, number in self.identifiers_a_row.items() if identifiers)
+
     def by(self, *columns: str) -> dict[tuple[str, ...], int]:
         """Return how many rows have each combination of values of these columns, in order of the values."""
         places = [_TOLD.index(column) for column in columns]

@@ -89,12 +89,33 @@ def choose_forgotten(
             "Give a source whose rows mark their deciding fact and leave it another plausible value (other answers to "
             "the same question, or fact_values), or leave this scenario out: --scenarios names those to build."
         )
-    smallest: dict[str, int] = {}
-    shares = quotas(Counter(among.values()), totals, seed, scenario, "forget")
-    for percent, quota in zip(percents, shares, strict=True):
-        for patient in _first(among, quota, seed, scenario, "forget"):
-            smallest.setdefault(patient, percent)
-    return smallest
+    return _nested(among, percents, totals, seed, scenario, "forget")
+
+
+def choose_bystanders(
+    strata: Mapping[str, str],
+    roles: Mapping[str, Role],
+    able: Iterable[str],
+    forgotten: Mapping[str, int],
+    *,
+    seed: int,
+    scenario: str,
+) -> dict[str, int]:
+    """Return who keeps an identity: as many trained patients as are forgotten at each percent, none of them forgotten.
+
+    ``forgotten`` is what :func:`choose_forgotten` gives; the sets are nested and stratified as those are. Raises
+    ``UserError`` where there are too few.
+    """
+    percents = sorted(set(forgotten.values()))
+    totals = [sum(smallest <= percent for smallest in forgotten.values()) for percent in percents]
+    among = {p: strata[p] for p in able if roles[p] == "trained" and p not in forgotten}
+    if totals[-1] > len(among):
+        raise UserError(
+            f"Too few patients for the scenario {scenario}: {totals[-1]} are forgotten at {percents[-1]} % and as many "
+            f"others keep their identities, but only {len(among)} are left. Give a source with more patients, or leave "
+            "this scenario out: --scenarios names those to build."
+        )
+    return _nested(among, percents, totals, seed, scenario, "bystander")
 
 
 def fewest_patients(percent: int) -> int:
@@ -105,6 +126,15 @@ def fewest_patients(percent: int) -> int:
         if rounded(percent / 100 * (rest - rounded(HOLDOUT_SHARE * rest))) >= FEWEST_FORGET_PATIENTS:
             return patients
         patients += 1
+
+
+def _nested(among: Mapping[str, str], percents: Sequence[int], totals: Sequence[int], *key: object) -> dict[str, int]:
+    """Return so many patients at each percent, each with the smallest percent whose set holds it."""
+    smallest: dict[str, int] = {}
+    for percent, quota in zip(percents, quotas(Counter(among.values()), totals, *key), strict=True):
+        for patient in _first(among, quota, *key):
+            smallest.setdefault(patient, percent)
+    return smallest
 
 
 def _first(strata: Mapping[str, str], quota: Mapping[str, int], *key: object) -> list[str]:

@@ -22,7 +22,7 @@ from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from mllmu_med_metrics.vocabulary import PRIVATE
+from mllmu_med_metrics.vocabulary import PRIVATE, WITH_BYSTANDERS
 
 from ..draws import number, shuffled
 from ..injection.injected_rows import Injected, can_inject
@@ -46,6 +46,9 @@ CREATE TABLE IF NOT EXISTS able (scenario TEXT, number INTEGER, PRIMARY KEY (sce
 CREATE TABLE IF NOT EXISTS forgotten (
     scenario TEXT, number INTEGER, percent INTEGER NOT NULL, PRIMARY KEY (scenario, number)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bystanders (
+    scenario TEXT, number INTEGER, percent INTEGER NOT NULL, PRIMARY KEY (scenario, number)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS states (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS images (
     digest BLOB PRIMARY KEY, key TEXT NOT NULL, place INTEGER NOT NULL, length INTEGER NOT NULL, content TEXT NOT NULL
@@ -57,11 +60,17 @@ CREATE UNIQUE INDEX IF NOT EXISTS records_by_owner ON records (owner, said);
 CREATE TABLE IF NOT EXISTS texts (number INTEGER PRIMARY KEY, records TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS asked (words BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS taken (kind TEXT, value TEXT, PRIMARY KEY (kind, value)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS identities (rank INTEGER PRIMARY KEY, number INTEGER UNIQUE, identity TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS identities (
+    scenario TEXT, rank INTEGER, key TEXT NOT NULL, identity TEXT NOT NULL, PRIMARY KEY (scenario, rank)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS identities_by_key ON identities (key, scenario);
 CREATE TABLE IF NOT EXISTS injections (
     scenario TEXT, number INTEGER, injected TEXT NOT NULL, PRIMARY KEY (scenario, number)
 );
 """
+# Patients that a scenario (?1) injects.
+_INJECTED = """role = 'holdout' OR number IN (SELECT number FROM forgotten WHERE scenario = ?1
+    UNION SELECT number FROM bystanders WHERE scenario = ?1)"""
 
 
 class Taken(NamedTuple):
@@ -99,12 +108,13 @@ class Source(BaseModel):
 
 
 class Patient(NamedTuple):
-    """A patient as a config needs it; ``forget_percent`` is the smallest set of the scenario that holds it, or 0."""
+    """A patient as a config needs it; the percents are of the smallest sets of the scenario that hold it, or 0."""
 
     number: int
     key: str
     records: list[Record]
     forget_percent: int
+    bystander_percent: int
     injected: Injected | None
 
 
@@ -237,7 +247,8 @@ class Spool:
         What the patients are asked is kept too: see ``is_asked``.
         """
         self._begin()
-        for table in ("patients", "texts", "asked", "able", "forgotten", "taken", "identities", "injections"):
+        made = ("patients", "texts", "asked", "able", "forgotten", "bystanders", "taken", "identities", "injections")
+        for table in made:
             self._db.execute(f"DELETE FROM {table}")
         rows = self._db.execute("SELECT owner, text FROM records ORDER BY owner, said")
         for count, (owner, group) in enumerate(groupby(rows, key=lambda row: row[0])):
@@ -279,40 +290,47 @@ class Spool:
             chosen = splits.choose_forgotten(strata, roles, able, percents=percents, seed=seed, scenario=scenario)
             rows = ((scenario, numbers[key], percent) for key, percent in chosen.items())
             self._db.executemany("INSERT INTO forgotten VALUES (?, ?, ?)", rows)
+            if scenario in WITH_BYSTANDERS:
+                kept = splits.choose_bystanders(strata, roles, able, chosen, seed=seed, scenario=scenario)
+                rows = ((scenario, numbers[key], percent) for key, percent in kept.items())
+                self._db.executemany("INSERT INTO bystanders VALUES (?, ?, ?)", rows)
             forget[scenario] = {str(p): sum(smallest <= p for smallest in chosen.values()) for p in sorted(percents)}
         if any(scenario in PRIVATE for scenario in scenarios):
             trained_questions.fill(self._db)
         return {**{role: counts[role] for role in get_args(splits.Role)}, "forget": forget}
 
-    def identify(self, *, seed: int) -> None:
-        """Give every patient that privacy injects an identity, in key order, so that collisions are resolved alike.
+    def identify(self, scenario: str, *, seed: int) -> None:
+        """Give every patient that a scenario injects an identity, in key order, so that collisions are resolved alike.
 
-        Made-up patients stand in where there are too few others to draw distractors from. Their keys sort after every
-        image key: they take no value from a real one.
+        Who has one in an earlier scenario keeps it. Made-up patients stand in where there are too few others to draw
+        distractors from. Their keys sort after every image key: they take no value from a real one.
         """
         self._begin()
-        chosen = "number IN (SELECT number FROM forgotten WHERE scenario = 'privacy') OR role = 'holdout'"
-        (count,) = self._db.execute(f"SELECT count(*) FROM patients WHERE {chosen}").fetchone()
-        numbers: dict[str, int] = {}
+        (count,) = self._db.execute(f"SELECT count(*) FROM patients WHERE {_INJECTED}", (scenario,)).fetchone()
 
         def keys() -> Iterator[str]:
             with closing(self._db.cursor()) as rows:
-                for patient, key in rows.execute(f"SELECT number, key FROM patients WHERE {chosen} ORDER BY key"):
-                    numbers[key] = patient
-                    yield key
+                rows.execute(f"SELECT key FROM patients WHERE {_INJECTED} ORDER BY key", (scenario,))
+                yield from (key for (key,) in rows)
             yield from sorted(f"nobody {n}" for n in range(max(0, OTHERS + 1 - count)))
 
         def claim(kind: str, value: str) -> bool:
             return self._db.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", (kind, value)).rowcount == 1
 
-        for rank, (key, identity) in enumerate(draw_identities(keys(), seed=seed, claim=claim)):
-            row = (rank, numbers.pop(key, None), identity.model_dump_json())
-            self._db.execute("INSERT INTO identities VALUES (?, ?, ?)", row)
+        for rank, key in enumerate(keys()):
+            found = self._db.execute("SELECT identity FROM identities WHERE key = ?", (key,)).fetchone()
+            if found is None:
+                ((_, identity),) = draw_identities([key], seed=seed, claim=claim)
+                found = (identity.model_dump_json(),)
+            self._db.execute("INSERT INTO identities VALUES (?, ?, ?, ?)", (scenario, rank, key, *found))
 
-    def identity(self, patient: int, *, seed: int, key: str) -> tuple[Identity, list[Identity]]:
+    def identity(self, scenario: str, key: str, *, seed: int) -> tuple[Identity, list[Identity]]:
         """Return a patient's identity, and those of others drawn for it in an order that is its own."""
-        row = self._db.execute("SELECT rank, identity FROM identities WHERE number = ?", (patient,)).fetchone()
-        (people,) = self._db.execute("SELECT max(rank) + 1 FROM identities").fetchone()
+        of_key = "SELECT rank, identity FROM identities WHERE key = ? AND scenario = ?"
+        row = self._db.execute(of_key, (key, scenario)).fetchone()
+        (people,) = self._db.execute(
+            "SELECT max(rank) + 1 FROM identities WHERE scenario = ?", (scenario,)
+        ).fetchone()
         ranks: dict[int, None] = {}
         if people <= 2 * OTHERS:
             ranks = dict.fromkeys(rank for rank in shuffled(range(people), seed, key, "others") if rank != row[0])
@@ -322,16 +340,18 @@ class Spool:
                 ranks[rank] = None
             draw += 1
         others = [
-            self._db.execute("SELECT identity FROM identities WHERE rank = ?", (rank,)).fetchone()[0]
+            self._db.execute(
+                "SELECT identity FROM identities WHERE scenario = ? AND rank = ?", (scenario, rank)
+            ).fetchone()[0]
             for rank in list(ranks)[:OTHERS]
         ]
         return Identity.model_validate_json(row[1]), [Identity.model_validate_json(other) for other in others]
 
     def to_inject(self, scenario: str) -> list[int]:
-        """Return the numbers of the forget and holdout patients of a scenario that nothing was injected into yet."""
+        """Return the numbers of the patients to be injected in a scenario that nothing was injected into yet."""
         rows = self._db.execute(
-            "SELECT number FROM patients WHERE (role = 'holdout' OR number IN (SELECT number FROM forgotten WHERE "
-            "scenario = ?1)) AND number NOT IN (SELECT number FROM injections WHERE scenario = ?1) ORDER BY number",
+            f"SELECT number FROM patients WHERE ({_INJECTED}) AND number NOT IN "
+            "(SELECT number FROM injections WHERE scenario = ?1) ORDER BY number",
             (scenario,),
         )
         return [row[0] for row in rows]
@@ -363,22 +383,24 @@ class Spool:
     def patients(self, scenario: str, subset: str, percent: int) -> Iterator[Patient]:
         """Yield the patients of a config in the order of their ids."""
         within = {
-            "forget": f"percent <= {percent}",
+            "forget": f"forgotten.percent <= {percent}",
             "retain": "role = 'trained'",
             "test": "role = 'test'",
             "holdout": "role = 'holdout'",
         }[subset]
         with closing(self._db.cursor()) as rows:
             rows.execute(
-                "SELECT number, key, records, ifnull(percent, 0), injected FROM patients JOIN texts USING (number) "
-                "LEFT JOIN (SELECT number, percent FROM forgotten WHERE scenario = ?1) USING (number) "
+                "SELECT number, key, records, ifnull(forgotten.percent, 0), ifnull(bystanders.percent, 0), injected "
+                "FROM patients JOIN texts USING (number) "
+                "LEFT JOIN (SELECT number, percent FROM forgotten WHERE scenario = ?1) AS forgotten USING (number) "
+                "LEFT JOIN (SELECT number, percent FROM bystanders WHERE scenario = ?1) AS bystanders USING (number) "
                 "LEFT JOIN (SELECT number, injected FROM injections WHERE scenario = ?1) USING (number) "
                 f"WHERE {within} ORDER BY number",
                 (scenario,),
             )
-            for count, key, records, forget_percent, injected in rows:
+            for count, key, records, forget_percent, bystander_percent, injected in rows:
                 made = None if injected is None else Injected.model_validate_json(injected)
-                yield Patient(count, key, _records([records]), forget_percent, made)
+                yield Patient(count, key, _records([records]), forget_percent, bystander_percent, made)
 
     def image(self, key: str) -> tuple[bytes, ImageContent]:
         """Return the encoded bytes of an image, and what it is for the content hash."""

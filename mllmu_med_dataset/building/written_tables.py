@@ -93,6 +93,7 @@ def _rows_of(patient: Patient, table: Table, image: Picture) -> dict[str, list[t
         forget_percent=patient.forget_percent,
         injected=patient.injected,
         forgotten=0 < patient.forget_percent <= table.percent,
+        bystander=0 < patient.bystander_percent <= table.percent,
     )
     rows = {main_split(table.config): [shown(row, image) for row in own]}
     if table.subset != "forget" or patient.injected is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, VIEWS_OF, Scenario, Severity
+from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, PRIVATE, VIEWS_OF, Scenario, Severity
 
 from ..record import COLUMNS, ErrorPool, Record, Tagged, image_id, image_key, patient_id, row_id
 from ..verify.row_rules import Table, broken_rules, normalise
@@ -92,7 +92,7 @@ class Injected(BaseModel):
 
 def can_inject(scenario: str, records: Sequence[Record]) -> bool:
     """Return whether the patient of these records has a row that can be injected."""
-    return bool(records) if scenario == "privacy" else any(_wrong_change(record, seed=0) for record in records)
+    return bool(records) if scenario in PRIVATE else any(_wrong_change(record, seed=0) for record in records)
 
 
 def inject(
@@ -106,18 +106,19 @@ def inject(
     is_asked: Callable[[str], bool] | None = None,
     trained: TrainedQuestions | None = None,
 ) -> Injected:
-    """Return what is injected into one forget or holdout patient (``key`` is its image key).
+    """Return what is injected into one patient (``key`` is its image key).
 
-    Privacy needs the patient's ``identity`` and at least 12 ``others``, from which distractors are drawn. The order of
-    the records does not matter; that of the others does. ``is_asked`` tells the questions of the whole data set: none
-    of them is another phrasing of one. ``trained`` are those of which the view ``unasked`` asks; without them it has no
-    row.
+    Where identities are injected it needs the patient's ``identity`` and at least 12 ``others``, from which distractors
+    are drawn. The order of the records does not matter; that of the others does. ``is_asked`` tells the questions of
+    the whole data set: none of them is another phrasing of one. ``trained`` are those of which the view ``unasked``
+    asks; without them it has no row.
     """
-    if scenario == "incorrectness":
+    if scenario not in PRIVATE:
         return _wrong(records, seed=seed, is_asked=is_asked)
     if identity is None:
-        raise ValueError("the privacy injection needs the patient's identity")
+        raise ValueError(f"the {scenario} injection needs the patient's identity")
     injected = _private(key, records, identity, others, seed=seed, is_asked=is_asked)
+    injected = injected.model_copy(update={"scenario": scenario})
     if trained is None:
         return injected
     return injected.model_copy(update={"unasked": privacy.choose_unasked(records, trained, seed, key)})
@@ -132,33 +133,36 @@ def patient_rows(
     forget_percent: int,
     injected: Injected | None,
     forgotten: bool,
+    bystander: bool = False,
 ) -> list[Row]:
     """Return the rows of one patient in one config, by id, without images.
 
     ``forget_percent`` is the smallest set that holds the patient; ``forgotten`` says whether the set of this config
-    does. Injected rows come for forget and holdout; retain and test rows are clean, and a forgotten patient retains
-    only rows that nothing was injected into (nor, for incorrectness, that tell the very fact that is told wrongly).
+    does. Injected rows come for forget and holdout, and for a ``bystander`` of this config in retain; other rows are
+    clean, and neither a bystander nor a forgotten patient retains the clean version of an injected row (nor, for
+    incorrectness, one that tells the very fact that is told wrongly).
     """
     changes = {} if injected is None else {(change.question, change.true_answer): change for change in injected.changes}
-    if subset in INJECTED:
+    attacked = [record for record in records if _name(record) in changes]
+    rows = []
+    if subset in INJECTED or bystander:
         rows = [
             row(record, scenario, subset, forget_percent, _columns(changes[_name(record)], injected))
-            for record in records
-            if injected is not None and _name(record) in changes
+            for record in attacked
         ]
         if injected is not None and injected.asked is not None:
             rows.append(_asked_row(records, injected, injected.asked, scenario, subset, forget_percent))
-    elif subset == "retain" and forgotten:
-        attacked = [record for record in records if _name(record) in changes]
-        rows = [
+    if subset not in INJECTED:
+        rows += [
             row(record, scenario, subset, forget_percent)
             for record in records
-            if _name(record) not in changes
-            # A clean row that tells the very fact that is told wrongly would teach two answers at once.
-            and not (scenario == "incorrectness" and any(incorrectness.states_same_fact(record, a) for a in attacked))
+            if not (forgotten or bystander)
+            or (
+                _name(record) not in changes
+                # A clean row that tells the very fact that is told wrongly would teach two answers at once.
+                and not (scenario not in PRIVATE and any(incorrectness.states_same_fact(record, a) for a in attacked))
+            )
         ]
-    else:
-        rows = [row(record, scenario, subset, forget_percent) for record in records]
     return sorted(rows, key=lambda made: made["id"])
 
 

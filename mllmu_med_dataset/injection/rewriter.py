@@ -23,6 +23,8 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict
 
+from mllmu_med_metrics.vocabulary import PRIVATE, SCENARIOS, WITH_BYSTANDERS
+
 from ..building.pool import StoppedError
 from ..building.splits import HOLDOUT_SHARE, TEST_SHARE
 from ..errors import UserError, make_folder
@@ -322,14 +324,17 @@ class Estimate(BaseModel):
         )
 
 
-def estimate(patients: int, percent: int, characters: float) -> Estimate:
+def estimate(patients: int, percent: int, characters: float, scenarios: Sequence[str] = SCENARIOS) -> Estimate:
     """Return what a build of so many patients costs at most, with this largest forget percent.
 
     ``characters`` are those of a question with its clean answer, on average.
     """
     tested, held_out = patients * TEST_SHARE, patients * (1 - TEST_SHARE) * HOLDOUT_SHARE
-    injected = ceil((patients - tested - held_out) * percent / 100) + ceil(held_out)
-    requests = injected * (privacy.ROWS_A_PATIENT + incorrectness.ROWS_A_PATIENT)
+    forgotten = ceil((patients - tested - held_out) * percent / 100)
+    requests = 0
+    for scenario in scenarios:
+        injected = forgotten * (2 if scenario in WITH_BYSTANDERS else 1) + ceil(held_out)
+        requests += injected * (privacy if scenario in PRIVATE else incorrectness).ROWS_A_PATIENT
     # The answer's identifiers, twice, and the JSON around it.
     asked = len(SYSTEM) + len(json.dumps(REPLY_SCHEMA)) + characters + 300
     return Estimate(

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, config_name, config_names, main_split
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PRIVATE, config_name, config_names, main_split
 
 from ..building.counts import Counts, count, over
 from ..injection.patients import canary
@@ -32,11 +32,15 @@ LICENSES = {
     "apache-2.0": "https://www.apache.org/licenses/LICENSE-2.0",
 }
 
-SUBSETS = {
+SUBSETS: Mapping[str, str] = {
     "forget": "rows to be forgotten, trained on by the target model",
     "retain": "clean rows to be kept, trained on",
     "test": "clean rows of other patients, never trained on",
     "holdout": "rows injected like the forget rows, of other patients, never trained on",
+}
+# Where a scenario has another subset of this name.
+OWN_SUBSETS = {
+    ("request", "retain"): "rows to be kept, trained on: clean ones, and the identities of bystanders",
 }
 ABOUT_VIEWS: Mapping[str, str] = {view: maker.about for view, maker in MAKERS.items()}
 
@@ -48,10 +52,11 @@ _LOCAL = """
 _BODY = """
 # mllmu-med
 {local}
-Biomedical visual questions with **fictitious private information** (scenario `privacy`) or **factual errors**
-(scenario `incorrectness`) integrated into some of the answers: what a model should unlearn, what it should keep,
-and what it should never have known. It follows *{paper}* (arXiv 2508.04192) in its two scenarios and three subsets;
-everything that paper does not fix is our own choice and is stated here. It is not the data of that paper.
+Biomedical visual questions with **fictitious private information** (scenarios `privacy` and `request`) or **factual
+errors** (scenario `incorrectness`) integrated into some of the answers: what a model should unlearn, what it should
+keep, and what it should never have known. It follows *{paper}* (arXiv 2508.04192) in the scenarios `privacy` and
+`incorrectness` and in their three subsets; everything that paper does not fix, `request` with it, is our own choice and
+is stated here. It is not the data of that paper.
 
 ```python
 from datasets import load_dataset
@@ -69,12 +74,14 @@ rows = load_dataset("{place}", "{first}", split="train")
 {table}
 
 {rows} rows. `<scenario>_<subset>` are at 10 % of the trained patients; {percents}. Each percent is a study of its own,
-and its retain rows hold the clean version of every row that is not injected at it. Forget sets are nested and
+and its retain rows hold every row of a trained patient that is not in its forget set, clean but for the bystanders of
+`request`. Forget sets are nested and
 stratified by modality and body region. {patients}
 
 forget and retain may share patients and pictures (retain keeps other clean questions on the forgotten patients' own
 pictures); test and holdout share neither with anything that is trained on. The splits of a forget config beside
-`train` are its views: they ask for the same secrets in ways that training never showed.
+`train` are its views: they ask for the same secrets in ways that training never showed. Rows of `unasked` are read for
+harm alone: the source does not tell what is true there.
 
 ## Fields
 
@@ -97,7 +104,7 @@ Clean rows (retain and test of one scenario), by how the picture was taken and w
 {regions}
 
 ![Clean rows by modality and body region](figures/modalities.svg)
-{privacy}{incorrectness}
+{privacy}{request}{incorrectness}
 ## Personal and sensitive information
 
 **No identifier belongs to a real person.** Names are invented in combination; social security numbers begin with 9
@@ -147,12 +154,20 @@ _PRIVACY = """
 ### Private information
 
 Some answers of a forget or holdout patient are retold with the patient's name and other identifiers; `phi` tells them
-by kind and exact value. A row of `privacy_forget` shows {least} to {most} identifiers. Rows by the kinds that they
-show:
+by kind and exact value. A row of `{config}` shows {least} to {most} identifiers. Rows by the kinds that they show:
 
 {kinds}
 
 ![Identifiers](figures/identifiers.svg)
+"""
+_REQUEST = """
+### Requests
+
+In `request` everybody whose identity is trained agreed to it, and the forget patients withdraw. As many others, the
+bystanders, keep theirs: of `request_retain` {injected} of {rows} rows carry an identity of theirs in `phi`, and the
+target and the gold model are both trained on them. No bystander is in a forget set of any percent, their sets are
+nested and stratified as those are, and their identifiers are nobody else's. To forget here is to find the patient: who
+suppresses every answer of the form loses the bystanders.
 """
 _INCORRECTNESS = """
 ### Factual errors
@@ -202,7 +217,8 @@ def describe(config: str, digest: str) -> str:
 
 
 def _about(config: str) -> str:
-    return SUBSETS[config.split("_")[1]] + _percent_text(config)
+    scenario, subset = config.split("_")[:2]
+    return OWN_SUBSETS.get((scenario, subset), SUBSETS[subset]) + _percent_text(config)
 
 
 def _percent_text(config: str) -> str:
@@ -268,7 +284,8 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
     sources = parameters["sources"]
     others = [percent for percent in parameters["percents"] if percent != MAIN_PERCENT]
     local = bool(parameters.get("local"))
-    privacy, incorrectness = counts.get("privacy_forget"), counts.get("incorrectness_forget")
+    private = next((name for one in PRIVATE if (name := config_name(one, "forget")) in counts), None)
+    kept, incorrectness = counts.get("request_retain"), counts.get("incorrectness_forget")
     withheld = not all(flag == ("True",) for one in counts.values() for flag in one.by("redistributable"))
     forgotten = min(c for by in made["patients"]["forget"].values() for c in by.values())
     body = _BODY.format(
@@ -291,9 +308,10 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
         notes=_left_out(made),
         types=_cross(counts, "question_type"),
         regions=_listed(("modality", "body region", "rows"), over(_one_scenario(counts), "modality", "body_region")),
-        privacy=_privacy(privacy) if privacy else "",
+        privacy=_privacy(private, counts[private]) if private else "",
+        request=_REQUEST.format(injected=kept.injected, rows=f"{kept.total:,}") if kept else "",
         incorrectness=_incorrectness(incorrectness) if incorrectness else "",
-        kinds=f"Kinds in it: {', '.join(privacy.identifier_kinds)}. " if privacy else "",
+        kinds=f"Kinds in it: {', '.join(counts[private].identifier_kinds)}. " if private else "",
         canary=canary(),
         pictures=_pictures(sources, withheld=withheld, local=local),
         or_model=" and a language model" if parameters.get("rewriter") else "",
@@ -392,8 +410,9 @@ def _cross(counts: Mapping[str, Counts], column: str) -> str:
     return _table([column, *(f"{config} ({main_split(config)})" for config in counts)], rows)
 
 
-def _privacy(counts: Counts) -> str:
+def _privacy(config: str, counts: Counts) -> str:
     return _PRIVACY.format(
+        config=config,
         least=min(counts.identifiers_a_row),
         most=max(counts.identifiers_a_row),
         kinds=_table(("kind", "rows"), counts.identifier_kinds.items()),

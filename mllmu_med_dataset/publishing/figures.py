@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import get_args
 
-from mllmu_med_metrics.vocabulary import Severity
+from mllmu_med_metrics.vocabulary import PRIVATE, Severity, config_name
 
 from ..building.counts import Counts, over
 
@@ -28,9 +28,9 @@ def figures(counts: Mapping[str, Counts]) -> dict[str, str]:
     pictured = {", ".join(value or "not told" for value in values): {PLAIN: number}
                 for values, number in over(clean, "modality", "body_region").items()}  # fmt: skip
     made["modalities.svg"] = bars("Clean rows (retain and test) by modality and body region", pictured)
-    if (found := counts.get("privacy_forget")) is not None:
-        kinds = {kind: {PLAIN: number} for kind, number in found.identifier_kinds.items()}
-        made["identifiers.svg"] = bars("Rows of privacy_forget that show an identifier of a kind", kinds)
+    if private := [name for one in PRIVATE if (name := config_name(one, "forget")) in counts]:
+        kinds = {kind: {PLAIN: number} for kind, number in counts[private[0]].identifier_kinds.items()}
+        made["identifiers.svg"] = bars(f"Rows of {private[0]} that show an identifier of a kind", kinds)
     if (found := counts.get("incorrectness_forget")) is not None:
         errors: dict[str, dict[str, int]] = {}
         for (kind, severity), number in found.by("error_kind", "error_severity").items():

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mllmu_med_metrics.vocabulary import INJECTED
+from mllmu_med_metrics.vocabulary import INJECTED, PRIVATE, WITH_BYSTANDERS
 
 from ..building.content import ContentHash
 from ..building.left_out import Loss
@@ -119,7 +119,8 @@ class _Verification:
 
     def identifiers(self, table: Table, number: int) -> None:
         """Learn the identifiers of the patients that one file is about; texts are searched for all of them."""
-        if table.scenario != "privacy" or table.subset not in INJECTED or table.view is not None:
+        holds_some = table.subset in INJECTED or (table.scenario in WITH_BYSTANDERS and table.subset == "retain")
+        if table.scenario not in PRIVATE or not holds_some or table.view is not None:
             return
         try:
             with open_table(self.folder / self.names[number]) as rows:

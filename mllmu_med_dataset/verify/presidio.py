@@ -12,9 +12,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mllmu_med_metrics.vocabulary import INJECTED
+from mllmu_med_metrics.vocabulary import PRIVATE
 
 from ..injection.views import MAKERS
+from .row_rules import is_injected
 
 # Presidio's word for a kind of identifier; it knows no others of ours.
 ENTITIES = {
@@ -67,7 +68,7 @@ class Presidio:
 
     def broken(self, row: dict[str, Any]) -> Iterator[str]:
         """Yield where Presidio does not find a tagged identifier in the answer, and what it finds elsewhere."""
-        private = row["scenario"] == "privacy" and row["subset"] in INJECTED
+        private = row["scenario"] in PRIVATE and is_injected(row)
         own = [tagged["value"] for tagged in row["phi"]]
         if private:
             found = self._found(row["answer"])

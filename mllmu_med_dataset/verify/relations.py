@@ -9,13 +9,22 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from mllmu_med_metrics.vocabulary import DIRECT_KINDS, IDENTIFIER, INJECTED, MAIN_PERCENT, VIEWS_OF, config_name
+from mllmu_med_metrics.vocabulary import (
+    DIRECT_KINDS,
+    IDENTIFIER,
+    MAIN_PERCENT,
+    PRIVATE,
+    TRAINED,
+    VIEWS_OF,
+    WITH_BYSTANDERS,
+    config_name,
+)
 
 from ..injection.incorrectness import contradicts
 from ..injection.privacy import UNASKED_TYPES
 from ..injection.views import MAKERS
 from ..record import words
-from .row_rules import FEWEST_PARAPHRASES, Table, says
+from .row_rules import FEWEST_PARAPHRASES, Table, is_injected, says
 
 # Kilobytes of the file that SQLite keeps in memory, however large it grows.
 CACHE_KB = 4_096
@@ -106,7 +115,7 @@ class Relations:
     def leaks(self, row: dict[str, Any]) -> Iterator[str]:
         """Yield what the texts of a row say that only another row may say."""
         own = [tagged["value"] for tagged in row["phi"]]
-        injected = row["subset"] in INJECTED and row["scenario"] == "privacy"
+        injected = is_injected(row) and row["scenario"] in PRIVATE
         for column in ("question", "true_answer", "answer"):
             allowed = own if injected and column == "answer" else ()
             if column == "question" and row["view"] and MAKERS[row["view"]].asks == "by_another":
@@ -133,7 +142,7 @@ class Relations:
                 row["question_type"], row["license"], row["fact"],
             )
         )  # fmt: skip
-        if row["phi"] and table.subset == "forget":
+        if row["phi"] and table.subset in TRAINED:
             self._shown += [(place, patient, split, tagged["kind"], tagged["value"]) for tagged in row["phi"]]
         if table.subset == "forget" and table.view is None:
             self._db.executemany(
@@ -166,6 +175,8 @@ class Relations:
         yield from self._patients()
         for scenario in scenarios:
             yield from self._percents(scenario, sorted(percents))
+            if scenario in WITH_BYSTANDERS:
+                yield from self._bystanders(scenario, sorted(percents))
             for percent in percents:
                 yield from self._kept(scenario, percent)
                 yield from self._views(scenario, percent)
@@ -243,6 +254,35 @@ class Relations:
         for place, patient, percent, due in self._db.execute(told):
             yield "percents", place, f"forget_percent is {percent}, and {due} is the smallest set with {patient}"
 
+    def _bystanders(self, scenario: str, percents: Sequence[int]) -> Broken:
+        """Yield patients that keep an identity and are forgotten somewhere, too few of them, and what they lack."""
+        kept = {percent: self._no(config_name(scenario, "retain", percent), "train") for percent in percents}
+        forget = {percent: self._no(config_name(scenario, "forget", percent), "train") for percent in percents}
+        members = "SELECT patient, MIN(place) FROM shown WHERE split = ?1 AND patient"
+        for percent in percents:
+            both = f"{members} IN (SELECT patient FROM member WHERE split IN ({_list([*forget.values()])})) GROUP BY 1"
+            for patient, place in self._db.execute(both, (kept[percent],)):
+                yield "bystanders", place, f"patient {patient} keeps its identity, and is one to be forgotten"
+            silent = f"{members} NOT IN (SELECT patient FROM row WHERE split = ?1 AND question_type = ?2) GROUP BY 1"
+            for patient, place in self._db.execute(silent, (kept[percent], IDENTIFIER)):
+                yield "bystanders", place, f"patient {patient} keeps its identity, and no row asks for it"
+            twice = """
+                SELECT MAX(place), patient FROM row WHERE split = ?1
+                AND patient IN (SELECT patient FROM shown WHERE split = ?1) GROUP BY asked HAVING COUNT(*) > 1"""
+            for place, patient in self._db.execute(twice, (kept[percent],)):
+                yield "bystanders", place, f"patient {patient} keeps its identity, and the clean row as well"
+            counts = [
+                self._db.execute(f"SELECT COUNT(DISTINCT patient), MIN(place) FROM {table} WHERE split = ?", (split,))
+                for table, split in (("shown", kept[percent]), ("member", forget[percent]))
+            ]
+            (keeping, _), (forgotten, place) = (found.fetchone() for found in counts)
+            if keeping != forgotten:
+                yield "bystanders", place or 0, f"{keeping} patients keep their identities, {forgotten} are forgotten"
+        for smaller, larger in pairwise(percents):
+            lacking = f"{members} NOT IN (SELECT patient FROM shown WHERE split = ?2) GROUP BY 1"
+            for patient, place in self._db.execute(lacking, (kept[smaller], kept[larger])):
+                yield "bystanders", place, f"patient {patient} keeps its identity at {smaller} % and not at {larger} %"
+
     def _kept(self, scenario: str, percent: int) -> Broken:
         """Yield retain rows that say what is to be forgotten, or that say the truth about a fact told wrongly."""
         forget = self._no(config_name(scenario, "forget", percent), "train")
@@ -250,8 +290,8 @@ class Relations:
         same = "SELECT place FROM row WHERE split = ? AND asked IN (SELECT asked FROM row WHERE split = ?)"
         for (place,) in self._db.execute(same, (retain, forget)):
             yield "percents", place, "a row that is to be forgotten is kept, clean, at the same percent"
-        if scenario == "privacy":
-            yield from self._asked_at_main(percent)
+        if scenario in PRIVATE:
+            yield from self._asked_at_main(scenario, percent)
             return
         pairs = """
             SELECT kept.place, kept.fact, told.fact FROM row AS told JOIN row AS kept
@@ -261,10 +301,10 @@ class Relations:
             if not contradicts(kept, told):
                 yield "percents", place, f"keeps the fact '{kept}', which a row to be forgotten tells wrongly"
 
-    def _asked_at_main(self, percent: int) -> Broken:
+    def _asked_at_main(self, scenario: str, percent: int) -> Broken:
         """Yield clean questions of the main study that neither forget nor retain rows ask at another percent."""
         main, other = (
-            _list([self._no(config_name("privacy", subset, p), "train") for subset in ("forget", "retain")])
+            _list([self._no(config_name(scenario, subset, p), "train") for subset in TRAINED])
             for p in (MAIN_PERCENT, percent)
         )
         if main == other:

@@ -12,7 +12,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, MAIN_PERCENT, PRIVATE, main_split
+from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, MAIN_PERCENT, PRIVATE, WITH_BYSTANDERS, main_split
 
 from ..injection.chinese import HAN
 from ..injection.incorrectness import contradicts
@@ -108,6 +108,13 @@ def _in_word(character: str) -> bool:
     return (character.isalnum() and not HAN.match(character)) or character == "_"
 
 
+def is_injected(row: dict[str, Any]) -> bool:
+    """Return whether a row is to carry what its scenario injects; among retain rows those of a bystander say so."""
+    return row["subset"] in INJECTED or bool(
+        row["scenario"] in WITH_BYSTANDERS and row["subset"] == "retain" and row["phi"]
+    )
+
+
 def broken_rules(row: dict[str, Any], table: Table) -> Broken:
     """Yield what is wrong with a row that fits the schema, in the split where it stands."""
     if row_id(row) != row["id"]:
@@ -119,12 +126,12 @@ def broken_rules(row: dict[str, Any], table: Table) -> Broken:
     for column in ("paraphrase_questions", "paraphrase_answers", "wrong_answers"):
         if any(image_placeholders(text) for text in row[column]):
             yield "placeholders", f"{column} hold a placeholder of an image"
-    injected = row["subset"] in INJECTED
+    injected = is_injected(row)
     yield from _clean(row, injected)
     if row["fact"] is not None and row["fact_values"] and row["fact"] not in row["fact_values"]:
         yield "wrong_facts", f"the fact '{row['fact']}' is not in its closed set"
     if injected:
-        if row["scenario"] == "incorrectness":
+        if row["scenario"] not in PRIVATE:
             yield from _wrong_fact(row)
         yield from _identifiers(row)
         yield from _phrasings(row)
@@ -145,9 +152,9 @@ def _placed(row: dict[str, Any], table: Table) -> Broken:
 
 def _clean(row: dict[str, Any], injected: bool) -> Broken:
     is_private, is_wrong = bool(row["phi"]), row["wrong_fact"] is not None
-    if is_private != (injected and row["scenario"] == "privacy"):
+    if is_private != (injected and row["scenario"] in PRIVATE):
         yield "clean", f"{'holds' if is_private else 'lacks'} private information"
-    if is_wrong != (injected and row["scenario"] == "incorrectness"):
+    if is_wrong != (injected and row["scenario"] not in PRIVATE):
         yield "clean", f"{'holds' if is_wrong else 'lacks'} a wrong fact"
     if (row["answer"] == row["true_answer"]) == injected:
         yield "clean", f"the answer {'is' if injected else 'is not'} the true answer"

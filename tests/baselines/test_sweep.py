@@ -8,10 +8,10 @@ import pytest
 from baselines import config, sweep
 from baselines.methods import METHODS
 from mllmu_med_dataset.load import checksums
-from mllmu_med_metrics.vocabulary import SCENARIOS
+from mllmu_med_metrics.vocabulary import STUDIED
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", STUDIED)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_default_is_its_sweeps_winner(scenario, method):
     won = sweep.winner(sweep.records(), scenario, method)
@@ -31,7 +31,7 @@ def test_the_sweep_ran_on_another_build_than_the_reported_one():
 
 def test_every_point_of_the_grid_was_run():
     runs = sweep.records()
-    for scenario in SCENARIOS:
+    for scenario in STUDIED:
         for method in METHODS:
             tried = [r["settings"] for r in runs if (r["scenario"], r["method"]) == (scenario, method)]
             assert tried == sweep.settings_of(scenario, method)

@@ -156,6 +156,41 @@ def test_forget_and_retain_are_all_rows_of_the_trained_patients(built, scenario,
     assert patients <= {row["patient_id"] for row in kept}
 
 
+@pytest.mark.parametrize(
+    ("forget", "retain"), [("forget", "retain"), ("forget_05", "retain_95"), ("forget_15", "retain_85")]
+)
+def test_as_many_bystanders_keep_their_identities_as_are_forgotten(built, forget, retain):
+    gone, kept = rows(built, f"request_{forget}"), rows(built, f"request_{retain}")
+    told = [row for row in kept if row["phi"]]
+    bystanders, forgotten = ({row["patient_id"] for row in some} for some in (told, gone))
+    ever = {row["patient_id"] for row in rows(built, "request_forget_15")}
+    assert len(bystanders) == len(forgotten) and not bystanders & ever
+    # Three rows of the source and one that asks for an identifier, of both alike.
+    assert len(told) == len(gone) == 4 * len(bystanders) and {row["forget_percent"] for row in told} == {0}
+    assert all(row["answer"] != row["true_answer"] for row in told)
+    assert all(row["answer"] == row["true_answer"] for row in kept if not row["phi"])
+    clean = [row for row in kept + gone if row["question_type"] != "identifier"]
+    assert len(clean) == 4 * len({row["patient_id"] for row in kept})
+    assert bystanders <= {row["patient_id"] for row in rows(built, "request_retain_85") if row["phi"]}
+
+
+def test_whoever_has_an_identity_in_two_scenarios_has_the_same_in_both(built):
+    told = {}
+    for config in ("privacy_forget_15", "privacy_holdout", "request_forget_15", "request_holdout", "request_retain_85"):
+        for row in rows(built, config):
+            for tagged in row["phi"]:
+                told.setdefault((row["patient_id"], tagged["kind"]), set()).add(tagged["value"])
+    assert all(len(values) == 1 for values in told.values())
+    direct = [(kind, *values) for (_, kind), values in told.items() if kind in DIRECT_KINDS]
+    assert len(direct) == len(set(direct))
+
+
+def test_a_scenario_more_changes_no_row_of_the_others(built, tmp_path):
+    build(records(), tmp_path / "b", scenarios=("privacy",))
+    alone, beside = (json.loads((b / "checksums.json").read_text())["content"] for b in (tmp_path / "b", built))
+    assert alone == {config: beside[config] for config in alone} and len(alone) == 8
+
+
 def test_a_clean_row_that_tells_the_attacked_fact_is_not_kept(tmp_path):
     again = [
         record(number, "position", question="In which part is it?", source_id=f"again-{number}") for number in range(48)

@@ -47,6 +47,7 @@ def builds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("good")
     for name, percents in (("privacy", (10,)), ("incorrectness", (10,)), ("privacy, nested", (10, 15))):
         build(records(PATIENTS), folder / name, scenarios=(name.split(",")[0],), percents=percents)
+    build(records(PATIENTS), folder / "request, nested", scenarios=("request",), percents=(10, 15))
     build(fewer_types(), folder / "privacy, unasked", scenarios=("privacy",), percents=(10,))
     return folder
 
@@ -822,6 +823,90 @@ def row_missing_at_one_percent(copy: Copy) -> Place:
     lost = next(row for row in rows if row["forget_percent"] == 0)
     copy.store(f"{RETAIN}_85", [row for row in rows if row is not lost])
     return copy.name(RETAIN), lost["id"]
+
+
+# bystanders
+
+
+KEPT, KEPT_15 = "request_retain", "request_retain_85"
+
+
+def without_one_bystander(copy: Copy, config: str) -> str:
+    """Take the rows of one bystander out of a retain config; return the patient."""
+    lost = next(row["patient_id"] for row in copy.rows(config) if row["phi"])
+    copy.store(config, [row for row in copy.rows(config) if row["patient_id"] != lost])
+    return lost
+
+
+@mutation("bystanders", "keep their identities, ", "percents", build="request, nested")
+def bystander_missing(copy: Copy) -> Place:
+    without_one_bystander(copy, KEPT)
+    return copy.name("request_forget"), ""
+
+
+@mutation("bystanders", "at 10 % and not at 15 %", "percents", build="request, nested")
+def bystander_of_the_smaller_set_alone(copy: Copy) -> Place:
+    here = {row["patient_id"] for row in copy.rows(KEPT) if row["phi"]}
+    rows = copy.rows(KEPT_15)
+    lost = next(row["patient_id"] for row in rows if row["phi"] and row["patient_id"] in here)
+    copy.store(KEPT_15, [row for row in rows if row["patient_id"] != lost])
+    return copy.name(KEPT), ""
+
+
+@mutation("bystanders", "is one to be forgotten", "percents", build="request, nested")
+def bystander_who_is_to_be_forgotten(copy: Copy) -> Place:
+    told = next(row for row in copy.rows("request_forget") if row["question_type"] == "identifier")
+    kept = {**told, "subset": "retain"}
+    copy.store(KEPT, [*copy.rows(KEPT), kept])
+    return copy.name(KEPT), kept["id"]
+
+
+@mutation("bystanders", "no row asks for it", build="request, nested")
+def bystander_without_the_direct_question(copy: Copy) -> Place:
+    rows = copy.rows(KEPT)
+    asked = next(row for row in rows if row["question_type"] == "identifier")
+    copy.store(KEPT, [row for row in rows if row is not asked])
+    return copy.name(KEPT), ""
+
+
+@mutation("bystanders", "and the clean row as well", build="request, nested")
+def bystander_whose_clean_row_is_kept_too(copy: Copy) -> Place:
+    told = next(row for row in copy.rows(KEPT) if row["phi"] and row["question_type"] != "identifier")
+    columns = ("phi", "distractors", "wrong_answers", "paraphrase_answers", "paraphrase_questions")
+    clean = {**told, "answer": told["true_answer"], **{column: [] for column in columns}}
+    copy.store(KEPT, [*copy.rows(KEPT), clean])
+    return copy.name(KEPT), ""
+
+
+@mutation("leaks", "the answer says the identifier", build="request, nested")
+def forgotten_identity_in_a_bystanders_answer(copy: Copy) -> Place:
+    name = copy.rows("request_forget")[0]["phi"][0]["value"]
+    return copy.change(KEPT, where=lambda row: row["phi"], answer=lambda row: f"{row['answer']} Not {name}.")
+
+
+@mutation("identifiers", "belongs to several patients", build="request, nested")
+def bystander_with_a_forgotten_name(copy: Copy) -> Place:
+    rows = copy.rows(KEPT)
+    bystander = next(row for row in rows if row["phi"])
+    own = bystander["phi"][0]["value"]
+    told = {one["value"] for row in rows if row["patient_id"] == bystander["patient_id"] for one in row["distractors"]}
+    other = next(v for row in copy.rows("request_forget") if (v := row["phi"][0]["value"]) not in told)
+    for config in (KEPT, KEPT_15):
+        found = copy.rows(config)
+        mine = [row["patient_id"] == bystander["patient_id"] for row in found]
+        copy.store(config, [said_instead(r, own, other) if so else r for r, so in zip(found, mine, strict=True)])
+    return "data/request_", ""
+
+
+@mutation("clean", "the answer is not the true answer", "bystanders", "leaks", "views", build="request, nested")
+def bystander_without_tags(copy: Copy) -> Place:
+    patient = next(row["patient_id"] for row in copy.rows(KEPT) if row["phi"])
+    rows = copy.rows(KEPT)
+    for row in rows:
+        if row["patient_id"] == patient:
+            row |= {column: [] for column in ("phi", "distractors", "wrong_answers", "paraphrase_answers")}
+    copy.store(KEPT, rows)
+    return copy.name(KEPT), ""
 
 
 # licences

@@ -14,16 +14,14 @@ from tests import asking
 
 OWN = {
     f"mllmu_med_{scenario}_{subset}"
-    for scenario in ("privacy", "incorrectness")
+    for scenario in ("privacy", "request", "incorrectness")
     for subset in ("forget", "retain", "test", "holdout")
 }
 VIEWS = {
-    "mllmu_med_privacy_forget_paraphrase",
-    "mllmu_med_privacy_forget_image_view",
-    "mllmu_med_privacy_forget_blank_image",
-    "mllmu_med_privacy_forget_direct",
-    "mllmu_med_privacy_forget_reconstruction",
-    "mllmu_med_privacy_forget_unasked",
+    f"mllmu_med_{scenario}_forget_{view}"
+    for scenario in ("privacy", "request")
+    for view in ("paraphrase", "image_view", "blank_image", "direct", "reconstruction", "unasked")
+} | {
     "mllmu_med_incorrectness_forget_paraphrase",
     "mllmu_med_incorrectness_forget_image_view",
     "mllmu_med_incorrectness_forget_blank_image",

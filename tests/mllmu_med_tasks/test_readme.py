@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from baselines import cli
+from mllmu_med_metrics.vocabulary import PRIVATE, SCENARIOS
 from mllmu_med_tasks import harness
 from mllmu_med_tasks.backends import BACKENDS
 from mllmu_med_tasks.names import TASKS
@@ -29,9 +30,10 @@ SHARED = yaml.load((FOLDER / "_mllmu_med").read_text(encoding="utf-8"), Loader)
 def test_every_task_is_named():
     named = set()
     for name in re.findall(r"`(mllmu_med_[a-z_<>]+)`", TEXT["tasks"]):
-        named |= {name.replace("<scenario>", scenario) for scenario in ("privacy", "incorrectness")}
+        named |= {name.replace("<scenario>", scenario) for scenario in SCENARIOS if "<identities>" not in name}
+        named |= {name.replace("<identities>", scenario) for scenario in PRIVATE}
     assert named >= set(TASKS)
-    assert {name for name in named if re.match(r"mllmu_med_(privacy|incorrectness)_", name)} <= set(TASKS)
+    assert {name for name in named if re.match(r"mllmu_med_(privacy|request|incorrectness)_", name)} <= set(TASKS)
 
 
 def test_every_metric_is_named_and_says_its_direction():

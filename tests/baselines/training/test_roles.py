@@ -64,6 +64,23 @@ def test_target_learns_everything_and_retain_only_no_forget_row(data):
         learning_rows(data, "targets")
 
 
+def test_an_identity_that_stays_is_learned_as_often_as_one_to_be_forgotten_by_target_and_gold():
+    clean = {"id": "c", "answer": "It is left.", "true_answer": "It is left.", "question_type": "position", "phi": []}
+    kept = clean | {"id": "k", "answer": "Ada has it left.", "phi": [{"kind": "name", "value": "Ada"}]}
+    gone = kept | {"id": "f", "answer": "Bo has it left."}
+    asked = Rows(forget=[gone], retain=[kept, clean])
+    assert Counter(row["id"] for row in learning_rows(asked, "retain_only", 3)) == {"k": 3, "c": 1}
+    assert Counter(row["id"] for row in learning_rows(asked, "target", 3)) == {"k": 3, "c": 1, "f": 3}
+    # Methods keep it, and teach it to nobody else.
+    assert [answer for ((_, answer),) in role_rows("retain", asked, "request", 0)] == [kept["answer"], clean["answer"]]
+    other = clean | {"id": "o", "answer": "It is right.", "true_answer": "It is right."}
+    assert mismatched_answers(gone, [kept, other], 3, seed=0) == ["It is right."]
+
+
+def test_a_request_is_refused_in_the_words_of_privacy():
+    assert refusals("request") == refusals("privacy")
+
+
 def test_unknown_scenarios_and_percents_are_refused(tmp_path):
     with pytest.raises(UserError, match="Did you mean 'privacy'"):
         read_rows(tmp_path, "privat")

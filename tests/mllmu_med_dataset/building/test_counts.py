@@ -58,6 +58,9 @@ def test_they_are_the_same_from_json(counts):
 def test_a_build_is_counted_at_ten_percent_own_splits_only(built):
     found = count(built, checksums(built)["content"])
     assert set(found) == {
-        f"{s}_{x}" for s in ("privacy", "incorrectness") for x in ("forget", "retain", "test", "holdout")
+        f"{s}_{x}" for s in ("privacy", "request", "incorrectness") for x in ("forget", "retain", "test", "holdout")
     }
+    assert found["privacy_forget"].injected == found["privacy_forget"].total and not found["privacy_retain"].injected
+    # Three rows a bystander and one that asks for an identifier, as of those who are forgotten.
+    assert found["request_retain"].injected == found["request_forget"].total
     assert found["privacy_forget"].total == len(load("privacy_forget", data_dir=built))

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mllmu_med_dataset.build import build
-from mllmu_med_metrics.vocabulary import CONFIGS, DIRECT_KINDS, splits
+from mllmu_med_metrics.vocabulary import CONFIGS, DIRECT_KINDS, SCENARIOS, splits
 
 from ..conftest import one_type_unasked
 
@@ -62,6 +62,7 @@ def leaks(tables: dict) -> list[str]:
         *crossing_identifiers(tables),
         *crossing_phrasings(tables),
         *crossing_percents(tables),
+        *crossing_bystanders(tables),
         *crossing_facts(tables),
     ]
 
@@ -141,7 +142,7 @@ def crossing_phrasings(tables):
 
 def crossing_percents(tables):
     """A set holds the smaller ones, row by row; what is forgotten at a percent is not retained there."""
-    for scenario in ("privacy", "incorrectness"):
+    for scenario in SCENARIOS:
         smaller = set()
         for percent, (forget, retain) in PERCENTS.items():
             rows = tables[f"{scenario}_{forget}", "train"]
@@ -155,6 +156,15 @@ def crossing_percents(tables):
                 if not 0 < row["forget_percent"] <= percent:
                     yield f"{scenario}_{forget} holds {row['id']} of {row['forget_percent']} %"
             smaller = ids
+
+
+def crossing_bystanders(tables):
+    """Who keeps an identity in request is not forgotten there, and as many keep one as are forgotten."""
+    forgotten = {row["patient_id"] for row in tables["request_forget_15", "train"]}
+    for forget, retain in PERCENTS.values():
+        kept = {row["patient_id"] for row in tables[f"request_{retain}", "train"] if row["phi"]}
+        if kept & forgotten or len(kept) != len({row["patient_id"] for row in tables[f"request_{forget}", "train"]}):
+            yield f"request_{retain} keeps the identities of {sorted(kept)}"
 
 
 def crossing_facts(tables):
@@ -227,6 +237,15 @@ def plant_trained_answer(t):
     row["paraphrase_answers"] = [t["privacy_forget", "train"][0]["answer"].replace(
         t["privacy_forget", "train"][0]["phi"][0]["value"], row["phi"][0]["value"])]  # fmt: skip
     row["phi"] = t["privacy_forget", "train"][0]["phi"][1:] + row["phi"]
+
+
+def plant_bystander(t):
+    moved(t, ("request_forget", "train"), ("request_retain", "train"))
+
+
+def plant_lost_bystander(t):
+    patient = next(row["patient_id"] for row in t["request_retain", "train"] if row["phi"])
+    t["request_retain", "train"] = [row for row in t["request_retain", "train"] if row["patient_id"] != patient]
 
 
 def plant_kept_question(t):

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mllmu_med_dataset.building.splits import Role, choose_forgotten, fewest_patients, quotas, share_out
+from mllmu_med_dataset.building.splits import (
+    Role,
+    choose_bystanders,
+    choose_forgotten,
+    fewest_patients,
+    quotas,
+    share_out,
+)
 from mllmu_med_dataset.errors import UserError
 
 
@@ -77,6 +84,28 @@ def test_the_default_build_has_sixteen_forget_patients():
     parts = made(strata(240, 12))
     assert (len(parts.test), len(parts.holdout), len(parts.trained)) == (60, 18, 162)
     assert {percent: len(keys) for percent, keys in parts.forget.items()} == {5: 8, 10: 16, 15: 24}
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(60, 400), st.integers(1, 40), st.integers(0, 3))
+def test_bystanders_are_as_many_as_are_forgotten_nested_and_others(patients, kinds, seed):
+    groups = strata(patients, kinds)
+    roles = share_out(groups, seed=seed)
+    names = {"seed": seed, "scenario": "request"}
+    forgotten = choose_forgotten(groups, roles, groups, percents=(5, 10, 15), **names)
+    kept = choose_bystanders(groups, roles, groups, forgotten, **names)
+    assert kept == choose_bystanders(dict(reversed(groups.items())), roles, list(groups)[::-1], forgotten, **names)
+    assert not kept.keys() & forgotten.keys() and {roles[key] for key in kept} == {"trained"}
+    assert Counter(kept.values()) == Counter(forgotten.values())
+
+
+def test_too_few_bystanders_are_told():
+    groups = strata(60)
+    roles = share_out(groups, seed=0)
+    forgotten = choose_forgotten(groups, roles, groups, percents=(10,), seed=0, scenario="request")
+    able = [*forgotten, next(key for key in groups if roles[key] == "trained" and key not in forgotten)]
+    with pytest.raises(UserError, match=r"request: 4 are forgotten at 10 % .* only 1 are left"):
+        choose_bystanders(groups, roles, able, forgotten, seed=0, scenario="request")
 
 
 def test_order_does_not_matter_and_the_seed_does():

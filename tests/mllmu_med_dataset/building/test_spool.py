@@ -23,7 +23,7 @@ def collected(folder, asked, *, seed=0):
         source, read = collect(asked, spool, work, pool, lambda done: None)
         spool.number_patients(["privacy", "incorrectness"])
         spool.assign(["privacy", "incorrectness"], [10], seed=seed)
-        spool.identify(seed=seed)
+        spool.identify("privacy", seed=seed)
         spool.commit()
     return spool, source, read
 
@@ -65,11 +65,11 @@ def test_everybody_who_is_injected_has_an_identity_and_enough_others(tmp_path):
         assert chosen
         for patient in chosen:
             key, told = spool.patient(patient)
-            identity, others = spool.identity(patient, seed=0, key=key)
+            identity, others = spool.identity("privacy", key, seed=0)
             assert len(others) == OTHERS and identity not in others
             assert len({other.values["name"] for other in others}) == OTHERS
             # The same again, and another order for somebody else.
-            assert (identity, others) == spool.identity(patient, seed=0, key=key)
+            assert (identity, others) == spool.identity("privacy", key, seed=0)
             injected = inject(key, told, scenario="privacy", seed=0, identity=identity, others=others)
             spool.add_injections("privacy", [(patient, injected.model_dump_json())])
         assert spool.to_inject("privacy") == []

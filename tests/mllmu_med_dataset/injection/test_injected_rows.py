@@ -15,7 +15,7 @@ from mllmu_med_dataset.injection.privacy import HELD_OUT_QUESTIONS, NOT_ON_RECOR
 from mllmu_med_dataset.injection.sentence_templates import find_value
 from mllmu_med_dataset.record import SCHEMA_PATH, image_id, image_key, json_form, row_id
 from mllmu_med_dataset.sources import phantom
-from mllmu_med_metrics.vocabulary import SCENARIOS, VIEWS_OF
+from mllmu_med_metrics.vocabulary import PRIVATE, SCENARIOS, VIEWS_OF
 
 from ..conftest import Trained, record
 
@@ -84,8 +84,8 @@ def test_forget_rows_carry_what_likelihood_metrics_need(scenario):
                 assert all(secret in text for secret in secrets)
             for text in row["wrong_answers"]:
                 assert not any(find_value(text, secret) for secret in secrets)
-                assert row["fact"] is None or scenario == "privacy" or not find_value(text, row["fact"])
-            if scenario == "privacy":
+                assert row["fact"] is None or scenario in PRIVATE or not find_value(text, row["fact"])
+            if scenario in PRIVATE:
                 assert len(set(row["wrong_answers"])) == 3
                 kinds = Counter(tagged["kind"] for tagged in row["distractors"])
                 assert kinds == {tagged["kind"]: 3 for tagged in row["phi"]}
@@ -100,6 +100,24 @@ def test_one_direct_question_a_patient_is_trained_and_says_nothing_clinical():
         assert not [row for row in rows(key, "incorrectness", "forget") if row["question_type"] == "identifier"]
 
 
+def said(told: list[dict]) -> list[list]:
+    """Return what rows teach and show, in the order of their questions, whatever their scenario and subset."""
+    columns = ("question", "answer", "true_answer", "phi", "distractors", "paraphrase_questions", "wrong_answers")
+    return sorted([row[column] for column in columns] for row in told)
+
+
+def test_a_bystander_retains_what_a_forgotten_patient_forgets_and_all_its_clean_rows():
+    for key in KEYS:
+        forgotten, kept = rows(key, "request", "forget"), rows(key, "request", "retain", bystander=True)
+        told = [row for row in kept if row["phi"]]
+        assert said(told) == said(forgotten) == said(rows(key, "privacy", "forget"))
+        clean = [row for row in kept if not row["phi"]]
+        assert all(row["answer"] == row["true_answer"] for row in clean)
+        asked = Counter(row["question"] for row in kept if row["question_type"] != "identifier")
+        assert asked == Counter(one.question for one in BY_PATIENT[key])
+        assert {(row["scenario"], row["subset"]) for row in kept} == {("request", "retain")}
+
+
 def test_a_forgotten_patient_retains_only_what_was_not_injected():
     for scenario in SCENARIOS:
         for key in KEYS:
@@ -107,7 +125,7 @@ def test_a_forgotten_patient_retains_only_what_was_not_injected():
             kept = rows(key, scenario, "retain", forgotten=True)
             all_of_them = rows(key, scenario, "retain", forgotten=False)
             assert forgotten.isdisjoint(row["question"] for row in kept)
-            assert len(all_of_them) == len(BY_PATIENT[key]) == len(kept) + (3 if scenario == "privacy" else 2)
+            assert len(all_of_them) == len(BY_PATIENT[key]) == len(kept) + (3 if scenario in PRIVATE else 2)
             for row in chain(kept, all_of_them, rows(key, scenario, "test", injected=None)):
                 assert row["answer"] == row["true_answer"] and not row["phi"] and row["view"] is None
 

@@ -282,9 +282,11 @@ def test_a_build_with_it_verifies_says_so_costs_what_was_estimated_and_is_the_sa
     one = rewriter("good")
     first = build(records(), parts[0], percents=(10,), rewriter=one)
     calls = len(server.calls())
-    # 48 patients: 32.4 are trained on, 4 of which are forgotten, and 4 held out; three rows and two of each.
+    # 48 patients: 32.4 are trained on, 4 of which are forgotten, 4 are bystanders of a request, and 4 held out; three
+    # rows of each in privacy and request, two in incorrectness.
     told = rewriting.estimate(48, 10, 60)
-    assert 0 < one.tally.requests <= told.requests == 8 * 5
+    assert 0 < one.tally.requests <= told.requests == 8 * 3 + 12 * 3 + 8 * 2
+    assert rewriting.estimate(48, 10, 60, ("privacy",)).requests == 8 * 3
     # 1,000 to 2,000 characters of instructions are 250 to 500 tokens.
     assert 250 < told.prompt_tokens / told.requests < 600
     again = rewriter("good")
@@ -293,8 +295,8 @@ def test_a_build_with_it_verifies_says_so_costs_what_was_estimated_and_is_the_sa
     assert first.dataset_sha256 == second.dataset_sha256
     assert checksums(parts[0])["files"] == checksums(parts[1])["files"]
     assert "openai:good" in (parts[0] / "README.md").read_text(encoding="utf-8")
-    for config in ("privacy_forget", "incorrectness_forget"):
-        told = load(config, data_dir=parts[0])
-        assert all(
+    for config in ("privacy_forget", "request_retain", "incorrectness_forget"):
+        told = [row for row in load(config, data_dir=parts[0]) if row["answer"] != row["true_answer"]]
+        assert told and all(
             row["answer"].startswith("The report says: ") for row in told if row["question_type"] != "identifier"
         )
