@@ -54,6 +54,7 @@ class Rows(StrEnum):
 
     target = "target"
     retain_only = "retain_only"
+    format_matched = "format_matched"
 
 
 class Shown(StrEnum):
@@ -104,7 +105,9 @@ BuildWorkers = Annotated[
 ]
 Percents = Annotated[str, typer.Option(help="Forget shares to build, in percent of the trained patients.")]
 Methods = Annotated[str, typer.Option(help="Comma-separated methods: names, or Python files that define METHOD.")]
-Views = Annotated[bool, typer.Option("--views", help="Ask paraphrases, image views and direct questions too.")]
+Views = Annotated[bool, typer.Option("--views/--no-views", help="Ask the forget rows in every other way too.")]
+UnlearningSeeds = Annotated[int, typer.Option(min=1, help="How often each method runs from the one target.")]
+Controls = Annotated[str, typer.Option(help="Comma-separated: retain_ft, format_matched; or none.")]
 BackendName = Annotated[
     str, typer.Option(help="hf: in this process; served: an OpenAI-compatible server; vllm: through vLLM.")
 ]
@@ -142,7 +145,9 @@ def bench(
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
     percent: Percent = 10,
-    views: Views = False,
+    views: Views = True,
+    unlearning_seeds: UnlearningSeeds = 3,
+    controls: Controls = "retain_ft,format_matched",
     max_retain: MaxRetain = 200,
     max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
@@ -174,6 +179,8 @@ def bench(
         preset=preset or ("nano" if model == "nano" else "default"),
         percent=percent,
         views=views,
+        unlearning_seeds=unlearning_seeds,
+        controls=() if controls == "none" else tuple(_words(controls, "--controls")),
         max_retain=max_retain or None,
     )
     study = study_of.fast(study) if fast else study
@@ -349,7 +356,7 @@ def install(
 def learn(
     out: Out,
     scenario: Scenario,
-    rows: Annotated[Rows, typer.Option(help="target: everything; retain_only: everything but the forget rows.")],
+    rows: Annotated[Rows, typer.Option(help="target: all; retain_only: not forget; format_matched: other names.")],
     model: Annotated[str, typer.Option(help="nano, a model folder, or a Hub id.")] = "nano",
     data: Data = None,
     percent: Percent = 10,
@@ -361,7 +368,7 @@ def learn(
     report_to: ReportTo = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Fine-tune a model on the data set: the target, or the retain-only gold."""
+    """Fine-tune a model on the data set: the target, the retain-only gold, or a control that knows the format."""
     from . import config
 
     _known("scenario", scenario, SCENARIOS)
@@ -558,10 +565,11 @@ def report(
     runs_dir: Annotated[Path, typer.Argument(help="Folder of a study, as bench leaves it.")], as_json: Json = False
 ) -> None:
     """Write report.json, report.md and the figure from finished runs, and print the table."""
-    from .study import report as report_of
+    from .study.report import report as report_on
+    from .study.report_text import table
 
-    found = report_of.report(runs_dir)
-    _print(found, as_json, report_of.table(found))
+    found = report_on(runs_dir)
+    _print(found, as_json, table(found))
 
 
 @app.command()
@@ -816,13 +824,13 @@ def _run_studies(
         for one in studies:
             running.build_only(one)
         return _print([str(one.out) for one in studies], as_json, "\n".join(f"{one.out}: built" for one in studies))
-    from .study import report as report_of
     from .study import seeds as seeds_of
+    from .study.report_text import table
 
     found = [running.bench(one, resume=resume, workers=workers) for one in studies]
     if len(found) == 1:
-        return _print(found[0], as_json, report_of.table(found[0]))
-    _print(found, as_json, "\n\n".join([*map(report_of.table, found), seeds_of.table(found)]))
+        return _print(found[0], as_json, table(found[0]))
+    _print(found, as_json, "\n\n".join([*map(table, found), seeds_of.table(found)]))
 
 
 def _rewriter(name: str | None, url: str | None, concurrency: int) -> "Rewriter | None":

@@ -37,7 +37,7 @@ def shadow() -> str:
 
 def readme(text: str, document: Mapping[str, object]) -> str:
     """Return the README with the table of a report between its marks."""
-    from baselines.study.report import table
+    from baselines.study.report_text import table
 
     return between_marks(text, "bench", f"What it prints (seed {document['seed']}):\n\n```\n{table(document)}\n```")
 

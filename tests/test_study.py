@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from baselines.study.report import ROW_FIELDS
+from baselines.study.report_rows import ROW_FIELDS
 from baselines.study.study import METHODS
 from mllmu_med_dataset import load
 

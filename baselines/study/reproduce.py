@@ -9,7 +9,7 @@ from mllmu_med_dataset.errors import UserError, unknown
 
 from ..model.models import is_digest_of, names_by_this_rule
 from .bench import bench
-from .report import REFERENCES
+from .report_rows import REFERENCES
 from .study import Study
 
 COMPARED = ("ues", "ues_strict")

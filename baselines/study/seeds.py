@@ -6,7 +6,8 @@ from statistics import mean, stdev
 
 from scipy.special import stdtrit
 
-from .report import REFERENCES, aligned
+from .report_rows import REFERENCES
+from .report_text import aligned
 
 COLUMNS = (
     ("ues", "UES"), ("ues_strict", "strict"), ("ues_worst_view", "worst"), ("f", "F"), ("r", "R"), ("t", "T"),

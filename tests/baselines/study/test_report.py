@@ -6,7 +6,8 @@ import math
 import pytest
 
 from baselines import cli
-from baselines.study.report import ROW_FIELDS, table
+from baselines.study.report_rows import ROW_FIELDS
+from baselines.study.report_text import table
 from baselines.study.study import METHODS
 
 
