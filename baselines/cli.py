@@ -578,12 +578,12 @@ def reproduce(
     out: Out,
     scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios of it; all if absent.")] = "",
     methods: Annotated[str, typer.Option(help="Comma-separated methods of it; all if absent.")] = "",
-    tolerance: Annotated[float, typer.Option(min=0, max=1, help="How far apart two scores may be.")] = 0.02,
+    tolerance: Annotated[float, typer.Option(min=0, max=1, help="How far apart scores may be, even if runs lie closer.")] = 0.02,
     workers: Workers = None,
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Run a reported study again, whole or in part, and compare the scores; exit 1 where one differs."""
+    """Run a reported study again, whole or in part; exit 1 where a score differs by more than the reported runs do."""
     from .run.progress import quieten
     from .study import reproduce as again
     from .study import stages as stages_of
@@ -598,9 +598,11 @@ def reproduce(
     quieten()
     differences, notes = again.reproduce(document, study, workers=workers)
     same = all(one.within(tolerance) for one in differences)
-    value = {"same": same, "tolerance": tolerance, "scores": [asdict(one) for one in differences], "notes": notes}
+    scores = [{**asdict(one), "allowed": one.allowed(tolerance)} for one in differences]
+    value = {"same": same, "tolerance": tolerance, "scores": scores, "notes": notes}
     lines = [one.line(tolerance) for one in differences] + [f"note: {note}" for note in notes]
-    _print(value, as_json, "\n".join([*lines, f"{'reproduced' if same else 'not reproduced'} within {tolerance:g}"]))
+    lines.append(f"{'' if same else 'not '}reproduced within what runs differ by, or {tolerance:g}")
+    _print(value, as_json, "\n".join(lines))
     if not same:
         raise typer.Exit(1)
 

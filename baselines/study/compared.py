@@ -32,8 +32,8 @@ def comparisons(points: Mapping[str, float | None], differ: Differ) -> list[dict
     adjusted = holm([one.p for one in estimates])
     return [
         {
-            "model": model, "against": other, "difference": one.point, "low": one.low, "high": one.high, "p": one.p,
-            "p_holm": p, "covers": one.covers,
+            "model": model, "against": other, "difference": one.point, "low": one.low, "high": one.high,
+            "error": one.error, "p": one.p, "p_holm": p, "covers": one.covers,
         }
         for (model, other), one, p in zip(pairs, estimates, adjusted, strict=True)
     ]  # fmt: skip

@@ -22,7 +22,7 @@ ROW_FIELDS = (
     "blind_test", "utility_test", "leak_rate", "any_leak_per_patient", "wrong_agreement", "true_recovery", "abstention",
     "abstention_excess", "degenerate", "n_forget", "n_retain", "n_test", "n_holdout", "n_forget_patients", "verdict",
     "seconds", "peak_memory_mb", "leak_by_kind", "blind_forget", "reasons",
-    "covers", "spread", "letters", "beats_retain_ft", "by_run",
+    "covers", "errors", "spread", "letters", "beats_retain_ft", "by_run",
 )  # fmt: skip
 # Of each run, beside its name and seed.
 RUN_FIELDS = ("ues", "ues_strict", "ues_worst_view", "f", "r", "t", "k", "harm", "degenerate")
@@ -74,11 +74,12 @@ def _row(
 
 
 def _intervals(runs: Sequence[Measured], field: str) -> dict[str, object]:
-    """Return the ends of every interval, what that of the headline covers, and how far its runs are apart."""
-    values: dict[str, object] = {}
+    """Return every interval's ends and standard error, what that of the headline covers, the spread of its runs."""
+    values: dict[str, object] = {"errors": {}}
     for name in WITH_INTERVAL:
         found = mean_of_runs([one.run(name) for one in runs])
         values |= {f"{name}_low": found.low, f"{name}_high": found.high}
+        values["errors"][name] = found.error
         if name == field:
             values["covers"] = found.covers
     points = [value for one in runs if (value := getattr(one.score, field)) is not None]

@@ -4,7 +4,9 @@ Values vary at three levels: another target (another draw of the data, learned a
 patients. What an interval covers is what was drawn more than once:
 
     several targets   each target's mean over its seeds is one draw of all three levels at once, since a target has seeds
-                      and patients of its own: V = variance of the targets' means / targets, t with targets - 1
+                      and patients of its own: V = variance of the targets' means / targets, t with targets - 1.
+                      Three targets may lie close together by chance: the variance counts as at least half of what
+                      seeds and patients alone make of it (by simulation: with all of it the interval is too wide)
     one target        V = variance over seeds / seeds, t with seeds - 1, and the patients' variance of the seeds' mean
                       (a bootstrap in which all seeds see the same draw), t with patients - 1: two parts of one V
     one run           the percentiles of the bootstrap over patients, as a single score has them
@@ -34,6 +36,8 @@ ONE_TARGET: Covers = "given this target"
 ONE_RUN: Covers = "patients only"
 CONFIDENCE = 0.95
 ROUNDING = 1e-12
+# Of the variance within targets, as the least between them.
+LEAST_SHARE = 0.5
 
 
 class Part(NamedTuple):
@@ -94,15 +98,22 @@ def difference(ours: Sequence[Run], theirs: Sequence[Run]) -> Estimate:
     return _given_target(mine, others, -1.0) if mine and others else _unknown(ONE_TARGET)
 
 
-def over_targets(values: Sequence[float], *, lowest: float = 0.0, runs: int | None = None) -> Estimate:
+def over_targets(
+    values: Sequence[float], errors: Sequence[float | None] = (), *, lowest: float = 0.0, runs: int | None = None
+) -> Estimate:
     """Return the mean over targets of their means (or, with `lowest` -1, of differences); one target has no interval.
 
-    `values` hold one a target; `runs` is how many runs they are of, where it is more than one each.
+    `values` hold one a target, `errors` the standard error of each given its target, where it is known; `runs` is how
+    many runs they are of, where it is more than one each.
     """
     count = len(values)
     if not count:
         return _unknown(ALL_LEVELS)
-    parts = () if count < 2 else (Part(float(np.var(values, ddof=1)) / count, count - 1),)
+    parts: tuple[Part, ...] = ()
+    if count > 1:
+        known = [error**2 for error in errors if error is not None]
+        least = LEAST_SHARE * fsum(known) / len(known) if known else 0.0
+        parts = (Part(max(float(np.var(values, ddof=1)), least) / count, count - 1),)
     covers = ALL_LEVELS if count > 1 else ONE_TARGET
     return _estimate(fsum(values) / count, parts, covers, count, runs or count, lowest)
 

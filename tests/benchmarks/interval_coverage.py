@@ -93,20 +93,19 @@ def estimated(values: list[list[Floats]], number: int) -> tuple[Estimate, list[l
             [Run(point=float(one.mean()), drawn=weights @ one / patients, patients=patients) for one in of_seeds]
         )
     means = [mean_of_runs(runs) for runs in targets]
-    found = means[0] if len(means) == 1 else over_targets([one.point for one in means if one.point is not None])
-    return found, targets
+    if len(means) == 1:
+        return means[0], targets
+    return over_targets([one.point for one in means if one.point is not None], [one.error for one in means]), targets
 
 
 def percentiles(targets: list[list[Run]], draw: np.random.Generator) -> tuple[float, float]:
     """Return the ends of the plain percentile interval: targets, seeds within them and patients drawn anew."""
-    means = []
-    for _ in range(REPLICATES):
-        chosen = [targets[place] for place in draw.integers(0, len(targets), len(targets))]
-        drawn = [
-            np.mean([runs[place].drawn[at] for place in draw.integers(0, len(runs), len(runs))])
-            for runs, at in zip(chosen, draw.integers(0, REPLICATES, len(chosen)), strict=True)
-        ]
-        means.append(np.mean(drawn))
+    drawn = np.array([[run.drawn for run in runs] for runs in targets])
+    count, seeds = drawn.shape[:2]
+    which = draw.integers(0, count, (REPLICATES, count, 1))
+    run = draw.integers(0, seeds, (REPLICATES, count, seeds))
+    patients = draw.integers(0, REPLICATES, (REPLICATES, count, 1))
+    means = drawn[which, run, patients].mean(axis=(1, 2))
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 

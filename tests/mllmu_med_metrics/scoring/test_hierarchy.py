@@ -30,6 +30,13 @@ def test_three_targets():
     assert over_targets([]).point is None
 
 
+def test_targets_that_lie_close_together_count_as_half_as_far_apart_as_seeds_and_patients_make_them():
+    # variance 0.0001 of the three, 0.02 within: half of it is 0.01, as if they were 0.4, 0.5, 0.6
+    found = over_targets([0.49, 0.5, 0.51], [math.sqrt(0.02), None, math.sqrt(0.02)])
+    assert (found.low, found.high) == pytest.approx((0.2516, 0.7484), abs=1e-4)
+    assert over_targets([0.4, 0.5, 0.6], [0.1] * 3).low == pytest.approx(0.2516, abs=1e-4)
+
+
 def test_differences_over_targets_go_below_0_and_have_a_p():
     # mean 0.1, sd 0.1: t = 0.1 / (0.1 / sqrt(3)) = 1.732 at 2 degrees of freedom, where p = 1 - t / sqrt(t^2 + 2)
     found = over_targets([0.0, 0.1, 0.2], lowest=-1.0)
