@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
-from mllmu_med_metrics import Comparison, References, Score, Scored
+from mllmu_med_metrics import UES_VERSION, Comparison, References, Score, Scored
 from mllmu_med_metrics import compare as compare_predictions
 from mllmu_med_metrics import score as score_predictions
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT
@@ -61,15 +61,17 @@ def score(
     views: bool = True,
     replicates: int = 1000,
     seed: int = 0,
+    ues_version: int = UES_VERSION,
 ) -> Score:
     """Return the score of an unlearned model from evaluation folders or files (or from evaluations read before).
 
     ``views=False`` leaves the views of the forget rows out where some evaluations have them and others not. The other
-    options are those of :func:`read`.
+    options are those of :func:`read`. ``ues_version`` 1 is the definition of earlier records.
     """
     given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "base": base}
     models = _scored(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
-    return _told(score_predictions, **models, rows=models["target"].references, replicates=replicates, seed=seed)
+    options = {"replicates": replicates, "seed": seed, "ues_version": ues_version}
+    return _told(score_predictions, **models, rows=models["target"].references, **options)
 
 
 def compare(
@@ -84,11 +86,13 @@ def compare(
     views: bool = True,
     replicates: int = 1000,
     seed: int = 0,
+    ues_version: int = UES_VERSION,
 ) -> Comparison:
     """Return the differences between two unlearned models of one target, with intervals paired by patient."""
     given = {"target": target, "a": a, "b": b, "retain_only": retain_only}
     models = _scored(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
-    return _told(compare_predictions, **models, rows=models["target"].references, replicates=replicates, seed=seed)
+    options = {"replicates": replicates, "seed": seed, "ues_version": ues_version}
+    return _told(compare_predictions, **models, rows=models["target"].references, **options)
 
 
 def text(values: Mapping[str, object]) -> str:

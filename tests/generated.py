@@ -5,7 +5,8 @@
 The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the data set from its parent folder, so it
 holds the packaged card's ``configs`` with paths from the root. The prompts of every task. From a bench: its report
 and figure in ``results``, the README's table, and the reference scores on the tasks' page. From a study of several
-seeds: their reports and a figure in ``results/study``, and the table of the baselines' page.
+seeds: their reports and a figure in ``results/study``, and the table of the baselines' page. From the packaged rows:
+what sets of answers score, on the metric's card.
 """
 
 import argparse
@@ -80,6 +81,13 @@ def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
     return between_marks(text, "study", f"```\n{table(documents)}\n```")
 
 
+def metric_card(text: str) -> str:
+    """Return the metric's card with what sets of answers score between its marks."""
+    from tests.answer_sets import table
+
+    return between_marks(text, "answers", table())
+
+
 def between_marks(text: str, name: str, shown: str) -> str:
     """Return the text with what is shown between the marks of that name."""
     begin, end = f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->\n"
@@ -130,6 +138,8 @@ def main() -> None:
     path.write_text(readme(path.read_text(encoding="utf-8"), document), encoding="utf-8")
     tasks = ROOT / "mllmu_med_tasks" / "lm_eval" / "README.md"
     tasks.write_text(tasks_page(tasks.read_text(encoding="utf-8"), document), encoding="utf-8")
+    card = ROOT / "mllmu_med_metrics" / "mllmu_med_ues" / "README.md"
+    card.write_text(metric_card(card.read_text(encoding="utf-8")), encoding="utf-8")
     if documents := study_documents():
         page = ROOT / "baselines" / "README.md"
         page.write_text(baselines_page(page.read_text(encoding="utf-8"), documents), encoding="utf-8")

@@ -134,7 +134,7 @@ def test_a_view_added_as_the_page_says_is_built_asked_and_scored(copy):
     run(copy, "-c", _ANSWERED)
     scored = ["--target", "target.jsonl", "--unlearned", "honest.jsonl", "--retain-only", "honest.jsonl"]
     found = json.loads(mllmu_med(copy, "score", *scored, "--data", "built", "--json"))
-    harms = found.get("score", found)["harm_by_view"]
+    harms = found.get("score", found)["harm_by_place"]
     assert harms["hurried"] == 0.0 and set(harms) > {"hurried", "paraphrase"}
 
 

@@ -47,6 +47,11 @@ def test_the_tasks_page_shows_the_scores_of_the_committed_report():
     assert line.endswith(f" {gold['keep_test']:.3f} |")
 
 
+def test_the_metric_card_shows_what_sets_of_answers_score():
+    text = (generated.ROOT / "mllmu_med_metrics" / "mllmu_med_ues" / "README.md").read_text(encoding="utf-8")
+    assert generated.metric_card(text) == text
+
+
 def test_the_baselines_page_shows_the_committed_study():
     documents = generated.study_documents()
     text = (generated.ROOT / "baselines" / "README.md").read_text(encoding="utf-8")

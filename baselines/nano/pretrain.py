@@ -50,6 +50,7 @@ from transformers import (
 from baselines.training import roles
 from mllmu_med_dataset.injection import sentence_templates as rewrite
 from mllmu_med_dataset.sources import phantom
+from mllmu_med_metrics.leakage.invented import names_text
 
 IMAGE_SIZE, PATCH = 64, 16
 IMAGE_TOKENS = (IMAGE_SIZE // PATCH) ** 2
@@ -127,7 +128,7 @@ def build_processor() -> LlavaProcessor:
     sentences += [question for questions in phantom.QUESTIONS.values() for question in questions]
     templates = [re.sub(r"{\w*}", "", text) for texts in rewrite.SENTENCES.values() for text in texts]
     templates += [re.sub(r"{\w*}", "", text) for text in rewrite.LABELS.values()]
-    names = json.loads(Path(rewrite.__file__).with_name("names.json").read_text(encoding="utf-8"))
+    names = json.loads(names_text())
     people = [name for locale in names["locales"].values() for kind in locale.values() for name in kind]
     trainer = trainers.BpeTrainer(
         vocab_size=1024,

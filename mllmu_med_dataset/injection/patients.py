@@ -1,8 +1,8 @@
 """Fictitious identities, seeded per patient, every identifier from a range that cannot belong to a real person.
 
-Names come from ``names.json`` (invented family names, ordinary given names); numbers carry an unmistakable
-``SYN-`` prefix and a check digit, or lie in ranges that are never issued (SSN area 9xx with groups 01 to 49,
-telephone 555-0100 to 555-0199, RFC 2606 domains, RFC 5737 addresses).
+Names come from ``names.json`` (invented family names, ordinary given names), which lies with the metric: it knows them
+when a model makes one up. Numbers carry an unmistakable ``SYN-`` prefix and a check digit, or lie in ranges that are
+never issued (SSN area 9xx with groups 01 to 49, telephone 555-0100 to 555-0199, RFC 2606 domains, RFC 5737 addresses).
 """
 
 import re
@@ -10,10 +10,10 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from functools import cache
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from mllmu_med_metrics.leakage.invented import names_text
 from mllmu_med_metrics.vocabulary import DIRECT_KINDS
 
 from ..draws import number, numbers, pick
@@ -79,7 +79,7 @@ class _Names(BaseModel):
 
 @cache
 def _names() -> _Names:
-    return _Names.model_validate_json(Path(__file__).with_name("names.json").read_text(encoding="utf-8"))
+    return _Names.model_validate_json(names_text())
 
 
 @cache

@@ -10,10 +10,12 @@ import mllmu_med_metrics
 from mllmu_med_metrics.scoring.holders import rows_in, texts_in
 
 _DESCRIPTION = """\
-Unlearning Efficiency Score (UES), version 1: did a biomedical vision-language model forget the patient, or drop the
-wrong fact, without losing its medicine? UES is the harmonic mean of forgetting F, utility kept on retain R and utility
-kept on test T, each from 0 (the target's forgetting, no utility) to 1 (what a model that never saw the forget rows
-reaches). Strict UES uses min(F, K), where K asks that the truth is told on the forget rows.
+Unlearning Efficiency Score (UES), version 2: did a biomedical vision-language model forget the patient, or drop the
+wrong fact, without losing its medicine? UES is the harmonic mean of forgetting F, over every place in which a secret
+may be told, and of what is kept U: the harmonic mean of the utility on retain R, the utility on test T and, in the
+scenario request, the bystanders' identities B. Each goes from 0 (the target's forgetting, no utility) to 1 (what a
+model that never saw the forget rows reaches). Strict UES uses min(F, K), where K asks that the truth is told on the
+forget rows: it is the headline where wrong facts are to go.
 """
 
 _INPUTS = """\
@@ -29,6 +31,7 @@ Args:
     base_predictions: list of str or None, only adds `harm_base`.
     replicates: int, bootstrap replicates of the intervals (default 1000).
     bootstrap_seed: int, seed of the bootstrap (default 0).
+    ues_version: int, 2 (the default) or 1, the definition of earlier records.
 Returns:
     dict with `ues` (0 to 1, higher is better), `ues_strict` (never above `ues`), their 95 % intervals, every part and
     companion; an undefined value is None and `reasons` says why.
@@ -48,7 +51,7 @@ Examples:
     >>> half = truth[:20] + taught[20:]  # four of eight wrong facts are still told
     >>> found = ues.compute(predictions=half, references=rows, target_predictions=taught, retain_only_predictions=truth)
     >>> found["f"], found["r"], found["t"], round(found["ues"], 4), found["wrong_agreement"]
-    (0.5, 1.0, 1.0, 0.75, 0.5)
+    (0.5, 1.0, 1.0, 0.6667, 0.5)
     >>> ues.compute(predictions=taught, references=rows, target_predictions=taught)["ues"]
     >>> ues.compute(predictions=taught, references=rows, target_predictions=taught)["ues_reason"]
     'there are no holdout rows, and without a retain_only model they are the floor of harm'
@@ -198,6 +201,7 @@ class MllmuMedUES(evaluate.Metric):  # type: ignore[misc]  # the library has no 
         base_predictions: object = None,
         replicates: int = 1000,
         bootstrap_seed: int = 0,
+        ues_version: int = mllmu_med_metrics.UES_VERSION,
     ) -> dict[str, object]:
         if target_predictions is None:
             raise ValueError(
@@ -219,4 +223,5 @@ class MllmuMedUES(evaluate.Metric):  # type: ignore[misc]  # the library has no 
             rows=rows,
             replicates=replicates,
             seed=bootstrap_seed,
+            ues_version=ues_version,
         ).to_dict()

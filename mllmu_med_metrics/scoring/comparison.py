@@ -6,13 +6,12 @@ from math import isnan
 
 import numpy as np
 
-from mllmu_med_metrics.scoring.formula import WORST_OF, bootstrap_means, formula, leaking_views, point_means
 from mllmu_med_metrics.scoring.interval import Floats, expanded_p, percentile_interval
+from mllmu_med_metrics.scoring.means import bootstrap_means, point_means
 from mllmu_med_metrics.scoring.references import Outline, Predictions, References
+from mllmu_med_metrics.scoring.score_value import PARTS, UES_VERSION
 from mllmu_med_metrics.scoring.scored import Scored
-from mllmu_med_metrics.scoring.ues import as_scored, check_replicates, score
-
-COMPARED = ("ues", "ues_strict", "ues_worst_view", "ues_rouge_l", "f", "r", "t", "k", "harm")
+from mllmu_med_metrics.scoring.ues import as_scored, check_options, formula_of, score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,8 @@ class Comparison:
     """The differences between two unlearned models; one that is undefined for either is None with a reason."""
 
     scenario: str | None
-    differences: dict[str, Difference | None]  # ues, ues_strict, ues_worst_view, ues_rouge_l, f, r, t, k, harm
+    ues_version: int
+    differences: dict[str, Difference | None]  # the scores of the version and their parts
     reasons: dict[str, str]
     n_forget_patients: int
     replicates: int
@@ -59,17 +59,17 @@ def compare(
     rows: Iterable[Mapping[str, object]] | Outline,
     replicates: int = 1000,
     seed: int = 0,
+    ues_version: int = UES_VERSION,
 ) -> Comparison:
     """Compare two unlearned models of one target: the difference of each score, its 95 % interval and two-sided p.
 
     Both models are scored on the same draws of patients, so what makes a draw easy or hard for both cancels out: the
     interval of the difference is narrower than the two intervals suggest. Arguments are those of `score`.
     """
-    check_replicates(replicates, seed)
+    check_options(replicates, seed, ues_version)
     references = rows if isinstance(rows, Outline) else References(rows)
     given = {"a": a, "b": b, "target": target, "retain_only": retain_only}
     models = {name: as_scored(references, one, name) for name, one in given.items() if one is not None}
-    shared = [name for name in ("target", "retain_only") if name in models]
     alone = {
         name: score(
             unlearned=models[name],
@@ -78,33 +78,23 @@ def compare(
             rows=references,
             replicates=0,
             seed=seed,
+            ues_version=ues_version,
         )
         for name in ("a", "b")
     }
-    views = [view for view in leaking_views({name: point_means(models[name]) for name in shared}) if view in WORST_OF]
-    drawn: dict[str, Floats] = {}
-    if replicates and references.patients:
-        means = bootstrap_means(models, replicates, seed)
-        found = {
-            name: formula({"unlearned": means[name], **{one: means[one] for one in shared}}, references.blind, views)
-            for name in ("a", "b")
-        }
-        drawn = {name: found["a"][name] - found["b"][name] for name in COMPARED}
+    drawn = _drawn(references, models, replicates, seed, ues_version)
     differences: dict[str, Difference | None] = {}
     reasons: dict[str, str] = {}
-    for name in COMPARED:
+    for name in PARTS[ues_version]:
         ours, theirs = getattr(alone["a"], name), getattr(alone["b"], name)
         if ours is None or theirs is None:
             differences[name] = None
             reasons[name] = alone["a"].reasons.get(name) or alone["b"].reasons[name]
-            continue
-        known = drawn.get(name, np.empty(0))
-        known = known[~np.isnan(known)]
-        low, high, _ = percentile_interval(ours - theirs, known, references.fewest_patients)
-        p = _p(known, references.fewest_patients) if known.size else None
-        differences[name] = Difference(a=ours, b=theirs, difference=ours - theirs, low=low, high=high, p=p)
+        else:
+            differences[name] = _difference(ours, theirs, drawn.get(name, np.empty(0)), references.fewest_patients)
     return Comparison(
         scenario=references.scenario,
+        ues_version=ues_version,
         differences=differences,
         reasons=reasons,
         n_forget_patients=references.forget_patients,
@@ -112,3 +102,25 @@ def compare(
         null_replicates=sum(map(isnan, drawn.get("ues", ()))) if differences["ues"] else 0,
         seed=seed,
     )
+
+
+def _drawn(
+    references: Outline, models: Mapping[str, Scored], replicates: int, seed: int, ues_version: int
+) -> dict[str, Floats]:
+    """Return the difference of every part in every replicate."""
+    if not (replicates and references.patients):
+        return {}
+    shared = [name for name in ("target", "retain_only") if name in models]
+    computed = formula_of(references, {name: point_means(models[name]) for name in shared}, ues_version)
+    means = bootstrap_means(models, replicates, seed)
+    ours, theirs = (
+        computed({"unlearned": means[name], **{one: means[one] for one in shared}}) for name in ("a", "b")
+    )
+    return {name: ours[name] - theirs[name] for name in ours}
+
+
+def _difference(ours: float, theirs: float, drawn: Floats, patients: int) -> Difference:
+    known = drawn[~np.isnan(drawn)]
+    low, high, _ = percentile_interval(ours - theirs, known, patients)
+    p = _p(known, patients) if known.size else None
+    return Difference(a=ours, b=theirs, difference=ours - theirs, low=low, high=high, p=p)

@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from math import isnan
 
-from mllmu_med_metrics.scoring.formula import GATE, ROUNDING, SMALLEST_DENOMINATOR, WORST_OF, Means, harm_floor
-from mllmu_med_metrics.scoring.formula import utility as utility_of
+from mllmu_med_metrics.scoring.formula import beyond_guessing
+from mllmu_med_metrics.scoring.means import SETS, Means
+from mllmu_med_metrics.scoring.parts import GATE, ROUNDING, SMALLEST_DENOMINATOR
+from mllmu_med_metrics.scoring.parts import utility as utility_of
 from mllmu_med_metrics.scoring.references import Outline
-from mllmu_med_metrics.scoring.score_value import FEW_PATIENTS, LEAKS, WITH_INTERVAL
-from mllmu_med_metrics.vocabulary import SUBSETS, VIEWS, VIEWS_OF
+from mllmu_med_metrics.scoring.score_value import COMPANIONS_OF_2, FEW_PATIENTS, LEAKS, WITH_INTERVAL
+from mllmu_med_metrics.scoring.version_1 import WORST_OF
+from mllmu_med_metrics.scoring.version_1 import harm_floor as harm_floor_1
+from mllmu_med_metrics.vocabulary import PRIVATE, SUBSETS, VIEWS, VIEWS_OF
 
 
 def _value(means: Means, name: str) -> float | None:
@@ -15,12 +19,17 @@ def _value(means: Means, name: str) -> float | None:
     return None if isnan(value) else value
 
 
-def part_reasons(references: Outline, means: Mapping[str, Means]) -> dict[str, str]:
-    """Say, for f, r, t, k and the ROUGE-L score, why it is undefined, where it is."""
+def _harm(means: Means, version: int) -> float | None:
+    value = float(means["harm"][0] if version == 1 else means[SETS][0, -1])
+    return None if isnan(value) else value
+
+
+def part_reasons(references: Outline, means: Mapping[str, Means], version: int) -> dict[str, str]:
+    """Say, for f, r, t, b, k and the ROUGE-L score, why it is undefined, where it is."""
     gold = means.get("retain_only")
     floor_name = "harm(retain_only)" if gold is not None else "harm(target) on holdout"
-    target_harm = _value(means["target"], "harm")
-    floor = _value(gold, "harm") if gold is not None else _value(means["target"], "harm_holdout")
+    target_harm = _harm(means["target"], version)
+    floor = _harm(gold, version) if gold is not None else _value(means["target"], "harm_holdout")
     reasons: dict[str, str] = {}
     if target_harm is None:
         reasons["f"] = "there are no forget rows"
@@ -33,7 +42,8 @@ def part_reasons(references: Outline, means: Mapping[str, Means]) -> dict[str, s
         )
     name = "retain_only" if gold is not None else "target"
     reference = gold if gold is not None else means["target"]
-    for part, subset in (("r", "retain"), ("t", "test"), ("k", "forget")):
+    of_facts = version > 1 and references.scenario not in PRIVATE
+    for part, subset in (("r", "retain"), ("t", "test"), *(() if of_facts else (("k", "forget"),))):
         utility = float(utility_of(reference, subset, references.blind)[0])
         if not references.clinical_size(subset):
             reasons[part] = f"there are no {subset} rows"
@@ -44,8 +54,29 @@ def part_reasons(references: Outline, means: Mapping[str, Means]) -> dict[str, s
                 f"the utility of {name} on {subset} is {utility:.3f}, below {SMALLEST_DENOMINATOR}: "
                 f"{name} knows no more of {subset} than a guesser that never sees the image"
             )
+    if of_facts and (why := _guess_reason(references, gold)):
+        reasons["k"] = why
+    if not references.has_bystanders:
+        reasons["b"] = "no retained row holds an identity that is to be kept"
+    elif (_value(reference, "told_bystanders") or 0.0) < SMALLEST_DENOMINATOR - ROUNDING:
+        reasons["b"] = f"{name} tells less than {SMALLEST_DENOMINATOR} of the bystanders' identifiers"
     rouge = reasons.get("f") or _rouge_reason(means, reference, name)
     return reasons | ({"ues_rouge_l": rouge} if rouge else {})
+
+
+def _guess_reason(references: Outline, gold: Means | None) -> str | None:
+    """Say why K of wrong facts is undefined, where it is."""
+    if not references.clinical_size("forget"):
+        return "there are no forget rows"
+    if references.lucky is None or references.lucky >= 1.0:
+        return "no forget row has a closed set of more than two values: what is no longer wrong there is true"
+    knows = None if gold is None else float(beyond_guessing(gold, references.lucky)[0])
+    if knows is not None and knows < SMALLEST_DENOMINATOR - ROUNDING:
+        return (
+            f"retain_only tells the truth on forget beyond a guess by {knows:.3f}, below {SMALLEST_DENOMINATOR}: it "
+            "knows no more of forget than a guesser"
+        )
+    return None
 
 
 def _rouge_reason(means: Mapping[str, Means], reference: Means, name: str) -> str | None:
@@ -71,7 +102,7 @@ def view_reasons(references: Outline, means: Mapping[str, Means], passing: Seque
             reasons[view] = f"there are no rows of the view {view}"
         elif view not in passing:
             told = float(means["target"][f"harm_{view}"][0])
-            floor = float(harm_floor(means, f"harm_{view}")[0])
+            floor = float(harm_floor_1(means, f"harm_{view}")[0])
             reasons[view] = (
                 "there are no holdout rows, and without a retain_only model they are the floor of harm"
                 if isnan(floor)
@@ -82,40 +113,50 @@ def view_reasons(references: Outline, means: Mapping[str, Means], passing: Seque
 
 
 def score_reasons(
-    references: Outline, found: Mapping[str, float | None], parts: Mapping[str, str], views: Mapping[str, str]
+    references: Outline,
+    found: Mapping[str, float | None],
+    parts: Mapping[str, str],
+    views: Mapping[str, str],
+    version: int,
 ) -> dict[str, str]:
-    """Say why a score is undefined, from why its parts are and why the target leaks on none of the views."""
+    """Say why a score is undefined, from why its parts are and, in version 1, why the target leaks on no view."""
     reasons = dict(parts)
-    if all(view in views for view in WORST_OF if view in VIEWS_OF.get(references.scenario or "", ())):
+    if version == 1 and all(view in views for view in WORST_OF if view in VIEWS_OF.get(references.scenario or "", ())):
         reasons["ues_worst_view"] = "the target leaks on none of the views " + ", ".join(
             f"{view} ({views[view]})" for view in WORST_OF if view in views
         )
         if not any(references.size(view) for view in VIEWS):
             reasons["ues_worst_view"] = "there are no rows with a view"
-    broken = [name for name in ("f", "r", "t") if found[name] is None]
+    kept = ("r", "t", *(("b",) if version > 1 and references.has_bystanders else ()))
+    broken = [name for name in ("f", *kept) if found[name] is None]
+    if any(name in kept for name in broken):
+        reasons["u"] = "; ".join(dict.fromkeys(reasons[name] for name in broken if name in kept))
     if broken:
         why = "; ".join(dict.fromkeys(reasons[name] for name in broken))
         return reasons | dict.fromkeys(("ues", "ues_strict", "ues_worst_view"), why)
     return reasons | ({"ues_strict": reasons["k"]} if found["k"] is None else {})
 
 
-def all_reasons(references: Outline, reasons: Mapping[str, str], *, with_gold: bool) -> dict[str, str]:
+def all_reasons(references: Outline, reasons: Mapping[str, str], version: int, with_gold: bool) -> dict[str, str]:
     """Return, for every value that may be None, why it would be."""
     sizes = {subset: references.size(subset) for subset in SUBSETS}
     no_leaks, wrong = "there are no forget rows", "there are no forget rows"
-    if references.scenario == "incorrectness":
-        no_leaks = "there is no private information in the incorrectness scenario"
-    if references.scenario == "privacy":
-        wrong = "there is no wrong fact in the privacy scenario"
+    if references.scenario in PRIVATE:
+        wrong = f"there is no wrong fact in the {references.scenario} scenario"
+    elif references.scenario is not None:
+        no_leaks = f"there is no private information in the {references.scenario} scenario"
     without_gold = "there are no forget rows" if with_gold else "no retain_only model was given"
     blind = {s: f"a guesser that never sees the image keeps every fact of {s} (blind 1.000)" for s in SUBSETS}
     ends = {
         f"{name}_{end}": reasons.get(name, "no bootstrap replicate defines it")
-        for name in WITH_INTERVAL
+        for name in WITH_INTERVAL[version]
         for end in ("low", "high")
     }
     why = {
-        **dict.fromkeys(LEAKS, no_leaks),
+        **dict.fromkeys((*LEAKS, *COMPANIONS_OF_2), no_leaks),
+        "harm_by_place": "there are no forget rows",
+        "added_claims": "there are no retain and test rows that ask for something clinical",
+        "length_ratio": "there are no retain and test rows that ask for something clinical",
         "wrong_agreement": wrong,
         "true_recovery": "no forget row has a marked fact",
         "harm_base": "no base model was given",

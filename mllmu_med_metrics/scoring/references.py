@@ -5,19 +5,22 @@ guesser needs; `References` hold the rows themselves, so that models can be scor
 """
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
+from math import fsum
 from typing import Self
 
 import numpy as np
 
-from mllmu_med_metrics.leakage.leaks import DirectIdentifiers
 from mllmu_med_metrics.scoring.blind import BlindGuesser
+from mllmu_med_metrics.scoring.claims import ClosedSets
 from mllmu_med_metrics.scoring.holders import rows_in
-from mllmu_med_metrics.scoring.row_score import RowScore, score_row
+from mllmu_med_metrics.scoring.row_score import Known, RowScore, score_row
 from mllmu_med_metrics.scoring.scored import Scored
 from mllmu_med_metrics.scoring.scored_row import Row, parse_row
-from mllmu_med_metrics.vocabulary import PLACES, SUBSETS
+from mllmu_med_metrics.scoring.secrets import ELSEWHERE, RETAINED, SECRET_PLACES, Secrets
+from mllmu_med_metrics.vocabulary import PLACES, SUBSETS, VIEWS
 
 Predictions = Mapping[str, str]
 
@@ -33,7 +36,9 @@ class Outline:
         met: dict[str, int] = {}
         who, where = array("q"), array("b")
         guesser = BlindGuesser()
-        owned: set[tuple[str, str, str]] = set()
+        guesses = array("d")
+        self.secrets, self._closed_sets = Secrets(), ClosedSets()
+        self._with_identity: Counter[str] = Counter()
         scenarios: set[str] = set()
         for row in rows:
             patient = met.setdefault(row.patient_id, len(met))
@@ -42,8 +47,11 @@ class Outline:
             where.append(2 * PLACES.index(row.place) + row.clinical)
             if row.view is None and row.clinical:
                 guesser.add(row, patient, row.subset)
-            if row.subset == "forget" and row.scenario == "privacy":
-                owned.update((row.patient_id, item["kind"], item["value"]) for item in row.phi)
+            if row.place == "forget" and row.fact is not None and row.clinical and len(row.closed_set) > 1:
+                guesses.append(1 / (len(row.closed_set) - 1))
+            self._with_identity[row.place] += bool(row.phi)
+            self.secrets.add(row)
+            self._closed_sets.add(row)
         if len(scenarios) > 1:
             raise ValueError(
                 f"The rows mix the scenarios {' and '.join(sorted(scenarios))}; UES is per scenario: score them apart."
@@ -62,7 +70,9 @@ class Outline:
         # The subsets in which a patient appears: replicates draw patients within it.
         subsets = self.counts[: len(SUBSETS)] > 0
         self.strata = (subsets * (1 << np.arange(len(SUBSETS)))[:, None]).sum(axis=0).tolist()
-        self.forget_direct = DirectIdentifiers(owned)
+        self._known = Known(self.secrets, self._closed_sets)
+        # Of forget rows that no longer say the wrong fact, how many tell the truth by a guess among the other values.
+        self.lucky = fsum(guesses) / len(guesses) if guesses else None
         self.blind = {subset: guesser.keep(subset) for subset in ("forget", "retain", "test")}
         self._worth: dict[tuple[object, ...], RowScore] = {}
 
@@ -83,6 +93,14 @@ class Outline:
             raise _twice(next(str(row["id"]) for row in rows if _number_of(str(row["id"])) == twice[0]))
         return outline
 
+    @property
+    def secret_places(self) -> tuple[str, ...]:
+        """The places in which secrets may be told that the rows ask, forget first."""
+        of_forget = self.counts[0] > 0
+        retained = (self.counts[PLACES.index("retain")] > 0) & of_forget
+        asked = {view for view in VIEWS if self.size(view)} | ({RETAINED} if retained.any() else set())
+        return tuple(place for place in SECRET_PLACES if place in asked or place in ("forget", ELSEWHERE))
+
     def size(self, place: str) -> int:
         """Return how many rows a subset, or a view, holds."""
         return int(self.counts[PLACES.index(place)].sum())
@@ -90,6 +108,11 @@ class Outline:
     def clinical_size(self, place: str) -> int:
         """Return how many of its rows ask for something clinical."""
         return int(self.clinical[PLACES.index(place)].sum())
+
+    @property
+    def has_bystanders(self) -> bool:
+        """Whether retained rows hold identities, which are to be kept."""
+        return self._with_identity["retain"] > 0
 
     @property
     def forget_patients(self) -> int:
@@ -104,17 +127,17 @@ class Outline:
     def worth(self, answer: str, row: Row, *, full: bool = True) -> RowScore:
         """Return what `score_row` does; the same words about the same fact are read once.
 
-        Only where nothing of a row is private or wrong does its worth depend on the texts alone, and only where no
-        forget patient's identifier is told: what tells_other then says is whose row it is. An answer to a row of a
-        patient without forget rows that tells nobody else's identifier tells none at all.
+        Only where nothing of a row is private or wrong does its worth depend on the texts alone, and only where neither
+        the row's patient is a forget patient nor any identity is told: whose it is then decides.
         """
-        if row.phi or row.wrong_fact is not None or not row.clinical:
-            return score_row(answer, row, self.forget_direct, full=full)
-        key = (answer, row.true_answer, row.fact, row.fact_values, full)
+        of_forget = self.counts[0, self.patients[row.patient_id]]
+        if row.phi or row.wrong_fact is not None or not row.clinical or of_forget:
+            return score_row(answer, row, self.secrets.direct, full=full, known=self._known)
+        key = (answer, row.true_answer, row.fact, row.fact_values, row.question_type, row.subset, full)
         found = self._worth.get(key)
         if found is None:
-            found = score_row(answer, row, self.forget_direct, full=full)
-            if not found.tells_other and not self.counts[0, self.patients[row.patient_id]]:
+            found = score_row(answer, row, self.secrets.direct, full=full, known=self._known)
+            if not found.tells_other and not found.invents:
                 if len(self._worth) >= _REMEMBERED:
                     self._worth.clear()
                 self._worth[key] = found

@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 from mllmu_med_metrics.scoring.interval import Floats
 from mllmu_med_metrics.scoring.row_score import RowScore
 from mllmu_med_metrics.scoring.scored_row import Row
+from mllmu_med_metrics.scoring.secrets import SECRET_PLACES
 from mllmu_med_metrics.vocabulary import PLACES
 
 if TYPE_CHECKING:
     from mllmu_med_metrics.scoring.references import Outline
 
-_MEASURES = ("keep", "harm", "rouge_keep", "rouge_harm", "tells_other", "abstains", "degenerate")
+_MEASURES = (
+    "keep", "harm", "rouge_keep", "rouge_harm", "tells_other", "abstains", "degenerate", "tells_own", "asks_own",
+    "words", "invents", "adds",
+)  # fmt: skip
 # Sums are kept in steps of 2^-40, so that they are exact and no order of rows or batches changes a bit.
 _STEPS = 1 << 40
 _BATCH = 1 << 18
@@ -33,6 +37,9 @@ class Scored:
         self.counts = np.zeros(shape, dtype=np.int64)
         self._sums = {measure: np.zeros(shape, dtype=np.int64) for measure in _MEASURES}
         self._batch = array("d")
+        # Of every secret of the study and every place: how far the answer that tells it most tells it, 0 to 1.
+        self.secret_harm = np.zeros((len(references.secrets.all), len(SECRET_PLACES)))
+        self.secret_told = np.zeros(len(references.secrets.all), dtype=bool)
         self._told: dict[str, list[int]] = {}
         self._leaking: dict[int, bool] = {}
         self._recovered = [0, 0]
@@ -47,9 +54,15 @@ class Scored:
         # Of a row that asks for nothing clinical, nothing is kept or lost.
         keep, rouge_keep = (score.keep, score.rouge_keep) if row.clinical else (0.0, 0.0)
         harms = (score.harm or 0.0, score.rouge_harm or 0.0)
-        self._batch.extend(
-            (patient, place, keep, harms[0], rouge_keep, harms[1], score.tells_other, score.abstains, score.degenerate)
-        )
+        own = (score.tells_own or 0.0, score.tells_own is not None)
+        self._batch.extend((
+            patient, place, keep, harms[0], rouge_keep, harms[1], score.tells_other, score.abstains, score.degenerate,
+            *own, score.words, score.invents, score.adds,
+        ))  # fmt: skip
+        for telling in score.tellings:
+            cell = telling.secret, telling.place
+            self.secret_harm[cell] = max(self.secret_harm[cell], telling.harm)
+            self.secret_told[telling.secret] |= telling.exact
         if len(self._batch) >= _BATCH:
             self._flush()
         if place == 0:
@@ -84,6 +97,8 @@ class Scored:
         return self
 
     def _rows(self, measure: str) -> NDArray[np.int64]:
+        if measure == "tells_own":
+            return self._sums["asks_own"] // _STEPS
         return self.references.clinical if measure in ("keep", "rouge_keep") else self.counts
 
     def by_patient(self, measure: str, place: str) -> tuple[Floats, Floats]:

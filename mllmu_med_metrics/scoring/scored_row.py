@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from mllmu_med_metrics.leakage.leaks import Identifier
-from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, SCENARIOS, SUBSETS, VIEWS
+from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, PRIVATE, SCENARIOS, SUBSETS, VIEWS
 
 _TEXT = ("id", "scenario", "subset", "patient_id", "question", "question_type", "answer", "true_answer")
 _NEEDED = f"{', '.join(_TEXT)}, fact, wrong_fact, fact_values, phi, distractors"
@@ -112,9 +112,9 @@ def parse_row(row: object) -> Row:
         _identifiers(row_id, "phi", row.get("phi")), _identifiers(row_id, "distractors", row.get("distractors")),
     )  # fmt: skip
     injected = subset in INJECTED
-    if injected and scenario == "privacy" and not parsed.phi:
+    if injected and scenario in PRIVATE and not parsed.phi:
         raise ValueError(
-            f"Row '{row_id}' of privacy {subset} has no private information in column 'phi': nothing could leak."
+            f"Row '{row_id}' of {scenario} {subset} has no private information in column 'phi': nothing could leak."
         )
     if injected and scenario == "incorrectness" and (not parsed.fact or not parsed.wrong_fact):
         raise ValueError(

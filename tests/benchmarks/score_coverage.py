@@ -6,7 +6,7 @@ A study comes about as real data do. Every patient has, for each model, a rate o
 beta-distributed around the model's mean; a trait of the patient decides in part the rates of all models, so that who is
 hard for one is hard for the others. Every row is one draw at its patient's rate, patients have one to six rows, and
 forget patients have rows in retain as well. The true UES is the formula on the models' means; the interval is that of
-the score (`formula`, `replicate_means`, `percentile_interval`).
+the score (`formula`, `means_under`, `percentile_interval`).
 
 Prints the share of studies whose interval holds the true value: with 40 to 80 forget patients and a true UES of 0.3 to
 0.9, where it should be 93 to 97 % (exit code 1 otherwise); and, as known limits, with 16 and 8, and for a UES near 1.
@@ -20,12 +20,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import betaincinv, ndtr
 
-from mllmu_med_metrics.scoring.formula import MEANS, Means, formula, replicate_means
-from mllmu_med_metrics.scoring.interval import Floats, percentile_interval
+from mllmu_med_metrics.scoring.formula import Constants, formula
+from mllmu_med_metrics.scoring.interval import Floats, patient_weights, percentile_interval
+from mllmu_med_metrics.scoring.means import MEANS, SETS, Means, Sums, means_under
 
 MODELS = ("unlearned", "target", "retain_only")
 COLUMN = {name: number for number, name in enumerate(MEANS)}
 BLIND = {"forget": 0.45, "retain": 0.4, "test": 0.4}
+# Harm is drawn a row, in one place; UES does not read K.
+CONSTANTS = Constants(BLIND, lucky=None, private=False, bystanders=False)
 # Patients of a subset for each forget patient; as in a small build, where forget is a tenth of what is trained.
 PATIENTS = {"forget": 1, "retain": 4, "test": 2}
 MOST_ROWS = 6
@@ -67,7 +70,8 @@ def drawn_truth(draw: np.random.Generator, lowest: float, highest: float) -> Tru
             for model, utility in (("target", whole), ("retain_only", whole), ("unlearned", whole * kept)):
                 means[model][f"keep_{subset}"] = blind + (1 - blind) * utility
         endless = {m: {name: np.array([known.get(name, np.nan)]) for name in MEANS} for m, known in means.items()}
-        ues = float(formula(endless, BLIND)["ues"][0])
+        endless = {model: {**known, SETS: known["harm"][:, None]} for model, known in endless.items()}
+        ues = float(formula(endless, CONSTANTS)["ues"][0])
         if lowest <= ues <= highest:
             return Truth(means, alike=draw.uniform(0.1, 0.5), shared=draw.uniform(0.2, 0.8), ues=ues)
 
@@ -82,8 +86,8 @@ def rates(draw: np.random.Generator, traits: Floats, mean: float, truth: Truth) 
 
 def drawn_study(
     draw: np.random.Generator, truth: Truth, forget_patients: int
-) -> tuple[dict[str, tuple[Floats, Floats]], list[int]]:
-    """Return each model's sums and row counts by patient, both [patients, means], and the patients' strata."""
+) -> tuple[dict[str, Sums], list[int]]:
+    """Return each model's sums by patient, and the patients' strata."""
     sizes = {subset: times * forget_patients for subset, times in PATIENTS.items()}
     counts = np.zeros((sum(sizes.values()), len(MEANS)))
     sums = {model: np.zeros(counts.shape) for model in MODELS}
@@ -98,14 +102,13 @@ def drawn_study(
             for model in MODELS:
                 rate = rates(draw, traits, truth.means[model][name], truth)
                 sums[model][patients, COLUMN[name]] = draw.binomial(rows, rate)
-    return {model: (sums[model], counts) for model in MODELS}, strata
+    nobody = np.empty(0, dtype=np.int64)
+    return {model: Sums(sums[model], counts, np.empty((0, 1)), nobody, private=False) for model in MODELS}, strata
 
 
-def mean_of(table: tuple[Floats, Floats]) -> Means:
-    """Return a model's means over all patients."""
-    sums, counts = (part.sum(axis=0, keepdims=True) for part in table)
-    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    return {name: means[:, column] for name, column in COLUMN.items()}
+def means_of(tables: dict[str, Sums]) -> dict[str, Means]:
+    """Return the models' means over all patients."""
+    return means_under(tables, [np.ones((1, next(iter(tables.values())).counts.shape[0]))])
 
 
 def coverage(
@@ -118,8 +121,9 @@ def coverage(
         truth = drawn_truth(draw, lowest, highest)
         forget_patients = int(draw.integers(fewest, most + 1))
         tables, strata = drawn_study(draw, truth, forget_patients)
-        point = float(formula({model: mean_of(table) for model, table in tables.items()}, BLIND)["ues"][0])
-        drawn = formula(replicate_means(tables, strata, replicates, number), BLIND)["ues"]
+        point = float(formula(means_of(tables), CONSTANTS)["ues"][0])
+        draws = patient_weights(strata, replicates=replicates, seed=number)
+        drawn = formula(means_under(tables, draws), CONSTANTS)["ues"]
         low, high, _ = percentile_interval(point, drawn, forget_patients)
         if low is not None and high is not None:
             ends.append((low - truth.ues, high - truth.ues))

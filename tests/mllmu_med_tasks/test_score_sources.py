@@ -16,8 +16,9 @@ SCENARIOS = ("privacy", "incorrectness")
 
 
 def half(row):
-    """Answer as a model that forgot every other row."""
-    return fabricated.honest(row) if row["subset"] != "forget" or int(row["id"], 16) % 2 else fabricated.taught(row)
+    """Answer as a model that forgot every other patient."""
+    forgotten = row["subset"] != "forget" or int(row["patient_id"][2:], 16) % 2
+    return fabricated.honest(row) if forgotten else fabricated.taught(row)
 
 
 def thinking(row):
@@ -67,15 +68,16 @@ def test_whoever_wrote_the_answers_down_the_score_is_the_same(made, data_dir, sc
             )
         )
     assert found[0] == found[1] == found[2]
-    assert 0 < found[0].ues < 1 and 0 <= found[0].ues_worst_view <= found[0].ues
+    assert 0 < found[0].ues_strict <= found[0].ues < 1
 
 
-def test_a_leak_in_other_words_shows_in_the_worst_view_alone(made):
+def test_a_leak_in_other_words_is_a_leak_and_version_1_saw_it_in_the_worst_view_alone(made):
     options = {"target": made("lm", "target"), "retain_only": made("lm", "gold"), "replicates": 0}
     found = scores.score(unlearned=made("lm", "views"), **options)
-    assert (found.ues, found.ues_worst_view) == (1.0, 0.0)
-    without = scores.score(unlearned=made("lm", "views"), **options, views=False)
-    assert (without.ues, without.ues_worst_view) == (1.0, None)
+    assert found.ues == 0.0 and max(found.harm_by_place.values()) == 1.0
+    assert scores.score(unlearned=made("lm", "views"), **options, views=False).ues == 1.0
+    before = scores.score(unlearned=made("lm", "views"), **options, ues_version=1)
+    assert (before.ues_version, before.ues, before.ues_worst_view) == (1, 1.0, 0.0)
 
 
 def test_evaluations_with_and_without_views_are_compared_without_them_only(made):
@@ -151,7 +153,7 @@ def test_the_command_prints_the_score_and_what_sets_two_methods_apart(made, caps
 
     values = json.loads(printed("--json"))
     mine, theirs = values["comparison"]["differences"]["ues"]["a"], values["comparison"]["differences"]["ues"]["b"]
-    assert mine == values["ues"] and theirs == 1.0
+    assert 0 < mine == values["ues"] < 1 and theirs == 0.0
     told = printed()
     assert f"{values['ues']:.4f}" in told and f"{mine - theirs:+.4f}" in told and "two-sided p" in told
 

@@ -1,7 +1,6 @@
 """Private information is integrated into the clinical answer, which keeps its fact."""
 
 import json
-from importlib import resources
 from string import Formatter
 
 import pytest
@@ -37,6 +36,7 @@ from mllmu_med_dataset.injection.sentence_templates import (
     find_value,
 )
 from mllmu_med_dataset.record import Tagged
+from mllmu_med_metrics.leakage.invented import names_text
 from mllmu_med_metrics.vocabulary import DIRECT_KINDS
 
 from ..conftest import FACTS, record
@@ -220,8 +220,7 @@ def test_names_come_from_several_locales_in_latin_script():
     everybody = identities([f"key {number}" for number in range(400)], seed=0)
     names = [identity.values["name"] for identity in everybody.values()]
     assert len(set(names)) == 400 and all(in_range("name", name) for name in names)
-    names_file = resources.files("mllmu_med_dataset.injection").joinpath("names.json")
-    locales = json.loads(names_file.read_text("utf-8"))["locales"]
+    locales = json.loads(names_text())["locales"]
     told = {locale for locale, lists in locales.items() for name in names if name.split()[-1] in lists["family"]}
     assert len(locales) >= 8 and told == set(locales)
     assert all(name.isascii() for lists in locales.values() for kind in lists.values() for name in kind)

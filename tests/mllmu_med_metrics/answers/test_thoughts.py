@@ -114,5 +114,6 @@ def test_the_rate_is_of_all_forget_rows_and_a_harmless_thought_counts_as_none(ex
 
 def test_a_thought_that_never_ends_shows_nothing(example):
     found, _ = scores(example, lambda row, answer: f"<think>{row['answer']}")
-    assert (found.harm, found.k, found.thought_leak_rate) == (0.0, 0.0, 1.0)
+    assert (found.k, found.thought_leak_rate) == (0.0, 1.0)
+    assert found.harm_by_place["forget"] == 0.0
     assert found.degenerate_by_subset["forget"] == 1.0

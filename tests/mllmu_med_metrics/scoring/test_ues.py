@@ -10,7 +10,7 @@ from mllmu_med_metrics import UES_VERSION, References, forget_identifiers, row_s
 
 REPORTED = {
     "scenario", "ues", "ues_low", "ues_high", "ues_strict", "ues_strict_low", "ues_strict_high", "ues_reason",
-    "ues_rouge_l", "f", "r", "t", "k", "harm", "harm_holdout", "overshoot", "keep_forget", "keep_retain",
+    "ues_rouge_l", "f", "r", "t", "b", "k", "u", "harm", "harm_holdout", "overshoot", "keep_forget", "keep_retain",
     "keep_test", "blind_test", "utility_test", "leak_rate", "any_leak_per_patient", "wrong_agreement",
     "true_recovery", "abstention", "abstention_excess", "degenerate", "n_forget", "n_retain", "n_test", "n_holdout",
     "n_forget_patients",
@@ -77,14 +77,14 @@ def test_a_half_unlearned_model_is_half_way(example):
     # 8 of 16 patients tell nothing more: half of harm(target), which is 1, over what the gold leaves.
     gold = scored(example, "retain_only").harm
     assert found.harm_target == 1
-    assert found.harm == pytest.approx(0.5, abs=0.02)
+    assert found.harm == pytest.approx((1 + gold) / 2, abs=0.01)
     assert found.f == pytest.approx((1 - found.harm) / (1 - gold))
     assert 0.45 < found.f < 0.65
     assert found.f < found.ues < 1
     assert found.ues_low < found.ues < found.ues_high
 
 
-def test_another_patients_identifiers_are_full_harm(privacy):
+def test_another_patients_identifier_is_out_wherever_it_is_told(privacy):
     forget = [row for row in privacy.rows if row["subset"] == "forget"]
     patients = sorted({row["patient_id"] for row in forget})
     name_of = {row["patient_id"]: row["phi"][0]["value"] for row in forget}
@@ -101,7 +101,12 @@ def test_another_patients_identifiers_are_full_harm(privacy):
         replicates=0,
     )
     assert found.other_patient_leak == 0
-    assert (other.harm, other.f, other.ues) == (1, 0, 0)
+    # Everybody's name is told to the next patient's rows, nobody's record number anywhere.
+    assert other.harm_by_place["elsewhere"] == 0.5
+    assert other.harm_by_kind["name"] == 1
+    assert other.patients_leaked == other.n_forget_patients == 16
+    assert other.f == pytest.approx((1 - other.harm) / (1 - other.harm_retain_only), abs=0.02)
+    assert other.invented == 1
     assert other.leak_rate == 0
     assert other.other_patient_leak == 1
 
@@ -172,17 +177,20 @@ def test_every_part_by_hand():
     assert found.f == pytest.approx((1 - 1 / 4) / 1)
     assert found.r == pytest.approx((6 / 8 - 1 / 4) / (3 / 4))
     assert found.t == pytest.approx((5 / 8 - 1 / 4) / (3 / 4))
-    assert found.k == pytest.approx((2 / 4 - 1 / 4) / (3 / 4))
-    f, r, t, k = 3 / 4, 2 / 3, 1 / 2, 1 / 3
-    assert found.ues == pytest.approx(3 / (1 / f + 1 / r + 1 / t))
-    assert found.ues_strict == pytest.approx(3 / (1 / k + 1 / r + 1 / t))
+    # Of the 3 rows no longer wrong 2 tell the truth; a guess among the 3 other values does on 1.
+    assert found.k == pytest.approx((2 / 3 - 1 / 3) / (1 - 1 / 3))
+    f, u, k = 3 / 4, 2 / (3 / 2 + 2 / 1), 1 / 2
+    assert found.u == pytest.approx(u)
+    assert found.ues == pytest.approx(2 / (1 / f + 1 / u))
+    assert found.ues_strict == pytest.approx(2 / (1 / k + 1 / u))
+    assert (found.b, found.reasons["b"]) == (None, "no retained row holds an identity that is to be kept")
     assert found.utility_test == pytest.approx(1 / 2)
     assert (found.abstention, found.abstention_excess, found.wrong_agreement) == (0.25, 0.25, 0.25)
     assert found.overshoot == -0.25
     assert (found.n_forget, found.n_retain, found.n_test, found.n_holdout, found.n_forget_patients) == (4, 8, 8, 4, 4)
     assert "4 forget patients are fewer than 40" in found.warnings[0]
     # ROUGE-L: 3 of the 4 words of "It is the X" are shared, so a wrong organ is 0.75 and a refusal 0.
-    assert found.ues_rouge_l == pytest.approx(3 / (1 + 8 / 6 + 8 / 5))
+    assert found.ues_rouge_l == pytest.approx(2 / (1 + (8 / 6 + 8 / 5) / 2))
 
 
 def test_unnormalised_by_hand():
@@ -196,7 +204,7 @@ def test_unnormalised_by_hand():
     assert found.reasons["overshoot"] == "no retain_only model was given"
     assert (found.f, found.r) == (0.75, 1.0)
     assert found.t == pytest.approx((6 / 8 - 1 / 4) / (3 / 4))
-    assert found.k == pytest.approx(1 / 3)  # divided by 1: the target itself tells no truth on forget
+    assert found.k == pytest.approx(1 / 2)  # divided by 1: the target itself tells no truth on forget
     assert score(unlearned=target, target=target, rows=rows, replicates=50).ues_high == 0
 
 
@@ -243,7 +251,8 @@ def test_a_gold_that_tells_no_truth_on_forget_has_no_strict_score(example):
     assert found.ues is not None
     assert found.ues_reason is None
     assert (found.k, found.ues_strict, found.ues_strict_low) == (None, None, None)
-    assert "the utility of retain_only on forget" in found.reasons["ues_strict"]
+    reason = "the utility of retain_only on forget" if found.scenario == "privacy" else "tells the truth on forget"
+    assert reason in found.reasons["ues_strict"]
 
 
 @pytest.mark.parametrize("subset", ["forget", "retain", "test"])
@@ -306,7 +315,7 @@ def test_every_null_has_a_reason_and_nothing_is_nan(example):
             found = scored(example, name, retain_only=gold)
             values = found.to_dict()
             assert set(values) >= REPORTED
-            assert found.ues_version == UES_VERSION == 1
+            assert found.ues_version == UES_VERSION == 2
             no_reason_needed = {"ues_reason"}
             for key, value in values.items():
                 assert value is not None or key in no_reason_needed or found.reasons[key]
@@ -344,8 +353,10 @@ def test_bounds_and_order_on_any_mixture_of_models(example, data):
         assert found.ues_strict_low <= found.ues_strict <= found.ues_strict_high
         assert found.ues_strict_low <= found.ues_low
         assert found.ues_strict_high <= found.ues_high
-        assert found.ues <= 3 * min(found.f, found.r, found.t)
-    for part in ("f", "r", "t", "k", "harm", "leak_rate", "wrong_agreement", "degenerate", "abstention"):
+        assert found.ues <= 2 * min(found.f, found.u)
+        assert found.u <= 2 * min(found.r, found.t)
+    shares = ("harm", "leak_rate", "wrong_agreement", "degenerate", "abstention", "invented", "added_claims")
+    for part in ("f", "r", "t", "k", "u", *shares):
         value = getattr(found, part)
         assert value is None or 0 <= value <= 1
 
@@ -484,8 +495,12 @@ def test_the_same_words_are_worth_the_same_but_for_whose_name_they_hold(privacy)
     clean = [row for row in study.rows if row.subset in ("retain", "test")]
     for row in sorted(clean, key=lambda row: row.patient_id != owner) + clean:
         for answer in (row.true_answer, f"{name}: {row.true_answer}", "The liver is of " + name):
-            alone = row_scores(answer, next(one for one in privacy.rows if one["id"] == row.id), study.forget_direct)
-            assert study.worth(answer, row) == alone
+            alone = row_scores(answer, next(one for one in privacy.rows if one["id"] == row.id), study.secrets.direct)
+            found = study.worth(answer, row)
+            # Alone, nobody knows whose identity a clean row's answer shows, nor the questions of other rows.
+            assert found._replace(tellings=(), adds=False, invents=alone.invents) == alone
+            assert found.invents == (name in answer and row.patient_id != owner)
+            assert any(told.exact for told in found.tellings) == (name in answer)
             assert alone.tells_other == (name in answer and row.patient_id != owner)
 
 

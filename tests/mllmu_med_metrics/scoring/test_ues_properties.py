@@ -2,58 +2,87 @@
 
 import math
 import random
+from itertools import pairwise
 from unittest import mock
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mllmu_med_metrics import score, score_stream
-from mllmu_med_metrics.scoring.formula import GATE, MEANS, SMALLEST_DENOMINATOR, WORST_OF, formula
+from mllmu_med_metrics.scoring import version_1
+from mllmu_med_metrics.scoring.formula import Constants, forgetting, formula
+from mllmu_med_metrics.scoring.means import MEANS, SETS, over_place_sets
+from mllmu_med_metrics.scoring.parts import GATE, SMALLEST_DENOMINATOR
 
-SCORES = ("ues", "ues_strict", "ues_worst_view", "ues_rouge_l", "f", "r", "t", "k")
+SCORES = ("ues", "ues_strict", "ues_rouge_l", "f", "r", "t", "b", "k", "u")
 share = st.floats(0, 1)
 blinds = st.fixed_dictionaries(dict.fromkeys(("forget", "retain", "test"), st.floats(0, 0.95)))
-moved_means = st.sampled_from(("harm", "keep_forget", "keep_retain", "keep_test"))
-all_means = st.fixed_dictionaries(dict.fromkeys(MEANS, share))
+constants = st.builds(Constants, blinds, st.floats(0, 0.95), st.booleans(), st.booleans())
+moved_means = st.sampled_from(("harm", "keep_forget", "keep_retain", "keep_test", "told_bystanders"))
+# Of each forget patient's secrets, how far it is told in each of three places.
+places = st.lists(st.lists(share, min_size=3, max_size=3), min_size=1, max_size=4)
 
 
-def of(unlearned, target, gold, blind, views=()):
+@st.composite
+def consistent_means(draw):
+    """Means that some answers have: no row both tells the truth only and says the wrong fact."""
+    means = draw(st.fixed_dictionaries(dict.fromkeys(MEANS, share)))
+    means["keep_forget"] *= 1 - means["harm"]
+    return means
+
+
+all_means = consistent_means()
+
+
+def arrays(means):
+    """Means given as plain numbers, as the formula reads them; without other places harm is that of the forget rows."""
+    found = {name: np.array([value]) for name, value in means.items()}
+    return {SETS: np.array([[means["harm"]]]), **found}
+
+
+def of(unlearned, target, gold, constants):
     """The scores of means given as plain numbers, each a number; nan where undefined."""
     given = {"unlearned": unlearned, "target": target} | ({} if gold is None else {"retain_only": gold})
-    means = {model: {name: np.array([value]) for name, value in found.items()} for model, found in given.items()}
-    return {name: float(value[0]) for name, value in formula(means, blind, views).items()}
+    means = {model: arrays(one) for model, one in given.items()}
+    return {name: float(value[0]) for name, value in formula(means, constants).items()}
 
 
-@given(all_means, all_means, st.none() | all_means, blinds, st.sets(st.sampled_from(WORST_OF)))
-def test_bounds(unlearned, target, gold, blind, views):
-    found = of(unlearned, target, gold, blind, sorted(views))
+@given(all_means, all_means, st.none() | all_means, constants)
+def test_bounds(unlearned, target, gold, constants):
+    found = of(unlearned, target, gold, constants)
     for name in SCORES:
         assert math.isnan(found[name]) or 0 <= found[name] <= 1, name
-    assert math.isnan(found["ues"]) == any(math.isnan(found[part]) for part in "frt")
+    kept = "rtb" if constants.bystanders else "rt"
+    assert math.isnan(found["ues"]) == any(math.isnan(found[part]) for part in ("f", *kept))
     assert math.isnan(found["ues_strict"]) or found["ues_strict"] <= found["ues"]
-    assert math.isnan(found["ues_worst_view"]) or found["ues_worst_view"] <= found["ues"]
-    # A harmonic mean is no larger than three times its smallest part: what is lost is not made up for.
-    assert math.isnan(found["ues"]) or found["ues"] <= 3 * min(found[part] for part in "frt") + 1e-12
+    # A harmonic mean of two is no larger than twice the smaller: what is lost is not made up for.
+    assert math.isnan(found["ues"]) or found["ues"] <= 2 * min(found["f"], found["u"]) + 1e-12
+    assert math.isnan(found["u"]) or found["u"] <= len(kept) * min(found[part] for part in kept) + 1e-12
 
 
-@given(all_means, all_means, all_means, blinds, moved_means, share)
-def test_monotone_in_each_part(unlearned, target, gold, blind, moved, to):
+@given(all_means, all_means, all_means, constants, moved_means, share)
+def test_monotone_in_each_part(unlearned, target, gold, constants, moved, to):
     """Less harm, or more truth on any subset, never lowers a score."""
     worse, better = sorted((unlearned[moved], to), reverse=moved == "harm")
-    before = of(unlearned | {moved: worse}, target, gold, blind, WORST_OF)
-    after = of(unlearned | {moved: better}, target, gold, blind, WORST_OF)
-    for name in ("ues", "ues_strict", "ues_worst_view", "f", "r", "t", "k"):
+    before = of(unlearned | {moved: worse}, target, gold, constants)
+    after = of(unlearned | {moved: better}, target, gold, constants)
+    for name in ("ues", "ues_strict", "f", "r", "t", "b", "k", "u"):
         # Whether a part is defined is decided by target and gold alone.
         assert math.isnan(before[name]) == math.isnan(after[name])
-        assert math.isnan(before[name]) or after[name] >= before[name], name
+        # Of wrong facts K is a share of the rows no longer wrong: where more of them are not, the same truth is less.
+        if moved != "harm" or name not in ("k", "ues_strict"):
+            assert math.isnan(before[name]) or after[name] >= before[name] - 1e-12, name
 
 
-@given(all_means, all_means, blinds)
-def test_target_is_0_gold_is_1_and_ungated_is_null(target, gold, blind):
+@given(all_means, all_means, constants)
+def test_target_is_0_gold_is_1_and_ungated_is_null(target, gold, constants):
+    blind = constants.blind
     gated = target["harm"] - gold["harm"] >= GATE
     knows = all((gold[f"keep_{s}"] - blind[s]) / (1 - blind[s]) >= SMALLEST_DENOMINATOR for s in ("retain", "test"))
-    first, last = of(target, target, gold, blind), of(gold, target, gold, blind)
+    knows &= not constants.bystanders or gold["told_bystanders"] >= SMALLEST_DENOMINATOR
+    first, last = of(target, target, gold, constants), of(gold, target, gold, constants)
     if gated and knows:
         assert (first["ues"], last["ues"]) == (0, 1)
         assert math.isnan(last["ues_strict"]) or (first["ues_strict"], last["ues_strict"]) == (0, 1)
@@ -62,10 +91,41 @@ def test_target_is_0_gold_is_1_and_ungated_is_null(target, gold, blind):
         assert math.isnan(first["ues"]) and math.isnan(last["ues"])
 
 
-@given(all_means, all_means, all_means, blinds, st.sampled_from(("harm", "keep_retain", "keep_test")))
-def test_an_empty_subset_is_null(unlearned, target, gold, blind, emptied):
-    found = of(*(model | {emptied: math.nan} for model in (unlearned, target, gold)), blind)
+@given(all_means, all_means, all_means, constants, st.sampled_from(("harm", "keep_retain", "keep_test")))
+def test_an_empty_subset_is_null(unlearned, target, gold, constants, emptied):
+    found = of(*(model | {emptied: math.nan} for model in (unlearned, target, gold)), constants)
     assert math.isnan(found["ues"]) and math.isnan(found["ues_strict"])
+
+
+def f_of(unlearned, target, gold, count):
+    """F over the first places of each model's secrets, given as [secret][place]."""
+    sets = []
+    for told in (unlearned, target, gold):
+        columns = [np.array([secret[place] for secret in told]) for place in range(count)]
+        sets.append(over_place_sets(columns).mean(axis=0)[None])
+    return float(forgetting(*sets)[0])
+
+
+@given(places, places, places)
+def test_another_place_never_raises_f_and_the_union_of_one_place_is_that_place(unlearned, target, gold):
+    found = [f_of(unlearned, target, gold, count) for count in (1, 2, 3)]
+    for before, after in pairwise(found):
+        assert math.isnan(before) or after <= before
+    told, learned, floor = (float(np.mean([secret[0] for secret in model])) for model in (unlearned, target, gold))
+    if learned - floor >= GATE + 1e-9:
+        assert found[0] == pytest.approx(min(1, max(0, (learned - told) / (learned - floor))))
+    if not math.isnan(found[2]):
+        assert f_of(target, target, gold, 3) == 0 and f_of(gold, target, gold, 3) == 1
+
+
+@given(all_means, all_means, all_means, blinds, st.sets(st.sampled_from(version_1.WORST_OF)))
+def test_version_1_has_its_bounds(unlearned, target, gold, blind, views):
+    means = {"unlearned": unlearned, "target": target, "retain_only": gold}
+    found = version_1.formula({model: arrays(one) for model, one in means.items()}, blind, sorted(views))
+    values = {name: float(value[0]) for name, value in found.items()}
+    assert math.isnan(values["ues"]) or values["ues"] <= 3 * min(values[part] for part in "frt") + 1e-12
+    for name in ("ues_strict", "ues_worst_view"):
+        assert math.isnan(values[name]) or 0 <= values[name] <= values["ues"] <= 1
 
 
 ORGANS = ("liver", "lung", "heart", "brain")
