@@ -7,9 +7,10 @@ from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_metrics import References, Score, Scored, score
-from mllmu_med_metrics.scoring.formula import WORST_OF, bootstrap_means, formula, leaking_views, point_means
 from mllmu_med_metrics.scoring.hierarchy import Run
 from mllmu_med_metrics.scoring.interval import Floats
+from mllmu_med_metrics.scoring.means import bootstrap_means, point_means
+from mllmu_med_metrics.scoring.ues import formula_of
 from mllmu_med_tasks import scores
 
 from ..evaluation.evaluate import RECORD
@@ -90,8 +91,7 @@ def measured(
 
 def drawn_parts(references: References, scored: Mapping[str, Scored], seed: int) -> dict[str, dict[str, Floats]]:
     """Return the parts of every model's score in every draw of patients, [replicates]; nan where undefined."""
-    shared = {name: point_means(scored[name]) for name in GOLD_AND_TARGET}
-    views = [view for view in leaking_views(shared) if view in WORST_OF]
+    computed = formula_of(references, {name: point_means(scored[name]) for name in GOLD_AND_TARGET})
     means = bootstrap_means(scored, REPLICATES, seed)
     both = {name: means[name] for name in GOLD_AND_TARGET}
-    return {name: formula({"unlearned": one, **both}, references.blind, views) for name, one in means.items()}
+    return {name: computed({"unlearned": one, **both}) for name, one in means.items()}

@@ -17,15 +17,15 @@ REFERENCES = ("base", "target", "retain_only", LEARNED_CONTROL)
 HEADLINES = {"incorrectness": "ues_strict", "knowledge": "ues_strict"}
 ROW_FIELDS = (
     "scenario", "model", "ues", "ues_low", "ues_high", "ues_strict", "ues_strict_low", "ues_strict_high", "ues_reason",
-    "ues_worst_view", "ues_worst_view_low", "ues_worst_view_high", "harm_by_view", "ues_rouge_l", "f", "r", "t", "k",
-    "harm", "harm_holdout", "overshoot", "keep_forget", "keep_retain", "keep_test",
-    "blind_test", "utility_test", "leak_rate", "any_leak_per_patient", "wrong_agreement", "true_recovery", "abstention",
-    "abstention_excess", "degenerate", "n_forget", "n_retain", "n_test", "n_holdout", "n_forget_patients", "verdict",
-    "seconds", "peak_memory_mb", "leak_by_kind", "blind_forget", "reasons",
+    "ues_rouge_l", "f", "r", "t", "b", "k", "u", "harm", "harm_by_place", "harm_by_kind", "patients_leaked",
+    "patients_leaked_upper", "harm_holdout", "overshoot", "keep_forget", "keep_retain", "keep_test", "blind_test",
+    "utility_test", "leak_rate", "any_leak_per_patient", "wrong_agreement", "true_recovery", "abstention",
+    "abstention_excess", "invented", "added_claims", "length_ratio", "degenerate", "n_forget", "n_retain", "n_test",
+    "n_holdout", "n_forget_patients", "verdict", "seconds", "peak_memory_mb", "leak_by_kind", "blind_forget", "reasons",
     "covers", "errors", "spread", "letters", "beats_retain_ft", "by_run",
 )  # fmt: skip
 # Of each run, beside its name and seed.
-RUN_FIELDS = ("ues", "ues_strict", "ues_worst_view", "f", "r", "t", "k", "harm", "degenerate")
+RUN_FIELDS = ("ues", "ues_strict", "f", "r", "t", "b", "k", "u", "harm", "patients_leaked", "degenerate")
 # A row holds it only where the model's answers hold thoughts.
 THOUGHTS = "thought_leak_rate"
 
@@ -69,14 +69,13 @@ def _row(
     reasons = _reasons(runs, row)
     row["reasons"] = {name: reasons.get(name, "not defined here") for name in ROW_FIELDS if row[name] is None}
     row["reasons"].pop("reasons", None)
-    row["reasons"] |= {name: why for name, why in reasons.items() if name.startswith("harm_by_view.")}
     return row
 
 
 def _intervals(runs: Sequence[Measured], field: str) -> dict[str, object]:
     """Return every interval's ends and standard error, what that of the headline covers, the spread of its runs."""
     values: dict[str, object] = {"errors": {}}
-    for name in WITH_INTERVAL:
+    for name in WITH_INTERVAL[UES_VERSION]:
         found = mean_of_runs([one.run(name) for one in runs])
         values |= {f"{name}_low": found.low, f"{name}_high": found.high}
         values["errors"][name] = found.error

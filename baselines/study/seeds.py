@@ -11,8 +11,8 @@ from .report_rows import REFERENCES, headline
 from .report_text import NOT_ABOVE, aligned
 
 COLUMNS = (
-    ("ues", "UES"), ("ues_strict", "strict"), ("ues_worst_view", "worst"), ("f", "F"), ("r", "R"), ("t", "T"),
-    ("k", "K"), ("harm", "harm"), ("true_recovery", "truth"), ("abstention", "abstain"), ("degenerate", "broken"),
+    ("ues", "UES"), ("ues_strict", "strict"), ("ues_worst_view", "worst"), ("f", "F"), ("u", "U"), ("r", "R"),
+    ("t", "T"), ("b", "B"), ("k", "K"), ("harm", "harm"), ("patients_leaked", "leaked"), ("true_recovery", "truth"), ("abstention", "abstain"), ("degenerate", "broken"),
 )  # fmt: skip
 Rows = Sequence[Mapping[str, object]]
 
@@ -60,7 +60,7 @@ def _scenario_rows(scenario: str, models: Mapping[str, Rows], score: str) -> lis
     shared, above = same_letters(points, differ), beats_control(comparisons(points, differ))
     found = []
     for model, rows in models.items():
-        values = {field: [row[field] for row in rows if row[field] is not None] for field, _ in COLUMNS}
+        values = {field: [row[field] for row in rows if row.get(field) is not None] for field, _ in COLUMNS}
         estimate = estimates[model]
         judged = [run["verdict"] for row in rows for run in row.get("by_run") or (row,) if run["verdict"]]
         fixed = model in GOLD_AND_TARGET  # 1 and 0 by definition
