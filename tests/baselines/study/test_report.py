@@ -10,7 +10,7 @@ from baselines.study.report_rows import ROW_FIELDS
 from baselines.study.report_text import table
 
 METHODS = ("kl_min", "gd")
-BENCH = ["bench", "--fast", "--methods", ",".join(METHODS), "--unlearning-seeds", "2"]
+BENCH = ["bench", "--fast", "--no-views", "--methods", ",".join(METHODS), "--unlearning-seeds", "2"]
 MODELS = ("base", "target", "retain_only", "format_matched", "retain_ft", *METHODS)
 
 
