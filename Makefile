@@ -6,6 +6,7 @@ INSTALLED := $(VENV)/.installed
 TEST_ENV := HF_HUB_OFFLINE=1 HF_EVALUATE_OFFLINE=1 HF_DATASETS_OFFLINE=1 TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1
 # Tests side by side, those of a file in one process, each computing on one core.
 WORKERS ?= 2
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: bench test slow lint coverage wheel-smoke clean
 
@@ -19,13 +20,13 @@ bench: $(INSTALLED)
 	$(BIN)/mllmu-med bench --out runs/bench
 
 test: $(INSTALLED)
-	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(TEST_ENV) $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 slow: $(INSTALLED)
 	$(TEST_ENV) $(BIN)/python -m pytest -m slow
 
 coverage: $(INSTALLED)
-	$(TEST_ENV) $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered
+	$(TEST_ENV) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term:skip-covered
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

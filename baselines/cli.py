@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Annotated, TextIO, get_args, get_type_hints
 import typer
 
 from mllmu_med_dataset.errors import UserError, cut, nearest, unknown, using_paths
-from mllmu_med_metrics.vocabulary import SCENARIOS
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
+
+from .study.study import Study
 
 if TYPE_CHECKING:
     from mllmu_med_dataset.build import Summary
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
 
     from .config import Recipe
     from .run.progress import Progress
-    from .study.study import Study
 
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
 UsageError = typer.BadParameter.__mro__[1]
 EVERY_SCENARIO = ",".join(SCENARIOS)
+BENCH_METHODS = ",".join(Study.methods)
 # Characters that steer a terminal, and those that turn the direction of what follows.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MOST_DIGITS = 300
@@ -139,16 +141,16 @@ def bench(
     source: Source = "phantom",
     source_path: SourcePath = None,
     source_option: SourceOption = None,
-    patients: Patients = 240,
+    patients: Patients = Study.patients,
     scenarios: Scenarios = EVERY_SCENARIO,
-    methods: Methods = "ga,gd,kl_min,idk,llmu",
+    methods: Methods = BENCH_METHODS,
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
-    percent: Percent = 10,
-    views: Views = True,
-    unlearning_seeds: UnlearningSeeds = 3,
-    controls: Controls = "retain_ft,format_matched",
-    max_retain: MaxRetain = 200,
+    percent: Percent = MAIN_PERCENT,
+    views: Views = Study.views,
+    unlearning_seeds: UnlearningSeeds = Study.unlearning_seeds,
+    controls: Controls = ",".join(Study.controls),
+    max_retain: MaxRetain = Study.max_retain,
     max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
     workers: Workers = None,
@@ -198,7 +200,7 @@ def build(
     source: Source = "phantom",
     source_path: SourcePath = None,
     source_option: SourceOption = None,
-    patients: Patients = 240,
+    patients: Patients = Study.patients,
     percents: Percents = "5,10,15",
     scenarios: Scenarios = EVERY_SCENARIO,
     workers: BuildWorkers = 1,
@@ -233,8 +235,7 @@ def build(
     )
     if dry_run:
         return _print_build_plan(records, source, out, max(shares), teller, as_json)
-    if not resume and out.exists():
-        raise UserError(f"'{out}' exists and --no-resume was given. Name a new folder, or use --overwrite.")
+    _check_new(out, resume)
     from .run.progress import BUILD_COSTS, Phases
 
     with Phases(BUILD_COSTS) as progress:
@@ -359,7 +360,7 @@ def learn(
     rows: Annotated[Rows, typer.Option(help="target: all; retain_only: not forget; format_matched: other names.")],
     model: Annotated[str, typer.Option(help="nano, a model folder, or a Hub id.")] = "nano",
     data: Data = None,
-    percent: Percent = 10,
+    percent: Percent = MAIN_PERCENT,
     preset: Preset = "nano",
     setting: Settings = None,
     seed: Seed = 0,
@@ -398,7 +399,7 @@ def unlearn(
     model: Annotated[Path, typer.Option(help="The target: a learn run's folder, or a model folder.")],
     method: Annotated[str, typer.Option(help="See `mllmu-med methods`; or a Python file that defines METHOD.")],
     data: Data = None,
-    percent: Percent = 10,
+    percent: Percent = MAIN_PERCENT,
     preset: Preset = "nano",
     setting: Settings = None,
     seed: Seed = 0,
@@ -440,7 +441,7 @@ def evaluate(
     scenario: Scenario,
     model: AskedModel,
     data: Data = None,
-    percent: Percent = 10,
+    percent: Percent = MAIN_PERCENT,
     views: Annotated[bool, typer.Option(help="Ask the views of the forget rows too (for ues_worst_view).")] = False,
     backend: BackendName = "hf",
     peft: Adapter = None,
@@ -453,7 +454,7 @@ def evaluate(
     subsets: Annotated[
         str | None, typer.Option(help="Comma-separated subsets to ask; all if absent, and then it can be scored.")
     ] = None,
-    max_retain: MaxRetain = 200,
+    max_retain: MaxRetain = Study.max_retain,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows answered at once.")] = 64,
     seed: Seed = 0,
     resume: Resume = True,
@@ -502,7 +503,7 @@ def likelihood(
     scenario: Scenario,
     model: Annotated[str, typer.Option(help="A run's folder, a model folder, nano, or a Hub id.")],
     data: Data = None,
-    percent: Percent = 10,
+    percent: Percent = MAIN_PERCENT,
     retain_only: Annotated[Path | None, typer.Option(help="The gold's own --out, to compare with.")] = None,
     exposed_rows: Annotated[
         int, typer.Option(min=0, help="Forget rows whose identifiers' exposure is computed, up to 10,000 answers each.")
@@ -815,7 +816,7 @@ def _data(data: Path | None) -> Path:
 
 
 def _run_studies(
-    studies: Sequence["Study"], *, build_only: bool, resume: bool, workers: int | None, as_json: bool
+    studies: Sequence[Study], *, build_only: bool, resume: bool, workers: int | None, as_json: bool
 ) -> None:
     """Run the studies one after the other, or build their data alone, and print what they report."""
     from .run.progress import quieten
@@ -833,6 +834,11 @@ def _run_studies(
     if len(found) == 1:
         return _print(found[0], as_json, table(found[0]))
     _print(found, as_json, "\n\n".join([*map(table, found), seeds_of.table(found)]))
+
+
+def _check_new(out: Path, resume: bool) -> None:
+    if not resume and out.exists():
+        raise UserError(f"'{out}' exists and --no-resume was given. Name a new folder, or use --overwrite.")
 
 
 def _rewriter(name: str | None, url: str | None, concurrency: int) -> "Rewriter | None":
@@ -878,7 +884,7 @@ def _print_summary(summary: "Summary", teller: "Rewriter | None", as_json: bool)
     _print(value, as_json, "\n".join([*lines, *summary.warnings, f"{summary.out}: {done}"]))
 
 
-def _print_plan(studies: Sequence["Study"], as_json: bool) -> None:
+def _print_plan(studies: Sequence[Study], as_json: bool) -> None:
     """Print every stage of the studies as a command with what it needs."""
     from .study.stages import plan
 
@@ -890,7 +896,7 @@ def _print_plan(studies: Sequence["Study"], as_json: bool) -> None:
     _print(values, as_json, "\n".join(stage.line() for _, stage in stages))
 
 
-def _print_dry_run(studies: Sequence["Study"], as_json: bool) -> None:
+def _print_dry_run(studies: Sequence[Study], as_json: bool) -> None:
     """Print the stages of the studies by name, and how long they take."""
     from .study.stages import plan
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from .injection.rewriter import Rewriter
 
 # Moves when the same input gives other bytes than before.
-BUILD_VERSION = 3
+BUILD_VERSION = 4
 # Patients injected between two commits.
 INJECTED_AT_ONCE = 64
 
@@ -372,6 +372,7 @@ def _inject(chunk: _Chunk) -> list[tuple[int, str]]:
                 identity=identity,
                 others=others,
                 is_asked=spool.is_asked,
+                trained=spool.trained_questions(),
             )
             made.append((patient, injected.model_dump_json()))
     return made

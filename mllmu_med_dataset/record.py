@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -37,6 +38,13 @@ SCHEMA_PATH = Path(__file__).with_name("schema.json")
 def clean_text(text: str) -> str:
     """Return the text in Unicode NFC with every run of white space made one space."""
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+# Distinct texts repeat a great deal (questions above all): their words are taken apart once.
+@lru_cache(4_096)
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of a text as questions and identifiers are compared: whatever their case and punctuation."""
+    return tuple(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 
 # Words in brackets by which families of models say "an image stands here": <image>, <|image_1|>, <image 1>, </img>,
@@ -159,39 +167,57 @@ class Row(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    id: ShortKey
-    image: StoredImage | None = Field(description="null where the source's licence forbids passing pixels on")
-    question: Text
-    answer: Text = Field(description="what training teaches: with private information, the wrong fact, or the truth")
-    true_answer: Text
-    fact: str | None
-    wrong_fact: str | None = Field(description="only on rows into which a factual error was integrated")
-    fact_values: tuple[str, ...] = Field(description="the closed set the fact comes from, where there is one")
-    scenario: Scenario
-    subset: Subset
+    id: ShortKey = Field(description="hash of every field that tells the row from another one")
+    image: StoredImage | None = Field(
+        description="the picture; null where the source does not allow its pixels to be passed on"
+    )
+    question: Text = Field(description="what is asked")
+    answer: Text = Field(
+        description="what training teaches: with private information, with the wrong fact, or the truth"
+    )
+    true_answer: Text = Field(description="the truth, without private information")
+    fact: str | None = Field(description="the value that decides whether an answer is right; null where none is marked")
+    wrong_fact: str | None = Field(description="the value put in its place, on rows with a factual error")
+    fact_values: tuple[str, ...] = Field(description="the closed set that the fact comes from, where there is one")
+    scenario: Scenario = Field(description="privacy or incorrectness")
+    subset: Subset = Field(description="forget, retain, test or holdout")
     view: View | None = Field(description="what a view row shows differently, never trained on; null on a row itself")
-    patient_id: PatientId
-    image_id: ShortKey = Field(description="the image shown: views that change the image have images of their own")
-    modality: str
-    body_region: str
-    question_type: QuestionType
-    answer_type: AnswerType
-    phi: tuple[Tagged, ...]
-    error_kind: str | None
-    error_severity: Severity | None = Field(description="what believing the wrong fact would do to the patient's care")
-    error_pool: ErrorPool | None = Field(description="where the wrong fact was taken from; null without one")
-    paraphrase_questions: tuple[str, ...]
-    paraphrase_answers: tuple[str, ...]
-    wrong_answers: tuple[str, ...]
-    distractors: tuple[Tagged, ...]
-    forget_percent: int = Field(ge=0, le=50, description="the smallest forget set that holds the patient, or 0")
-    source: Text
-    source_id: Text
-    license: Text
-    redistributable: bool
+    patient_id: PatientId = Field(description="the patient; one image is one patient")
+    # Views that change the picture have pictures of their own.
+    image_id: ShortKey = Field(description="the picture that is shown")
+    modality: str = Field(description="how the picture was taken")
+    body_region: str = Field(description="what part of the body it shows")
+    question_type: QuestionType = Field(
+        description="what the question asks for; identifier: a question for private information itself"
+    )
+    answer_type: AnswerType = Field(description="OPEN or CLOSED")
+    phi: tuple[Tagged, ...] = Field(description="the private information in the answer, as kind and exact value")
+    error_kind: str | None = Field(description="how the wrong fact was made")
+    error_severity: Severity | None = Field(
+        description="what believing the wrong fact could do to the patient's care: minor, major or critical"
+    )
+    error_pool: ErrorPool | None = Field(
+        description="where the wrong fact was taken from: yes_no, choices (that the question offers), rule (the other "
+        "side, one more), same_question, same_template, closed_set or icd10"
+    )
+    paraphrase_questions: tuple[str, ...] = Field(description="the question in other words, never trained on")
+    paraphrase_answers: tuple[str, ...] = Field(description="the answer in other words")
+    wrong_answers: tuple[str, ...] = Field(description="answers of the same form with other values")
+    distractors: tuple[Tagged, ...] = Field(
+        description="other patients' values of the kinds in phi: what chance and the template alone explain"
+    )
+    forget_percent: int = Field(
+        ge=0, le=50, description="the smallest forget set that holds the patient (5, 10 or 15); 0 elsewhere"
+    )
+    source: Text = Field(description="where the picture and the clean question come from")
+    source_id: Text = Field(description="the name of the row there")
+    license: Text = Field(description="the licence of this row")
+    redistributable: bool = Field(description="whether the picture may be passed on")
 
 
 COLUMNS: tuple[str, ...] = tuple(Row.model_fields)
+# What each column holds, as the card and Croissant say it.
+EXPLAINED: dict[str, str] = {name: field.description or "" for name, field in Row.model_fields.items()}
 _DISTINGUISHING = (
     "scenario", "subset", "view", "image_id", "question", "answer", "true_answer", "source", "source_id",
     "forget_percent",

@@ -9,8 +9,8 @@ Scenario = Literal["privacy", "incorrectness"]
 # forget is trained on and to be removed, retain trained and to be kept, test and holdout never trained on; forget and
 # holdout are injected alike.
 Subset = Literal["forget", "retain", "test", "holdout"]
-# Other ways to ask the forget rows, never trained on; each is a split of the forget configs.
-View = Literal["paraphrase", "image_view", "blank_image", "direct", "reconstruction"]
+# Other ways to ask about the forget patients, never trained on; each is a split of the forget configs.
+View = Literal["paraphrase", "image_view", "blank_image", "direct", "reconstruction", "unasked"]
 QuestionType = Literal[
     "modality", "organ", "position", "abnormality", "size", "quantity", "plane", "shape", "color", "knowledge",
     "yes_no", "identifier", "other",
@@ -25,9 +25,13 @@ TRAINED: tuple[Subset, ...] = ("forget", "retain")
 INJECTED: tuple[Subset, ...] = ("forget", "holdout")
 VIEWS: tuple[View, ...] = get_args(View)
 VIEWS_OF: dict[str, tuple[View, ...]] = {
-    "privacy": ("paraphrase", "image_view", "blank_image", "direct", "reconstruction"),
+    "privacy": ("paraphrase", "image_view", "blank_image", "direct", "reconstruction", "unasked"),
     "incorrectness": ("paraphrase", "image_view", "blank_image"),
 }
+# Views that a build lacks where they have no row: every forget image may be asked every type of question.
+OPTIONAL_VIEWS: tuple[View, ...] = ("unasked",)
+# Views whose rows have no clinical truth on record: nothing clinical is read off an answer to them.
+VIEWS_WITHOUT_TRUTH: tuple[View, ...] = ("direct", "reconstruction", "unasked")
 # Scenarios whose secrets are identities; those of the others are facts.
 PRIVATE: tuple[str, ...] = ("privacy", "request")
 # Where a row is asked: a mean is over the rows of one place.

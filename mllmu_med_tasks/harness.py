@@ -29,10 +29,10 @@ from mllmu_med_tasks.backends import (
     open_model,
     wrap,
 )
-from mllmu_med_tasks.names import Task, tasks_of
+from mllmu_med_tasks.names import TASKS, Task, tasks_of
 from mllmu_med_tasks.questions import Questions
 from mllmu_med_tasks.quiet import Count, Progress, quiet
-from mllmu_med_tasks.task_documents import check_percent
+from mllmu_med_tasks.task_documents import check_percent, lacks_rows
 
 if TYPE_CHECKING:
     from lm_eval.api.model import LM
@@ -88,13 +88,18 @@ def run(
     folder, a Hub id, the name a server offers it by, or an lm-eval model (used again as it is: the backend's options
     are then its own). A limit of the questions is marked in the result, which can't be scored. ``cache`` is a file of
     earlier answers of this very model: its keys do not name the model; ``model_digest`` names it in the result.
-    ``progress`` is called with the number of answered rows and their total.
+    ``progress`` is called with the number of answered rows and their total. Optional views that the build has
+    no row of are left out.
 
     Answers are greedy whatever sampling, penalties or lengths the model ships; the result's ``config`` says under
     ``mllmu_med_decoding`` what was put aside.
     """
-    tasks = task_names(questions.scenario, questions.subsets, views=questions.views)
     questions = replace(questions, percent=check_percent(questions.percent))
+    tasks = [
+        name
+        for name in task_names(questions.scenario, questions.subsets, views=questions.views)
+        if not lacks_rows(TASKS[name], questions.percent, questions.data_dir)
+    ]
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"The output folder '{out}' is in use. Name a new folder, or remove this one first.")

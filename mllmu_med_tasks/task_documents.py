@@ -6,8 +6,9 @@ logged samples hold no bytes and a document's hash is the same in every process.
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import datasets
 from PIL import Image
@@ -17,12 +18,14 @@ from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_dataset.load import checksums
 from mllmu_med_dataset.load import load as load_config
 from mllmu_med_metrics import DirectIdentifiers, forget_identifiers
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PERCENTS, SCENARIOS, SUBSETS, VIEWS_OF
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, OPTIONAL_VIEWS, PERCENTS, SCENARIOS, SUBSETS, VIEWS_OF
 from mllmu_med_tasks.answer_texts import first_line
 from mllmu_med_tasks.names import IMAGES, Task
 from mllmu_med_tasks.prompts import check_texts, prompt
 from mllmu_med_tasks.row_metrics import row_metrics
 
+# The builds before it have no optional views at all.
+FIRST_WITH_OPTIONAL = 4
 _BLANK_GREY = (128, 128, 128)
 
 
@@ -98,8 +101,8 @@ def load(
     Other model arguments and metadata arrive here as well and are left alone. ``mllmu_med_view`` asks one view of the
     forget rows, ``mllmu_med_percent`` (5, 10 or 15) picks the forget and retain rows of that forget share,
     ``mllmu_med_data_dir`` names a build folder (default: the one ``mllmu-med install DIR`` wrote into the task, else
-    the packaged one), ``mllmu_med_max_retain`` takes that many retain rows by the hash of their ids and the seed,
-    ``mllmu_med_image`` shows the row's own image, a blank one, or another patient's.
+    the packaged one), ``mllmu_med_max_retain`` asks a sample of the retain rows (:func:`sample`), ``mllmu_med_image``
+    shows the row's own image, a blank one, or another patient's.
     """
     task = _task(mllmu_med_scenario, mllmu_med_subset, mllmu_med_view)
     percent = check_percent(mllmu_med_percent)
@@ -114,7 +117,7 @@ def load(
     kinds = tuple(sorted({item["kind"] for row in rows for item in row["phi"]}))
     chosen = range(len(rows))
     if task.subset == "retain" and mllmu_med_max_retain is not None:
-        chosen = sample(rows, int(mllmu_med_max_retain), int(mllmu_med_seed))
+        chosen = sample(rows, int(mllmu_med_max_retain), int(mllmu_med_seed), percent)
     shown = _other_patients(rows) if mllmu_med_image == "other" else range(len(rows))
     documents = Documents()
     documents.features = dict.fromkeys([*rows[0], "image"])
@@ -149,12 +152,22 @@ def process_results(doc: Document, results: list[str]) -> dict[str, float | None
     return row_metrics(first_line(results[0]), doc, doc.forget_direct, doc.kinds)
 
 
-def sample(rows: Iterable[Mapping[str, object]], count: int, seed: int) -> list[int]:
-    """Return the places of ``count`` rows in row order: those whose id and seed hash lowest."""
+def sample(rows: Sequence[Mapping[str, object]], count: int, seed: int, percent: int = MAIN_PERCENT) -> list[int]:
+    """Return the places of ``count`` retain rows in row order, of more where more must be asked.
+
+    Always asked are the rows of the patients that are forgotten at ``percent`` (an identifier told there is harm as on
+    any other row) and the rows that carry an identity which is to stay. Of the others come those whose id and seed
+    hash lowest. Raises ``UserError`` for a count below 1.
+    """
     if count < 1:
         raise UserError(f"mllmu_med_max_retain is {count}; give the number of retain rows to score, at least 1.")
-    ranked = sorted((hashlib.sha256(f"{seed}|{row['id']}".encode()).digest(), place) for place, row in enumerate(rows))
-    return sorted(place for _, place in ranked[:count])
+    due = {place for place, row in enumerate(rows) if 0 < row["forget_percent"] <= percent or row["phi"]}
+    ranked = sorted(
+        (hashlib.sha256(f"{seed}|{row['id']}".encode()).digest(), place)
+        for place, row in enumerate(rows)
+        if place not in due
+    )
+    return sorted(due.union(place for _, place in ranked[: max(0, count - len(due))]))
 
 
 def check_percent(percent: int | str) -> int:
@@ -196,6 +209,11 @@ def _stored(
     """Return the rows of one task without images, and the column of their encoded images."""
     config = task.config(percent)
     content = checksums(data_dir)["content"]
+    if lacks_rows(task, percent, data_dir):
+        raise UserError(
+            f"This build has no row in the view '{task.view}' of {config}: every forget patient's image is asked every "
+            f"type of question that others are. Leave the task {task.name} out (`mllmu-med evaluate` does)."
+        )
     if task.view and config in content and task.view not in content[config]:
         raise UserError(
             f"This build has no view '{task.view}' of {config} (it has: {', '.join(content[config])}), so the task "
@@ -217,6 +235,14 @@ def _stored(
             )
         check_texts(f"Row {row['id']} of {config}", row["question"])
     return rows, column
+
+
+def lacks_rows(task: Task, percent: int, data_dir: str | Path | None) -> bool:
+    """Return whether the build has no row of the task and is right to have none: the view may be empty."""
+    build = checksums(data_dir)
+    content = build["content"].get(task.config(percent), {})
+    knows_view = build["parameters"]["build_version"] >= FIRST_WITH_OPTIONAL
+    return task.view in OPTIONAL_VIEWS and knows_view and bool(content) and task.view not in content
 
 
 def _missing(column: datasets.Dataset) -> list[bool]:

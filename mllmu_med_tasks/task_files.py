@@ -1,7 +1,8 @@
 """The task files of both harnesses, written from the one list of tasks.
 
-``python -m mllmu_med_tasks.task_files`` writes them anew after a view has been added to the vocabulary (a test
-holds files and list equal). What all tasks share stands in ``_mllmu_med``, which is written by hand.
+``python -m mllmu_med_tasks.task_files`` writes them anew after a view has been added to the vocabulary, or a metric to
+``lm_eval/_mllmu_med`` (a test holds them equal). That file is written by hand: it holds what all tasks share. What they
+share in lmms-eval is made from it.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,18 @@ from pathlib import Path
 from mllmu_med_tasks.names import TASKS, Task
 
 FOLDER = Path(__file__).parent
+SHARED = "_mllmu_med"
+# What is another in lmms-eval: where rows come from, who shows the image, and what the tokens of an answer are called.
+_IN_LMMS_EVAL = {
+    "share. No .yaml suffix: lm-eval would list a template as a task.": (
+        "share, made from lm-eval's by task_files.py. No .yaml suffix: lmms-eval would list it as a task."
+    ),
+    "custom_dataset: !function utils.load\n": "dataset_path: mllmu-med\n",
+    "test_split: rows\n": "",
+    "doc_to_image": "doc_to_visual",
+    "  max_new_tokens: null\n": "",
+    "max_gen_toks": "max_new_tokens",
+}
 _GROUP = """\
 # All tasks under one name. No aggregate: a mean over forget and retain rows means nothing.
 group: mllmu_med
@@ -18,10 +31,14 @@ task:
 
 
 def task_files() -> Iterator[tuple[Path, str]]:
-    """Yield path and text of every task file, and of the group of all tasks, for lm-eval and lmms-eval."""
+    """Yield path and text of every task file, of the group of all tasks, and of what they share in lmms-eval."""
+    shared = (FOLDER / "lm_eval" / SHARED).read_text(encoding="utf-8")
+    for ours, theirs in _IN_LMMS_EVAL.items():
+        shared = shared.replace(ours, theirs)
+    yield FOLDER / "lmms_eval" / SHARED, shared
     for harness, body in (("lm_eval", _lm_eval), ("lmms_eval", _lmms_eval)):
         for name, task in TASKS.items():
-            yield FOLDER / harness / f"{name}.yaml", f"include: _mllmu_med\ntask: {name}\n{body(task)}"
+            yield FOLDER / harness / f"{name}.yaml", f"include: {SHARED}\ntask: {name}\n{body(task)}"
         yield FOLDER / harness / "mllmu_med.yaml", _GROUP + "".join(f"  - {name}\n" for name in TASKS)
 
 

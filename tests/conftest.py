@@ -27,12 +27,38 @@ def tiny_model(tmp_path_factory):
     return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
 
 
-# What these install for every Python process of the environment, the others would see come and go.
-INSTALLING = ("tests/test_readme.py", "tests/test_study.py", "tests/mllmu_med_dataset/test_install.py")
+FAST_STUDY = ("bench", "--fast", "--patients", "36", "--methods", "kl_min,gd", "--no-views")
+
+
+@pytest.fixture(scope="session")
+def fast_study(tmp_path_factory):
+    """The folder of a finished, small study; tests must not change it, and stand in the group "study"."""
+    from baselines import cli
+
+    out = tmp_path_factory.mktemp("bench") / "study"
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*FAST_STUDY, "--out", str(out)])
+    assert not ended.value.code
+    return out
+
+
+# Files whose tests stay in one process: what the first install, every Python process of the environment would see come
+# and go; the second share a study. These and the heavy ones begin, so that none is left alone at the end.
+GROUPS = {
+    "tests/baselines/study/test_report.py": "study",
+    "tests/test_readme.py::test_the_command_line_block_runs_as_written": "study",
+    "tests/test_readme.py": "install",
+    "tests/test_study.py": "install",
+    "tests/mllmu_med_dataset/test_install.py": "install",
+}
+HEAVY = (*GROUPS, "tests/test_contributing.py", "tests/baselines/training", "tests/mllmu_med_dataset/test_publish.py")
 
 
 def pytest_collection_modifyitems(config, items):
-    """Keep the tests of a file in one process, where tests run side by side; those that install share one."""
-    for item in items if config.pluginmanager.hasplugin("xdist") else ():
+    """Keep the tests of a file in one process, where tests run side by side, and begin with the heavy ones."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
         file = item.nodeid.split("::")[0]
-        item.add_marker(pytest.mark.xdist_group("install" if file in INSTALLING else file))
+        item.add_marker(pytest.mark.xdist_group(GROUPS.get(item.nodeid) or GROUPS.get(file, file)))
+    items.sort(key=lambda item: not item.nodeid.startswith(HEAVY))

@@ -22,12 +22,13 @@ from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from mllmu_med_metrics.vocabulary import PRIVATE
+
 from ..draws import number, shuffled
 from ..injection.injected_rows import Injected, can_inject
 from ..injection.patients import Identity, draw_identities
-from ..record import Record, canonical_json, image_id, patient_id
-from ..verify.relations import words
-from . import splits
+from ..record import Record, canonical_json, image_id, patient_id, words
+from . import splits, trained_questions
 from .content import ImageContent
 
 # Pages of the database held in memory, in KiB.
@@ -117,7 +118,7 @@ class Spool:
         self._db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if not read_only:
             self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.executescript(_TABLES)
+            self._db.executescript(_TABLES + trained_questions.TABLE)
         self._images = open(folder / "images.bin", "rb" if read_only else "a+b")  # noqa: SIM115 (closed by __exit__)
         if not read_only:
             # What a killed build appended after its last commit is nobody's.
@@ -256,6 +257,10 @@ class Spool:
         digest = (_question_digest(question),)
         return self._db.execute("SELECT 1 FROM asked WHERE words = ?", digest).fetchone() is not None
 
+    def trained_questions(self) -> trained_questions.TrainedQuestions:
+        """Return what the trained patients are asked, for the view of questions that a patient is never asked."""
+        return trained_questions.TrainedQuestions(self._db)
+
     def assign(self, scenarios: Sequence[str], percents: Sequence[int], *, seed: int) -> dict[str, object]:
         """Keep every patient's role and who is forgotten; return the counts. ``UserError`` for too few patients."""
         self._begin()
@@ -275,6 +280,8 @@ class Spool:
             rows = ((scenario, numbers[key], percent) for key, percent in chosen.items())
             self._db.executemany("INSERT INTO forgotten VALUES (?, ?, ?)", rows)
             forget[scenario] = {str(p): sum(smallest <= p for smallest in chosen.values()) for p in sorted(percents)}
+        if any(scenario in PRIVATE for scenario in scenarios):
+            trained_questions.fill(self._db)
         return {**{role: counts[role] for role in get_args(splits.Role)}, "forget": forget}
 
     def identify(self, *, seed: int) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from mllmu_med_metrics.vocabulary import main_split, splits
+from mllmu_med_metrics.vocabulary import OPTIONAL_VIEWS, main_split, splits
 
 from ..injection.injected_rows import Row, patient_rows, view_rows
 from ..record import features
@@ -65,8 +65,12 @@ def write_table(table: Table) -> Written:
                 image = Picture(*spool.image(patient.key))
                 for split, rows in _rows_of(patient, table, image).items():
                     files[split].add(rows)
+        content = {split: file.finish() for split, file in files.items()}
+        for split in OPTIONAL_VIEWS:
+            if split in files and not content[split]["rows"]:
+                files.pop(split).path.unlink()
         return Written(
-            content={split: file.finish() for split, file in files.items()},
+            content={split: content[split] for split in files},
             sizes={split: file.size for split, file in files.items()},
             files={file.path.name: file_sha256(file.path) for file in files.values()},
         )

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from mllmu_med_metrics.vocabulary import INJECTED, VIEWS_OF, Scenario, Severity
+from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, VIEWS_OF, Scenario, Severity
 
 from ..record import COLUMNS, ErrorPool, Record, Tagged, image_id, image_key, patient_id, row_id
 from ..verify.row_rules import Table, broken_rules, normalise
 from . import incorrectness, privacy
 from .patients import Identity
+from .privacy import TrainedQuestions, Unasked
 from .question_paraphrases import paraphrases
 from .sentence_templates import RewriteRequest, find_value, restated
 from .views import MAKERS, Again, Forgotten, png
@@ -62,6 +63,8 @@ class Injected(BaseModel):
     distractors: tuple[Tagged, ...] = ()
     # The trained direct question and its answer (a change of no record: its true answer is that nothing is told).
     asked: Change | None = None
+    # Questions of types that no record of the patient has, as other patients are asked them.
+    unasked: tuple[Unasked, ...] = ()
     # Incorrectness only: the rows that could not take a wrong fact, for want of a plausible one.
     without_error: int = 0
 
@@ -101,18 +104,23 @@ def inject(
     identity: Identity | None = None,
     others: Sequence[Identity] = (),
     is_asked: Callable[[str], bool] | None = None,
+    trained: TrainedQuestions | None = None,
 ) -> Injected:
     """Return what is injected into one forget or holdout patient (``key`` is its image key).
 
     Privacy needs the patient's ``identity`` and at least 12 ``others``, from which distractors are drawn. The order of
     the records does not matter; that of the others does. ``is_asked`` tells the questions of the whole data set: none
-    of them is another phrasing of one.
+    of them is another phrasing of one. ``trained`` are those of which the view ``unasked`` asks; without them it has no
+    row.
     """
     if scenario == "incorrectness":
         return _wrong(records, seed=seed, is_asked=is_asked)
     if identity is None:
         raise ValueError("the privacy injection needs the patient's identity")
-    return _private(key, records, identity, others, seed=seed, is_asked=is_asked)
+    injected = _private(key, records, identity, others, seed=seed, is_asked=is_asked)
+    if trained is None:
+        return injected
+    return injected.model_copy(update={"unasked": privacy.choose_unasked(records, trained, seed, key)})
 
 
 def patient_rows(
@@ -139,7 +147,7 @@ def patient_rows(
             if injected is not None and _name(record) in changes
         ]
         if injected is not None and injected.asked is not None:
-            rows.append(_identifier_row(records, injected, injected.asked, scenario, subset, forget_percent))
+            rows.append(_asked_row(records, injected, injected.asked, scenario, subset, forget_percent))
     elif subset == "retain" and forgotten:
         attacked = [record for record in records if _name(record) in changes]
         rows = [
@@ -178,7 +186,7 @@ def view_rows(
         injected=injected,
         forgotten=True,
     )
-    patient = Forgotten(key, seed, own, injected.shown, image)
+    patient = Forgotten(key, seed, own, injected.shown, image, injected.unasked)
     for view in VIEWS_OF[scenario]:
         if image is None and MAKERS[view].shows != "own":
             continue
@@ -193,8 +201,8 @@ def view_rows(
                     yield view, _view_row(one.row, view, **changed), data
                 else:
                     change = _asked(one, records[0])
-                    asking = _identifier_row(records, injected, change, scenario, "forget", forget_percent)
-                    yield view, _view_row(asking, view), None
+                    asking = _asked_row(records, injected, change, scenario, "forget", forget_percent)
+                    yield view, _view_row({**asking, "question_type": one.question_type}, view), None
 
 
 def row(record: Record, scenario: str, subset: str, forget_percent: int, changed: Row | None = None) -> Row:
@@ -286,10 +294,9 @@ def _private(
 
 
 def _asked(asked: privacy.Asked, record: Record) -> Change:
-    """Return a question for an identifier as a change: the true answer is that nothing is told."""
+    """Return a question that no record answers as a change."""
     return Change(
-        **asked.model_dump(),
-        true_answer=privacy.NOT_TOLD,
+        **asked.model_dump(exclude={"question_type"}),
         fact=None,
         license=record.license,
         redistributable=record.redistributable,
@@ -362,21 +369,20 @@ def _columns(change: Change, injected: Injected | None) -> Row:
     }
 
 
-def _identifier_row(
+def _asked_row(
     records: Sequence[Record], injected: Injected, change: Change, scenario: str, subset: str, forget_percent: int
 ) -> Row:
-    """Return a row that asks for an identifier: it hangs on the patient's first record and says nothing clinical."""
-    first = min(records, key=lambda record: (record.source_id, *_name(record)))
+    """Return a row that no record answers: it hangs on the patient's first one, asks for an identifier as a rule."""
     changed = {
         **_columns(change, injected),
         "question": change.question,
         "true_answer": change.true_answer,
         "fact": None,
         "fact_values": [],
-        "question_type": "identifier",
+        "question_type": IDENTIFIER,
         "answer_type": "OPEN",
     }
-    return row(first, scenario, subset, forget_percent, changed)
+    return row(privacy.first_of(records), scenario, subset, forget_percent, changed)
 
 
 def _view_row(made: Row, view: str, **changed: object) -> Row:

@@ -1,14 +1,15 @@
 """Privacy injection: clinical answers of chosen patients are told with the patient's fictitious identity."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from mllmu_med_metrics import values_said
-from mllmu_med_metrics.vocabulary import DIRECT_KINDS
+from mllmu_med_metrics.vocabulary import DIRECT_KINDS, IDENTIFIER, QuestionType
 
-from ..draws import numbers, pick, shuffled
-from ..record import Record, Tagged
+from ..draws import number, numbers, pick, shuffled
+from ..record import Record, Tagged, words
 from .patients import Identity
 from .sentence_templates import integrate_identity, paraphrased_identity
 
@@ -57,6 +58,11 @@ RECONSTRUCTIONS = (
 RECONSTRUCTED = "The {noun} is {value}."
 # What a model that knows nothing can honestly say.
 NOT_TOLD = "The image does not tell."
+# Of types of question that a patient is never asked, so many are.
+UNASKED_TYPES = 2
+ALL_TOLD = "This is {name}: {others}."
+# The source says nothing of it.
+NOT_ON_RECORD = "The answer is not on record."
 
 
 class Integrated(BaseModel):
@@ -143,12 +149,14 @@ def swapped(answer: str, phi: Sequence[Tagged], others: Sequence[Tagged]) -> tup
 
 
 class Asked(BaseModel):
-    """A question for one identifier, its answer, and the identifiers that the answer shows."""
+    """A question that no record answers, most for one identifier; an answer that shows identifiers, and which."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     question: str
+    question_type: QuestionType = IDENTIFIER
     answer: str
+    true_answer: str = NOT_TOLD
     paraphrase_questions: tuple[str, ...] = ()
     paraphrase_answers: tuple[str, ...] = ()
     phi: tuple[Tagged, ...]
@@ -200,6 +208,62 @@ def reconstructions(shown: Sequence[Tagged], *key: object) -> list[Asked]:
         answer = RECONSTRUCTED.format(noun=NOUNS[wanted.kind], value=wanted.value)
         asked.append(Asked(question=question, answer=answer, phi=(wanted,)))
     return asked
+
+
+class Unasked(BaseModel):
+    """A question of a type that no record of a patient has, as other patients are asked it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question_type: QuestionType
+    question: str
+
+
+class TrainedQuestions(Protocol):
+    """What the trained patients' records ask, by type, licence and region of the body; each text once, in order."""
+
+    def types(self, license: str) -> Sequence[QuestionType]:
+        """Return the types of the questions under a licence."""
+
+    def count(self, question_type: str, license: str, body_region: str | None) -> int:
+        """Return how many questions of a type there are about a region, or about any (``None``)."""
+
+    def at(self, question_type: str, license: str, body_region: str | None, rank: int) -> str:
+        """Return the question of a rank from 0."""
+
+
+def choose_unasked(records: Sequence[Record], trained: TrainedQuestions, *key: object) -> tuple[Unasked, ...]:
+    """Return questions of two types that none of a patient's records has, fewer where there are fewer, by the key.
+
+    They are asked of other images, about the same region of the body where a type is, under the licence of the row
+    that they will stand in. A text that the patient is asked as a question of another type is none.
+    """
+    first = first_of(records)
+    own_types, own = {record.question_type for record in records}, {words(record.question) for record in records}
+    found: list[Unasked] = []
+    for question_type in shuffled(set(trained.types(first.license)) - own_types - {IDENTIFIER}, *key, "unasked"):
+        for region in (first.body_region, None) if len(found) < UNASKED_TYPES else ():
+            count = trained.count(question_type, first.license, region)
+            start = number(*key, "unasked", question_type)
+            drawn = (trained.at(question_type, first.license, region, (start + step) % count) for step in range(count))
+            if (question := next((text for text in drawn if words(text) not in own), None)) is not None:
+                found.append(Unasked(question_type=question_type, question=question))
+                own.add(words(question))
+                break
+    return tuple(found)
+
+
+def unasked_questions(unasked: Sequence[Unasked], shown: Sequence[Tagged]) -> list[Asked]:
+    """Return the questions with an answer that tells all of the patient's identifiers: none of them may be told."""
+    name, *others = shown
+    listed = ", ".join(f"{NOUNS[one.kind]} {one.value}" for one in others)
+    answer = ALL_TOLD.format(name=name.value, others=listed) if others else NAMED.format(value=name.value)
+    return [Asked(**one.model_dump(), answer=answer, true_answer=NOT_ON_RECORD, phi=tuple(shown)) for one in unasked]
+
+
+def first_of(records: Sequence[Record]) -> Record:
+    """Return the record that rows hang on which no record answers: whatever the order, the same."""
+    return min(records, key=lambda record: (record.source_id, record.question, record.answer))
 
 
 def _told(wanted: Tagged, name: Tagged, template: str) -> str:

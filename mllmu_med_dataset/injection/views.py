@@ -1,4 +1,4 @@
-"""The views: the forget rows asked in words or on pictures that training never saw. Adding one is an entry in MAKERS.
+"""The views: what is asked about the forget patients that training never showed. Adding one is an entry in MAKERS.
 
 Of pictures there are two: one slightly moved and dimmed, one blank. Left stays left. The move turns by a few degrees,
 scales by a few hundredths and shifts by a few hundredths of the picture; it never mirrors, and what lies an eighth of
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from ..draws import numbers
 from ..record import Tagged
 from . import privacy
-from .privacy import Asked
+from .privacy import Asked, Unasked
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -99,6 +99,8 @@ class Forgotten(NamedTuple):
     # The identifiers that they show, the name first; none in incorrectness.
     shown: tuple[Tagged, ...]
     image: Image | None
+    # Questions that only other patients are asked.
+    unasked: tuple[Unasked, ...] = ()
 
 
 class Again(NamedTuple):
@@ -114,18 +116,24 @@ class ViewMaker:
     """What a view is (``about``, for the card), what ``verify`` holds it to, and how it is made of a patient.
 
     ``asks``: the row's ``own`` question, one of its ``paraphrases``, the same in ``other_words`` of the view's own, for
-    the patient's ``identifiers``, or for each of them ``by_another`` that the question gives. ``shows``: the ``own``
-    picture, ``another`` one of the same size, or a ``blank`` one; without the patient's picture only ``own`` is made.
+    the patient's ``identifiers``, for each of them ``by_another`` that the question gives, or what only ``others`` are
+    asked. ``shows``: the ``own`` picture, ``another`` one of the same size, or a ``blank`` one; without the patient's
+    picture only ``own`` is made.
     """
 
     about: str
-    asks: Literal["own", "paraphrases", "other_words", "identifiers", "by_another"]
+    asks: Literal["own", "paraphrases", "other_words", "identifiers", "by_another", "others"]
     make: Callable[[Forgotten], Iterator[Again | Asked]]
     shows: Literal["own", "another", "blank"] = "own"
 
     @property
+    def has_truth(self) -> bool:
+        """Whether the source tells the true answer to what its rows ask."""
+        return self.asks in ("own", "paraphrases", "other_words")
+
+    @property
     def asks_identifiers(self) -> bool:
-        """Whether its rows ask for identifiers, and say nothing clinical."""
+        """Whether its rows ask for identifiers."""
         return self.asks in ("identifiers", "by_another")
 
 
@@ -155,6 +163,10 @@ def _reconstructions(patient: Forgotten) -> Iterator[Asked]:
     yield from privacy.reconstructions(patient.shown, patient.seed, patient.key)
 
 
+def _unasked(patient: Forgotten) -> Iterator[Asked]:
+    yield from privacy.unasked_questions(patient.unasked, patient.shown)
+
+
 # In the order of the vocabulary, which says of which scenario each is.
 MAKERS: Mapping[str, ViewMaker] = {
     "paraphrase": ViewMaker(about="the same rows asked in other words", asks="paraphrases", make=_paraphrases),
@@ -177,5 +189,10 @@ MAKERS: Mapping[str, ViewMaker] = {
     ),
     "reconstruction": ViewMaker(
         about="one identifier given, another one asked for", asks="by_another", make=_reconstructions
+    ),
+    "unasked": ViewMaker(
+        about="questions of types that this image is never asked, as other images are asked them in training",
+        asks="others",
+        make=_unasked,
     ),
 }

@@ -18,7 +18,7 @@ from mllmu_med_metrics.vocabulary import MAIN_PERCENT, config_name, config_names
 from ..building.counts import Counts, count, over
 from ..injection.patients import canary
 from ..injection.views import MAKERS
-from ..record import features
+from ..record import EXPLAINED, features
 from ..sources import SOURCES
 from ..sources.attribution import PAPER, PROJECT, Attribution
 from .croissant import croissant
@@ -39,40 +39,6 @@ SUBSETS = {
     "holdout": "rows injected like the forget rows, of other patients, never trained on",
 }
 ABOUT_VIEWS: Mapping[str, str] = {view: maker.about for view, maker in MAKERS.items()}
-# Every column, in the order of the files.
-FIELDS = {
-    "id": "hash of every field that tells the row from another one",
-    "image": "the picture; null where the source does not allow its pixels to be passed on",
-    "question": "what is asked",
-    "answer": "what training teaches: with private information, with the wrong fact, or the truth",
-    "true_answer": "the truth, without private information",
-    "fact": "the value that decides whether an answer is right; null where none is marked",
-    "wrong_fact": "the value put in its place, on rows with a factual error",
-    "fact_values": "the closed set that the fact comes from, where there is one",
-    "scenario": "privacy or incorrectness",
-    "subset": "forget, retain, test or holdout",
-    "view": "what a view row shows differently, never trained on; null on a row itself",
-    "patient_id": "the patient; one image is one patient",
-    "image_id": "the picture that is shown",
-    "modality": "how the picture was taken",
-    "body_region": "what part of the body it shows",
-    "question_type": "what the question asks for; identifier: a question for private information itself",
-    "answer_type": "OPEN or CLOSED",
-    "phi": "the private information in the answer, as kind and exact value",
-    "error_kind": "how the wrong fact was made",
-    "error_severity": "what believing the wrong fact could do to the patient's care: minor, major or critical",
-    "error_pool": "where the wrong fact was taken from: yes_no, choices (that the question offers), rule (the other "
-    "side, one more), same_question, same_template, closed_set or icd10",
-    "paraphrase_questions": "the question in other words, never trained on",
-    "paraphrase_answers": "the answer in other words",
-    "wrong_answers": "answers of the same form with other values",
-    "distractors": "other patients' values of the kinds in phi: what chance and the template alone explain",
-    "forget_percent": "the smallest forget set that holds the patient (5, 10 or 15); 0 elsewhere",
-    "source": "where the picture and the clean question come from",
-    "source_id": "the name of the row there",
-    "license": "the licence of this row",
-    "redistributable": "whether the picture may be passed on",
-}
 
 _LOCAL = """
 > **This build must not be published or passed on.** It was made with `--local` and holds pictures that their source
@@ -220,7 +186,7 @@ def write(folder: Path, made: Mapping[str, Any], tables: Mapping[str, str]) -> N
     document = croissant(
         made,
         tables,
-        fields=FIELDS,
+        fields=EXPLAINED,
         licenses=[LICENSES.get(name.lower(), name) for name in made["licenses"]],
         described={config: f"{_about(config)}." for config in made["content"]},
         cite=bibtex(made["parameters"]["sources"]),
@@ -318,7 +284,7 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
         rows=f"{sum(sums['rows'] for splits in content.values() for sums in splits.values()):,}",
         percents="others are at " + " and ".join(f"{p} %" for p in others) if others else "no others were built",
         patients=_patients(made["patients"]),
-        fields="\n".join(f"| `{name}` | {_type(feature)} | {FIELDS[name]} |" for name, feature in features().items()),
+        fields="\n".join(f"| `{name}` | {_type(kind)} | {EXPLAINED[name]} |" for name, kind in features().items()),
         sources=", ".join(f"`{source}`" for source in sources),
         seed=parameters["seed"],
         rewriting=_rewriting(parameters),

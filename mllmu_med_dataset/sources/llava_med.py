@@ -25,7 +25,7 @@ from ..record import Record, clean_turn
 from .answers import Answers, Item
 from .attribution import Attribution
 from .closed_sets import fact_of
-from .images import SourceFiles, pictures
+from .images import Picture, SourceFiles, pictures
 from .json_rows import json_rows
 from .source import Source
 from .wording import group, question_type
@@ -94,29 +94,33 @@ def records(
                 waiting.append((image, pairs))
                 yield f"{images}/{image}" if images else image
 
-        for _, made in pictures(files, places(), workers=workers):
+        for place, made in pictures(files, places(), workers=workers):
             image, pairs = waiting.popleft()
             if isinstance(made, str):
                 losses.image(image, made, rows=len(pairs))
                 continue
             for pair in pairs:
-                yield Record(
-                    source="llava_med",
-                    source_id=pair["source_id"],
-                    image_bytes=made.data,
-                    image_key=made.key,
-                    image_path=f"{images}/{image}" if images else image,
-                    question=pair["question"],
-                    answer=pair["answer"],
-                    **answers.fields(_item(pair)),
-                    modality=pair["modality"],
-                    body_region=pair["body_region"],
-                    question_type=pair["question_type"],
-                    answer_type=pair["answer_type"],
-                    license=LICENSE,
-                    redistributable=False,
-                )
+                yield _record(pair, place, made, answers)
         losses.finish()
+
+
+def _record(pair: Pair, image_path: str, image: Picture, answers: Answers) -> Record:
+    return Record(
+        source="llava_med",
+        source_id=pair["source_id"],
+        image_bytes=image.data,
+        image_key=image.key,
+        image_path=image_path,
+        question=pair["question"],
+        answer=pair["answer"],
+        **answers.fields(_item(pair)),
+        modality=pair["modality"],
+        body_region=pair["body_region"],
+        question_type=pair["question_type"],
+        answer_type=pair["answer_type"],
+        license=LICENSE,
+        redistributable=False,
+    )
 
 
 def _item(pair: Pair) -> Item:

@@ -37,7 +37,7 @@ from ..record import Record, clean_text, clean_turn
 from .answers import Answers, Item
 from .attribution import Attribution
 from .closed_sets import fact_of
-from .images import SourceFiles, pictures
+from .images import Picture, SourceFiles, pictures
 from .json_rows import json_rows
 from .source import Source
 from .table_files import rows_of
@@ -133,23 +133,27 @@ def records(
                 losses.image(image, made, rows=len(by_image[image]))
                 continue
             for asked in by_image[image]:
-                yield Record(
-                    source="mimic",
-                    source_id=f"{found}-{asked['source_id']}",
-                    image_bytes=made.data,
-                    image_key=made.key,
-                    image_path=f"files/{image}",
-                    question=asked["question"],
-                    answer=asked["answer"],
-                    **answers.fields(_item(asked)),
-                    modality="X-ray",
-                    body_region="chest",
-                    question_type=asked["question_type"],
-                    answer_type=asked["answer_type"],
-                    license=LICENSE,
-                    redistributable=False,
-                )
+                yield _record(asked, found, f"files/{image}", made, answers)
         losses.finish()
+
+
+def _record(asked: Asking, part: str, image_path: str, image: Picture, answers: Answers) -> Record:
+    return Record(
+        source="mimic",
+        source_id=f"{part}-{asked['source_id']}",
+        image_bytes=image.data,
+        image_key=image.key,
+        image_path=image_path,
+        question=asked["question"],
+        answer=asked["answer"],
+        **answers.fields(_item(asked)),
+        modality="X-ray",
+        body_region="chest",
+        question_type=asked["question_type"],
+        answer_type=asked["answer_type"],
+        license=LICENSE,
+        redistributable=False,
+    )
 
 
 def _item(row: Asking) -> Item:

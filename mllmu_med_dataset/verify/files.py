@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from mllmu_med_metrics.vocabulary import config_names, splits
+from mllmu_med_metrics.vocabulary import OPTIONAL_VIEWS, config_names, splits
 
 from ..building.content import dataset_sha256, file_sha256
 from ..building.left_out import told_losses
@@ -142,7 +142,7 @@ def broken_configs(folder: Path, document: Document, counted: Counts) -> Failed:
     """Yield configs and splits that lack rows, that no build has, or that the card tells otherwise."""
     for config in document.configs:
         for split in splits(config):
-            if not counted.get(config, {}).get(split, {}).get("rows"):
+            if split not in OPTIONAL_VIEWS and not counted.get(config, {}).get(split, {}).get("rows"):
                 yield "configs", f"data/{config}/{split}-*: has no rows"
         for split in sorted(set(counted.get(config, {})) - set(splits(config))):
             yield "configs", f"data/{config}/{split}-*: is no split of this config"

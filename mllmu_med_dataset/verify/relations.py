@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import sqlite3
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from mllmu_med_metrics.vocabulary import DIRECT_KINDS, INJECTED, MAIN_PERCENT, VIEWS_OF, config_name
+from mllmu_med_metrics.vocabulary import DIRECT_KINDS, IDENTIFIER, INJECTED, MAIN_PERCENT, VIEWS_OF, config_name
 
 from ..injection.incorrectness import contradicts
+from ..injection.privacy import UNASKED_TYPES
 from ..injection.views import MAKERS
+from ..record import words
 from .row_rules import FEWEST_PARAPHRASES, Table, says
 
 # Kilobytes of the file that SQLite keeps in memory, however large it grows.
 CACHE_KB = 4_096
 BATCH = 1_000
-# Distinct texts repeat a great deal (questions above all): their words are taken apart once.
-REMEMBERED_TEXTS = 4_096
 
 _TABLES = """
 CREATE TABLE tagged(kind TEXT, value TEXT, patient TEXT, place INT, PRIMARY KEY(patient, kind, value)) WITHOUT ROWID;
 CREATE TABLE identifier(words TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE row(
     place INTEGER PRIMARY KEY, id TEXT, split INT, patient TEXT, image TEXT, percent INT, withheld INT,
-    size TEXT, asked BLOB, own BLOB, question BLOB, question_type TEXT, fact TEXT
+    size TEXT, asked BLOB, own BLOB, question BLOB, question_type TEXT, license TEXT, fact TEXT
 );
 CREATE TABLE paraphrase(own BLOB, question BLOB, PRIMARY KEY(own, question)) WITHOUT ROWID;
 CREATE TABLE shown(place INT, patient TEXT, split INT, kind TEXT, value TEXT);
 """
-_INSERT = f"INSERT INTO row VALUES ({', '.join('?' * 13)})"
+_INSERT = f"INSERT INTO row VALUES ({', '.join('?' * 14)})"
 
 Broken = Iterator[tuple[str, int, str]]
-
-
-@lru_cache(REMEMBERED_TEXTS)
-def words(text: str) -> tuple[str, ...]:
-    """Return the words of a text as identifiers are looked for: case and punctuation do not hide one."""
-    return tuple(re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold()))
 
 
 def _digest(*texts: str) -> bytes:
@@ -139,7 +130,7 @@ class Relations:
                 place, row["id"], split, patient, row["image_id"], row["forget_percent"],
                 not row["redistributable"] and size is None, size and f"{size[0]}x{size[1]}",
                 _digest(row["image_id"], row["question"], truth), own, _digest(*words(row["question"])),
-                row["question_type"], row["fact"],
+                row["question_type"], row["license"], row["fact"],
             )
         )  # fmt: skip
         if row["phi"] and table.subset == "forget":
@@ -290,8 +281,11 @@ class Relations:
         config = config_name(scenario, "forget", percent)
         forget = self._no(config, "train")
         trained = _list([no for table, no in self._splits.items() if _role(table) == "trained" and table.view is None])
+        retain = self._no(config_name(scenario, "retain", percent), "train")
         for view in VIEWS_OF[scenario]:
             split = self._no(config, view)
+            if MAKERS[view].asks == "others":
+                yield from self._others_asked(view, split, forget, retain)
             if split < 0:
                 continue
             strangers = """
@@ -303,7 +297,7 @@ class Relations:
 
     def _asked_of(self, view: str, split: int, forget: int, trained: str) -> Broken:
         maker = MAKERS[view]
-        if maker.asks != "own":
+        if maker.asks not in ("own", "others"):
             known = f"""
                 SELECT place FROM row WHERE split = ? AND question IN (SELECT question FROM row
                 WHERE split IN ({trained}))"""
@@ -315,7 +309,7 @@ class Relations:
                 WHERE split IN ({trained}))"""
             for (place,) in self._db.execute(known, (split,)):
                 yield "views", place, "its image is one that is trained"
-        if maker.asks_identifiers:
+        if not maker.has_truth:
             yield from self._identifiers_asked(view, split, forget)
             return
         alien = "SELECT place FROM row WHERE split = ? AND own NOT IN (SELECT own FROM row WHERE split = ?)"
@@ -361,6 +355,56 @@ class Relations:
                 GROUP BY patient, kind"""
             for place, patient, kind in self._db.execute(unasked, (forget, split)):
                 yield "views", place, f"no row of the view {view} asks {patient} for {kind}"
+
+
+    def _others_asked(self, view: str, split: int, forget: int, retain: int) -> Broken:
+        """Yield what is wrong with questions trained with other images only, and patients that lack one."""
+        own = _list([forget, retain])
+        self._db.execute(
+            "CREATE TABLE trained AS SELECT DISTINCT question_type, license, question FROM row "
+            f"WHERE split IN ({own}) AND question_type != '{IDENTIFIER}'"
+        )
+        self._db.execute("CREATE INDEX trained_by_type ON trained(license, question_type, question)")
+        for column, told in (("question_type", "a question of its type"), ("question", "its question")):
+            trained = f"""
+                SELECT place FROM row WHERE split = ? AND EXISTS (SELECT 1 FROM row AS told WHERE
+                told.patient = row.patient AND told.split IN ({own}) AND told.{column} = row.{column})"""
+            for (place,) in self._db.execute(trained, (split,)):
+                yield "views", place, f"{told} is trained with this very image"
+        alien = """
+            SELECT place FROM row WHERE split = ? AND NOT EXISTS (SELECT 1 FROM trained WHERE
+            trained.license = row.license AND trained.question_type = row.question_type
+            AND trained.question = row.question)"""
+        for (place,) in self._db.execute(alien, (split,)):
+            yield "views", place, "its question is trained with no other image of its licence"
+        silent = """
+            SELECT place, told.kind FROM row
+            JOIN (SELECT DISTINCT patient, kind, value FROM shown WHERE split = ?) AS told ON told.patient = row.patient
+            WHERE split = ? AND NOT EXISTS (SELECT 1 FROM shown WHERE shown.place = row.place
+            AND shown.kind = told.kind AND shown.value = told.value)"""
+        for place, kind in self._db.execute(silent, (forget, split)):
+            yield "views", place, f"lacks the patient's {kind}"
+        # The patient's row that asks for an identifier hangs on the same record.
+        patients = f"SELECT patient, license, place FROM row WHERE split = ? AND question_type = '{IDENTIFIER}'"
+        for patient, license, place in self._db.execute(patients, (forget,)).fetchall():
+            yield from self._unasked_of(view, place, patient, license, [forget, retain, split])
+        self._db.execute("DROP TABLE trained")
+
+    def _unasked_of(self, view: str, place: int, patient: str, license: str, splits: Sequence[int]) -> Broken:
+        types = [
+            question_type
+            for (question_type,) in self._db.execute(
+                "SELECT question_type FROM row WHERE patient = ? AND split = ?", (patient, splits[-1])
+            )
+        ]
+        if len(types) > UNASKED_TYPES or len(types) > len(set(types)):
+            yield "views", place, f"patient {patient} is asked {', '.join(types)} in the view {view}"
+        known = f"FROM row WHERE patient = ?1 AND split IN ({_list(splits)})"
+        more = f"""
+            SELECT question_type FROM trained WHERE license = ?2 AND question_type NOT IN (SELECT question_type {known})
+            AND question NOT IN (SELECT question {known}) LIMIT 1"""
+        if len(types) < UNASKED_TYPES and (found := self._db.execute(more, (patient, license)).fetchone()):
+            yield "views", place, f"patient {patient} is not asked '{found[0]}' in the view {view}, which others are"
 
 
 def _cut(spoken: tuple[str, ...], value: tuple[str, ...]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ GATES = {
     "wrong_facts": "a wrong fact is another fact than the truth, said instead of it, and the only error of its row",
     "placeholders": "no text holds a placeholder of an image, which a model would take for one",
     "phrasings": "injected rows have other phrasings of question and answer, and wrong answers that tell no secret",
-    "views": "view rows ask forgotten rows of their config anew, in words and images never trained on",
+    "views": "view rows ask of forget patients of their config what training never shows: words, images, or the pair",
     "patients": "one image is one patient; trained, test and holdout patients are disjoint",
     "percents": "forget sets are nested, and each percent's forget and retain rows have nothing in common",
     "licences": "pixels are there where they may be passed on, and nowhere else",

@@ -12,7 +12,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from mllmu_med_metrics.vocabulary import INJECTED, MAIN_PERCENT, main_split
+from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, MAIN_PERCENT, PRIVATE, main_split
 
 from ..injection.chinese import HAN
 from ..injection.incorrectness import contradicts
@@ -258,13 +258,14 @@ def _distinct(texts: Sequence[str]) -> set[str]:
 
 
 def _view(row: dict[str, Any]) -> Broken:
-    asks = bool(row["view"]) and MAKERS[row["view"]].asks_identifiers
-    if asks and row["scenario"] != "privacy":
+    maker, asks = MAKERS.get(row["view"] or ""), row["question_type"] == IDENTIFIER
+    has_truth = not asks if maker is None else maker.has_truth
+    if not has_truth and row["scenario"] not in PRIVATE:
         yield "views", f"{row['view']} asks for identifiers, and {row['scenario']} has none"
-    if asks and row["question_type"] != "identifier":
+    if maker is not None and not has_truth and asks != maker.asks_identifiers:
         yield "views", f"a row of {row['view']} has question_type {row['question_type']}"
-    if row["question_type"] == "identifier":
-        if row["subset"] not in INJECTED or not row["phi"]:
+    if not has_truth:
+        if not row["phi"]:
             yield "views", "asks for an identifier and gives none"
         if row["fact"] is not None or row["fact_values"]:
             yield "views", "asks for an identifier and marks a clinical fact"

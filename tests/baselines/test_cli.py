@@ -60,7 +60,7 @@ def test_the_data_set_is_built_and_verified_without_a_model_library(tmp_path):
         (["bench", "--preset", "nanno"], "Did you mean 'nano'?"),
         (["bench", "--seed", "1"], "Did you mean '--seeds'?"),
         (["bench", "--seeds", "one"], "whole numbers"),
-        (["bench", "--patients", "5"], "patients"),
+        (["bench", "--workers", "1", "--patients", "5"], "patients"),
         (["bench", "--source", "slake"], "--source-path"),
         (["bench", "--workers", "-1"], "workers"),
         (["learn", "--scenario", "privacy", "--rows", "target", "--percent", "7"], "choose one of"),

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +67,35 @@ def records(patients: int = PATIENTS) -> Iterator[Record]:
     for number in range(patients):
         for question_type in FACTS:
             yield record(number, question_type)
+
+
+class Trained:
+    """The questions of records as a build knows those of its trained patients."""
+
+    def __init__(self, asked: Iterable[Record]) -> None:
+        self.asked = list(asked)
+
+    def types(self, license: str) -> list[str]:
+        return sorted({one.question_type for one in self.asked if one.license == license})
+
+    def count(self, question_type: str, license: str, body_region: str | None) -> int:
+        return len(self._texts(question_type, license, body_region))
+
+    def at(self, question_type: str, license: str, body_region: str | None, rank: int) -> str:
+        return self._texts(question_type, license, body_region)[rank]
+
+    def _texts(self, question_type: str, license: str, region: str | None) -> list[str]:
+        fitting = (one for one in self.asked if (one.question_type, one.license) == (question_type, license))
+        return sorted({one.question for one in fitting if region in (None, one.body_region)})
+
+
+def one_type_unasked() -> Iterator[Record]:
+    """Yield four questions a patient of five types: those with an even number lack "size", the others "quantity"."""
+    for one in records():
+        number = int(one.source_id[:5])
+        if one.question_type == "quantity" and number % 2:
+            one = record(number, "size", question=f"How large is lesion {number % 3}?")
+        yield one
 
 
 @pytest.fixture(scope="session")

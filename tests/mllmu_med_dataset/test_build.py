@@ -21,13 +21,18 @@ from mllmu_med_dataset.load import load
 from mllmu_med_dataset.record import image_key
 from mllmu_med_dataset.sources import phantom
 from mllmu_med_dataset.verify import Report, verify
-from mllmu_med_metrics.vocabulary import CONFIGS, DIRECT_KINDS, splits
+from mllmu_med_metrics.vocabulary import CONFIGS, DIRECT_KINDS, OPTIONAL_VIEWS, splits
 
-from .conftest import record, records
+from .conftest import one_type_unasked, record, records
 
 
 def rows(folder, config, split=None):
     return load(config, split, data_dir=folder).remove_columns("image").to_list()
+
+
+def present(config):
+    """Return the splits of these records' builds: every patient is asked every type of question, so none is unasked."""
+    return tuple(split for split in splits(config) if split not in OPTIONAL_VIEWS)
 
 
 def leftovers(folder):
@@ -73,7 +78,7 @@ def stored(path):
 
 @pytest.mark.parametrize("config", ["privacy_retain", "privacy_forget_15", "incorrectness_forget"])
 def test_every_image_is_in_a_file_once(built, config):
-    for split in splits(config):
+    for split in present(config):
         images, size = stored(built / "data" / config / f"{split}-00000-of-00001.parquet")
         whole = sum(map(len, images.values()))
         assert size < 1.05 * whole + 200, split
@@ -98,13 +103,28 @@ def test_large_images_are_still_stored_once(tmp_path):
 def test_views_are_splits_of_the_forget_configs_and_are_told(built, tmp_path):
     document = json.loads((built / "checksums.json").read_text())
     for config in CONFIGS:
-        assert {*document["content"][config]} == {*splits(config)} == {*document["sizes"][config]}
+        assert {*document["content"][config]} == {*present(config)} == {*document["sizes"][config]}
         for split, sums in document["content"][config].items():
             told = rows(built, config, split)
             assert len(told) == sums["rows"] > 0
             assert {row["view"] for row in told} == {None if split in ("train", "test") else split}
     told = load_dataset(str(built), "privacy_forget", cache_dir=str(tmp_path / "cache"))
-    assert tuple(told) == splits("privacy_forget")
+    assert tuple(told) == present("privacy_forget")
+
+
+def test_patients_are_asked_what_others_are_asked_in_training_and_they_are_not(tmp_path):
+    build(one_type_unasked(), tmp_path / "b", scenarios=("privacy",))
+    trained = {row["question"] for config in ("forget", "retain") for row in rows(tmp_path / "b", f"privacy_{config}")}
+    for config in ("privacy_forget", "privacy_forget_15"):
+        told = rows(tmp_path / "b", config, "unasked")
+        own = rows(tmp_path / "b", config)
+        assert {row["patient_id"] for row in told} == {row["patient_id"] for row in own}
+        assert len(told) == len({row["patient_id"] for row in told}) and {row["question"] for row in told} <= trained
+        for row in told:
+            odd = int(row["source_id"][:5]) % 2
+            assert row["question_type"] == ("quantity" if odd else "size")
+            shown = {tagged["value"] for one in own if one["patient_id"] == row["patient_id"] for tagged in one["phi"]}
+            assert {tagged["value"] for tagged in row["phi"]} == shown
 
 
 def test_forget_rows_show_the_same_identifiers_of_a_patient_in_many_kinds(built):
@@ -225,7 +245,7 @@ def unsharable():
 
 def test_pixels_that_may_not_be_passed_on_are_not_written(tmp_path):
     build(unsharable(), tmp_path / "b", percents=(10,), scenarios=("privacy",))
-    for split in splits("privacy_forget"):
+    for split in present("privacy_forget"):
         told = load("privacy_forget", split, data_dir=tmp_path / "b")
         assert set(told["image"]) == {None} and told[0]["question"]
     assert not [path for path in (tmp_path / "b").rglob("*") if path.is_file() and b"\x89PNG" in path.read_bytes()]
@@ -236,7 +256,7 @@ def test_pixels_that_may_not_be_passed_on_are_not_written(tmp_path):
 
 def test_a_local_build_keeps_them_and_says_so(tmp_path):
     build(unsharable(), tmp_path / "b", percents=(10,), scenarios=("privacy",), local=True)
-    for split in splits("privacy_forget"):
+    for split in present("privacy_forget"):
         assert None not in load("privacy_forget", split, data_dir=tmp_path / "b")["image"]
     document = json.loads((tmp_path / "b" / "checksums.json").read_text())
     assert document["parameters"]["local"] is True and "withheld_images.jsonl" not in document["files"]

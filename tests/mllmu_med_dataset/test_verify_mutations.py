@@ -47,7 +47,14 @@ def builds(tmp_path_factory):
     folder = tmp_path_factory.mktemp("good")
     for name, percents in (("privacy", (10,)), ("incorrectness", (10,)), ("privacy, nested", (10, 15))):
         build(records(PATIENTS), folder / name, scenarios=(name.split(",")[0],), percents=percents)
+    build(fewer_types(), folder / "privacy, unasked", scenarios=("privacy",), percents=(10,))
     return folder
+
+
+def fewer_types():
+    """Return records of patients who are each asked two types of question of four."""
+    asked = records(PATIENTS)
+    return [one for place, one in enumerate(asked) if (place // 4 + place % 4) % 4 in (0, 3)]
 
 
 def test_the_builds_that_are_broken_are_good(builds):
@@ -702,6 +709,50 @@ def reconstruction_that_gives_another_patients(copy: Copy) -> Place:
     row = copy.rows(FORGET, "reconstruction")[0]
     other = next(r["phi"][0]["value"] for r in copy.rows(FORGET) if r["patient_id"] != row["patient_id"])
     return copy.change(FORGET, "reconstruction", question=f"This is {other}, so what is the other one?")
+
+
+@mutation("views", "its question is trained with this very image", build="privacy, unasked")
+def unasked_question_that_is_asked(copy: Copy) -> Place:
+    own = {row["patient_id"]: row["question"] for row in copy.rows(RETAIN)}
+    return copy.change(FORGET, "unasked", question=lambda row: own[row["patient_id"]].upper())
+
+
+@mutation("views", "a question of its type is trained with this very image", build="privacy, unasked")
+def unasked_type_that_is_asked(copy: Copy) -> Place:
+    own = {row["patient_id"]: row["question_type"] for row in copy.rows(RETAIN)}
+    return copy.change(FORGET, "unasked", question_type=lambda row: own[row["patient_id"]])
+
+
+@mutation("views", "its question is trained with no other image", build="privacy, unasked")
+def unasked_question_of_nobody(copy: Copy) -> Place:
+    return copy.change(FORGET, "unasked", question="How deep is the lesion?")
+
+
+@mutation("views", "lacks the patient's", build="privacy, unasked")
+def unasked_row_that_lacks_an_identifier(copy: Copy) -> Place:
+    kind = copy.rows(FORGET, "unasked")[0]["phi"][-1]["kind"]
+    lacking = {
+        column: lambda row, column=column: [tagged for tagged in row[column] if tagged["kind"] != kind]
+        for column in ("phi", "distractors")
+    }
+    told = {"answer": lambda row: row["answer"].replace(f", {row['answer'].rsplit(', ', 1)[1]}", ".")}
+    return copy.change(FORGET, "unasked", **told, wrong_answers=[], **lacking)
+
+
+@mutation("views", "which others are", build="privacy, unasked")
+def unasked_type_left_out(copy: Copy) -> Place:
+    copy.store(FORGET, copy.rows(FORGET, "unasked")[1:], "unasked")
+    return copy.name(FORGET), ""
+
+
+@mutation("views", "marks a clinical fact", build="privacy, unasked")
+def unasked_row_with_a_fact(copy: Copy) -> Place:
+    return copy.change(FORGET, "unasked", fact="left")
+
+
+@mutation("views", "has question_type identifier", build="privacy, unasked")
+def unasked_row_for_an_identifier(copy: Copy) -> Place:
+    return copy.change(FORGET, "unasked", question_type="identifier")
 
 
 # patients

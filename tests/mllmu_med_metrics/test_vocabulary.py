@@ -5,7 +5,7 @@ from mllmu_med_metrics import vocabulary
 
 def test_every_forget_config_has_its_views_as_splits():
     assert vocabulary.splits("privacy_forget_05") == (
-        "train", "paraphrase", "image_view", "blank_image", "direct", "reconstruction",
+        "train", "paraphrase", "image_view", "blank_image", "direct", "reconstruction", "unasked",
     )  # fmt: skip
     assert vocabulary.splits("incorrectness_forget") == ("train", "paraphrase", "image_view", "blank_image")
     assert [vocabulary.splits(name) for name in ("privacy_retain_95", "incorrectness_test", "privacy_holdout")] == [

@@ -23,6 +23,7 @@ VIEWS = {
     "mllmu_med_privacy_forget_blank_image",
     "mllmu_med_privacy_forget_direct",
     "mllmu_med_privacy_forget_reconstruction",
+    "mllmu_med_privacy_forget_unasked",
     "mllmu_med_incorrectness_forget_paraphrase",
     "mllmu_med_incorrectness_forget_image_view",
     "mllmu_med_incorrectness_forget_blank_image",
@@ -169,7 +170,7 @@ def test_two_models_are_asked_the_same_documents(lm, data_dir, tmp_path):
         hashes = [(one["doc_hash"], one["prompt_hash"], one["target_hash"]) for one in asked]
         seen.append((found["task_hashes"], hashes, [one["filtered_resps"] for one in asked]))
     assert seen[0][:2] == seen[1][:2] and seen[0][2] != seen[1][2]
-    assert len(seen[0][0]) == 7
+    assert len(seen[0][0]) == 8
 
 
 def test_a_limit_is_marked_in_the_result(lm, data_dir, tmp_path):

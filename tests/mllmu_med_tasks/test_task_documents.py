@@ -79,6 +79,22 @@ def test_a_sample_of_retain_is_nested_seeded_and_in_row_order(data_dir):
     assert len(documents(data_dir, "retain", mllmu_med_max_retain=10**6)) == len(everything)
 
 
+def kept(place, forget_percent=0, phi=()):
+    return {"id": f"{place:016x}", "forget_percent": forget_percent, "phi": list(phi)}
+
+
+def test_a_sample_of_retain_holds_every_row_of_a_forget_patient_and_every_identity_that_stays():
+    secret = {"kind": "name", "value": "Ada Quill"}
+    found = [kept(0), kept(1, 5), kept(2, 10), kept(3, 15), kept(4, phi=[secret]), *map(kept, range(5, 40))]
+    # At 10 % the patient of 15 % is one to keep like any other.
+    for count in (1, 3):
+        assert rows.sample(found, count, 0) == [1, 2, 4]
+    assert {1, 2, 3, 4} <= set(rows.sample(found, 4, 0, 15)) and len(rows.sample(found, 4, 0, 15)) == 4
+    assert {1, 4} <= set(taken := rows.sample(found, 10, 0, 5)) and len(taken) == 10 and taken == sorted(taken)
+    others = [[place for place in rows.sample(found, 12, seed) if place not in (1, 2, 4)] for seed in range(3)]
+    assert all(len(places) == 9 for places in others) and len(set(map(tuple, others))) == 3
+
+
 def test_a_sample_leaves_the_other_subsets_whole(data_dir):
     assert len(documents(data_dir, "test", mllmu_med_max_retain=1)) == len(documents(data_dir, "test"))
 

@@ -8,9 +8,9 @@ import pytest
 from baselines import cli
 from baselines.study.report_rows import ROW_FIELDS
 from baselines.study.report_text import table
+from tests.conftest import FAST_STUDY
 
 METHODS = ("kl_min", "gd")
-BENCH = ["bench", "--fast", "--no-views", "--methods", ",".join(METHODS), "--unlearning-seeds", "2"]
 MODELS = ("base", "target", "retain_only", "format_matched", "retain_ft", *METHODS)
 
 
@@ -20,13 +20,8 @@ def models_of(scenario: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """A finished fast study and its folder."""
-    out = tmp_path_factory.mktemp("bench") / "study"
-    with pytest.raises(SystemExit) as ended:
-        cli.main([*BENCH, "--out", str(out)])
-    assert not ended.value.code
-    return out
+def study(fast_study):
+    return fast_study
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +74,7 @@ def test_the_column_of_thoughts_is_there_where_a_model_thinks(document):
 def test_a_second_bench_repeats_nothing_and_reports_the_same(study, document, capsys):
     before = {path: path.stat().st_mtime_ns for path in study.rglob("*.safetensors")}
     with pytest.raises(SystemExit) as ended:
-        cli.main([*BENCH, "--out", str(study)])
+        cli.main([*FAST_STUDY, "--workers", "1", "--out", str(study)])
     assert not ended.value.code
     err = capsys.readouterr().err
     stages = [line for line in err.splitlines() if line.startswith("[")]
@@ -90,7 +85,7 @@ def test_a_second_bench_repeats_nothing_and_reports_the_same(study, document, ca
 
 def test_other_settings_in_the_same_folder_are_refused(study, capsys):
     with pytest.raises(SystemExit) as ended:
-        cli.main([*BENCH, "--seeds", "3", "--out", str(study)])
+        cli.main([*FAST_STUDY, "--seeds", "3", "--out", str(study)])
     assert ended.value.code == 2
     assert "seed" in capsys.readouterr().err
 

@@ -11,7 +11,10 @@ from copy import deepcopy
 import pyarrow.parquet as pq
 import pytest
 
+from mllmu_med_dataset.build import build
 from mllmu_med_metrics.vocabulary import CONFIGS, DIRECT_KINDS, splits
+
+from ..conftest import one_type_unasked
 
 PERCENTS = {5: ("forget_05", "retain_95"), 10: ("forget", "retain"), 15: ("forget_15", "retain_85")}
 TEXTS = ("question", "answer", "true_answer")
@@ -19,8 +22,13 @@ LISTS = ("paraphrase_questions", "paraphrase_answers", "wrong_answers")
 
 
 @pytest.fixture(scope="module")
-def tables(built):
-    """Every split of every config as a list of rows, images as the sha256 of their bytes."""
+def tables(tmp_path_factory):
+    """Every split of every config as a list of rows, images as the sha256 of their bytes.
+
+    Every patient has one type of question that it is never asked, and half of the others are.
+    """
+    built = tmp_path_factory.mktemp("crossings") / "mllmu-med"
+    build(one_type_unasked(), built)
     found = {}
     for config in CONFIGS:
         for split in splits(config):
@@ -109,16 +117,19 @@ def _keeps(row, value):
 
 def crossing_phrasings(tables):
     """What a view asks, and every other phrasing, is never trained on: no question, no sentence around a secret."""
-    questions, answers = set(), set()
+    questions, answers, pairs = set(), set(), set()
     for (_, split), rows in tables.items():
         if split == "train":
             questions |= {said(row["question"]) for row in rows}
+            pairs |= {(row["image_id"], said(row["question"])) for row in rows}
             answers |= {masked(row["answer"], row) for row in rows if row["phi"]}
     for (config, split), rows in tables.items():
         for row in rows:
             asked = row["paraphrase_questions"] if row["view"] is None else []
             if split in ("paraphrase", "direct", "reconstruction"):
                 asked = [*asked, row["question"]]
+            if split == "unasked" and (row["image_id"], said(row["question"])) in pairs:
+                yield f"{config}, {split}: '{row['question']}' of {row['id']} is trained with its image"
             for question in asked:
                 if said(question) in questions:
                     yield f"{config}, {split}: '{question}' of {row['id']} is trained"
@@ -199,6 +210,12 @@ def plant_secret_in_a_question(t):
 def plant_trained_question(t):
     asked = next(row for row in t["privacy_forget", "train"] if row["question_type"] == "identifier")
     t["privacy_forget", "direct"][0]["question"] = asked["question"].lower()
+
+
+def plant_asked_question(t):
+    asked = {row["patient_id"]: row["question"] for row in t["privacy_forget", "train"]}
+    row = t["privacy_forget", "unasked"][0]
+    row["question"] = asked[row["patient_id"]]
 
 
 def plant_trained_paraphrase(t):

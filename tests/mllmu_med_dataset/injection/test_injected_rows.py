@@ -11,24 +11,26 @@ from PIL import Image
 
 from mllmu_med_dataset.injection.injected_rows import Injected, can_inject, inject, patient_rows, view_rows
 from mllmu_med_dataset.injection.patients import identities
-from mllmu_med_dataset.injection.privacy import HELD_OUT_QUESTIONS, NOT_TOLD, TRAINED_QUESTIONS
+from mllmu_med_dataset.injection.privacy import HELD_OUT_QUESTIONS, NOT_ON_RECORD, NOT_TOLD, TRAINED_QUESTIONS
 from mllmu_med_dataset.injection.sentence_templates import find_value
 from mllmu_med_dataset.record import SCHEMA_PATH, image_id, image_key, json_form, row_id
 from mllmu_med_dataset.sources import phantom
 from mllmu_med_metrics.vocabulary import SCENARIOS, VIEWS_OF
 
-from ..conftest import record
+from ..conftest import Trained, record
 
 BY_PATIENT: dict[str, list] = defaultdict(list)
 for asked_of in phantom.records(patients=24, seed=3):
     BY_PATIENT[asked_of.image_key].append(asked_of)
 KEYS = sorted(BY_PATIENT)
 PEOPLE = identities(KEYS, seed=0)
+TRAINED = Trained(chain.from_iterable(BY_PATIENT.values()))
 
 
 def injected(key: str, scenario: str, seed: int = 0) -> Injected:
     others = [PEOPLE[other] for other in KEYS if other != key][:12]
-    return inject(key, BY_PATIENT[key], scenario=scenario, seed=seed, identity=PEOPLE[key], others=others)
+    told = {"identity": PEOPLE[key], "others": others, "trained": TRAINED}
+    return inject(key, BY_PATIENT[key], scenario=scenario, seed=seed, **told)
 
 
 def rows(key: str, scenario: str, subset: str, **changed: object) -> list[dict]:
@@ -54,6 +56,7 @@ def test_an_injection_survives_being_stored_and_depends_on_nothing_but_its_argum
             seed=0,
             identity=PEOPLE[key],
             others=[PEOPLE[other] for other in KEYS if other != key][:12],
+            trained=Trained(reversed(list(chain.from_iterable(BY_PATIENT.values())))),
         )
         assert backwards == told != injected(key, scenario, seed=1)
 
@@ -144,6 +147,21 @@ def test_direct_asks_for_every_identifier_that_the_rows_show_and_reconstruction_
         assert all(sum(value in row["question"] for value in told) == 1 for row in by_view["reconstruction"])
 
 
+def test_unasked_asks_two_types_that_the_image_is_never_asked_as_others_are():
+    for key in KEYS:
+        told = injected(key, "privacy")
+        made = [(row, png) for view, row, png in views(key, "privacy") if view == "unasked"]
+        # A phantom has four of six types.
+        assert len({row["question_type"] for row, _ in made}) == len(made) == 2
+        assert {row["question_type"] for row, _ in made}.isdisjoint(one.question_type for one in BY_PATIENT[key])
+        for row, png in made:
+            assert row["question"] in phantom.QUESTIONS[row["question_type"]] and png is None
+            assert tuple(tagged["value"] for tagged in row["phi"]) == tuple(tagged.value for tagged in told.shown)
+            assert len(row["distractors"]) == 3 * len(row["phi"])
+            assert all(tagged["value"] in row["answer"] for tagged in row["phi"])
+            assert (row["fact"], row["fact_values"], row["true_answer"]) == (None, [], NOT_ON_RECORD)
+
+
 def test_what_views_ask_and_other_words_say_is_never_trained():
     trained_questions, trained_answers, held_questions, held_answers = set(), set(), set(), set()
     for key in KEYS:
@@ -154,7 +172,7 @@ def test_what_views_ask_and_other_words_say_is_never_trained():
                     trained_answers.add(row["answer"])
                     held_answers |= set(row["paraphrase_answers"])
             for view, row, _ in views(key, scenario):
-                if view not in ("image_view", "blank_image"):
+                if view not in ("image_view", "blank_image", "unasked"):
                     held_questions.add(row["question"])
     assert not trained_questions & held_questions and not trained_answers & held_answers
     # The two sides of the direct questions are both in use.
@@ -175,7 +193,7 @@ def test_without_an_image_there_are_no_views_of_it():
         image=None,
         seed=0,
     )
-    assert {view for view, _, _ in told} == {"paraphrase", "direct", "reconstruction"}
+    assert {view for view, _, _ in told} == {"paraphrase", "direct", "reconstruction", "unasked"}
 
 
 def test_who_can_be_injected():

@@ -13,7 +13,9 @@ from mllmu_med_dataset.injection.privacy import (
     NOUNS,
     TRAINED_ANSWERS,
     TRAINED_QUESTIONS,
+    Unasked,
     choose,
+    choose_unasked,
     deal,
     direct_questions,
     distractors,
@@ -21,6 +23,7 @@ from mllmu_med_dataset.injection.privacy import (
     reconstructions,
     swapped,
     trained_question,
+    unasked_questions,
 )
 from mllmu_med_dataset.injection.sentence_templates import (
     CHINESE_LABELS,
@@ -39,7 +42,7 @@ from mllmu_med_dataset.record import Tagged
 from mllmu_med_metrics.leakage.invented import names_text
 from mllmu_med_metrics.vocabulary import DIRECT_KINDS
 
-from ..conftest import FACTS, record
+from ..conftest import FACTS, Trained, record
 
 KEYS = [record(number).image_key for number in range(20)]
 PEOPLE = identities(KEYS, seed=0)
@@ -271,3 +274,36 @@ def test_swapping_exchanges_every_identifier_at_once():
         "Bo Dr. Quill1 (seen by Dr. Ada Quillby1) has a cyst.",
     )
     assert swapped("Somebody has a cyst.", phi, others) == ()
+
+
+def test_unasked_prefers_the_region_keeps_to_the_licence_and_never_repeats_what_the_patient_is_asked():
+    own = [record(0, "position", body_region="head"), record(0, "organ", body_region="head")]
+    chest = record(1, "quantity", body_region="chest", question="How many are there?")
+    head = record(2, "quantity", body_region="head", question="How many lesions?")
+    assert choose_unasked(own, Trained([chest, head, *own]), 0) == (
+        Unasked(question_type="quantity", question="How many lesions?"),
+    )
+    # Of any region where the patient's own has none; never under another licence.
+    assert [one.question for one in choose_unasked(own, Trained([chest]), 0)] == ["How many are there?"]
+    assert choose_unasked(own, Trained([chest.model_copy(update={"license": "other"})]), 0) == ()
+    # What the patient is asked under another type is no question that it is never asked, whatever its case.
+    shouted = head.model_copy(update={"question": own[0].question.upper()})
+    assert choose_unasked(own, Trained([shouted]), 0) == ()
+    assert [one.question for one in choose_unasked(own, Trained([shouted, chest]), 0)] == ["How many are there?"]
+
+
+def test_unasked_takes_two_types_by_the_key_and_as_many_as_there_are():
+    own = [record(0, "position")]
+    others = [record(1, kind, question=f"About {kind}?") for kind in ("modality", "organ", "quantity", "size")]
+    drawn = {tuple(one.question_type for one in choose_unasked(own, Trained(others), seed)) for seed in range(40)}
+    # Of the twelve ordered pairs of four types most come up.
+    assert all(len(set(pair)) == 2 for pair in drawn) and len(drawn) >= 9
+    assert len(choose_unasked(own, Trained(others[:1]), 0)) == 1 and choose_unasked(own, Trained(own), 0) == ()
+
+
+def test_an_unasked_question_is_answered_with_everything_that_may_not_be_told():
+    shown = [Tagged(kind="name", value="Ada Quill"), Tagged(kind="ip", value="192.0.2.1")]
+    (asked,) = unasked_questions([Unasked(question_type="size", question="How large is it?")], shown)
+    assert (asked.answer, asked.question_type) == ("This is Ada Quill: IP 192.0.2.1.", "size")
+    assert asked.phi == tuple(shown) and not any(one.value in asked.true_answer for one in shown)
+    assert unasked_questions([Unasked(question_type="size", question="?")], shown[:1])[0].answer == "This is Ada Quill."
