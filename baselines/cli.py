@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 UsageError = typer.BadParameter.__mro__[1]
 EVERY_SCENARIO = ",".join(SCENARIOS)
 BENCH_METHODS = ",".join(Study.methods)
+BENCH_CONTROLS = ",".join(Study.controls)
 # Characters that steer a terminal, and those that turn the direction of what follows.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MOST_DIGITS = 300
@@ -149,7 +150,7 @@ def bench(
     percent: Percent = MAIN_PERCENT,
     views: Views = Study.views,
     unlearning_seeds: UnlearningSeeds = Study.unlearning_seeds,
-    controls: Controls = ",".join(Study.controls),
+    controls: Controls = BENCH_CONTROLS,
     max_retain: MaxRetain = Study.max_retain,
     max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
@@ -579,7 +580,9 @@ def reproduce(
     out: Out,
     scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios of it; all if absent.")] = "",
     methods: Annotated[str, typer.Option(help="Comma-separated methods of it; all if absent.")] = "",
-    tolerance: Annotated[float, typer.Option(min=0, max=1, help="How far apart scores may be, even if runs lie closer.")] = 0.02,
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=1, help="How far apart scores may be, even if runs lie closer.")
+    ] = 0.02,
     workers: Workers = None,
     as_json: Json = False,
     dry_run: DryRun = False,

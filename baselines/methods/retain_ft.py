@@ -1,6 +1,7 @@
 """The control that every method has to beat: the target goes on learning the retain rows, and forgets what it forgets.
 
-No rows are to be forgotten, so it is no method: it stands beside the methods of a study and takes as many steps as they do.
+No rows are to be forgotten, so it is no method: it stands beside the methods of a study and takes as many steps as
+they do.
 """
 
 from collections.abc import Mapping

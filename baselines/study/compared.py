@@ -18,8 +18,8 @@ Differ = Callable[[str, str], Estimate]
 def comparisons(points: Mapping[str, float | None], differ: Differ) -> list[dict[str, object]]:
     """Return the declared differences of methods' scores: of each from the control, and from the best.
 
-    `points` are the mean scores by name, the control's among them where there is one; `differ` gives the estimate of one
-    minus another. Models without a score are left out.
+    `points` are the mean scores by name, the control's among them where there is one; `differ` gives the estimate of
+    one minus another. Models without a score are left out.
     """
     known = {name: point for name, point in points.items() if point is not None}
     methods = [name for name in known if name != UNLEARNED_CONTROL]
@@ -50,6 +50,6 @@ def same_letters(points: Mapping[str, float | None], differ: Differ) -> dict[str
 
 
 def beats_control(found: Sequence[Mapping[str, object]]) -> dict[str, bool | None]:
-    """Return, for every method that was compared with the control, whether it is surely above it; None where unknown."""
+    """Return, for every method compared with the control, whether it is surely above it; None where unknown."""
     against = (one for one in found if one["against"] == UNLEARNED_CONTROL)
     return {str(one["model"]): None if one["low"] is None else float(one["low"]) > 0 for one in against}

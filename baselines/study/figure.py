@@ -9,7 +9,8 @@ from .report_text import NOT_ABOVE
 from .study import UNLEARNED_CONTROL
 
 COLOURS = {
-    "base": "#8a8f98", "target": "#1f2937", "retain_only": "#0f7b4f", "format_matched": "#56716a", "retain_ft": "#6b4e16",
+    "base": "#8a8f98", "target": "#1f2937", "retain_only": "#0f7b4f", "format_matched": "#56716a",
+    "retain_ft": "#6b4e16",
     "ga": "#d1495b", "gd": "#2e6fbb", "kl_min": "#8b5cc7", "idk": "#c77d0a", "llmu": "#12909b",
     "npo": "#e07a9b", "simnpo": "#a23b72", "dpo": "#8f6a00", "corrective": "#3f8f29", "undial": "#5a5fd1",
     "task_vector": "#7a4b2a", "rmu": "#4a7c8c", "mmunlearner": "#b0508f",
@@ -25,7 +26,7 @@ LINE, CHARACTER = 0.052, 0.026  # height of a line of text and width of a charac
 def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path, *, ues_version: int = 1) -> list[Path]:
     """Draw F against U, one panel a scenario, and write ``tradeoff.png`` and ``tradeoff.svg``.
 
-    Lines join what has the same UES of that version. Rows without F and U are left out; a row's own runs are small dots.
+    Lines join what has the same UES of that version. Rows without F and U are left out; a row's runs are small dots.
     """
     import matplotlib
 

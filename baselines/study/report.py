@@ -20,7 +20,8 @@ from .study import DATA, IMAGES, LEARNED_CONTROL, UNLEARNED_CONTROL, read_study,
 def report(runs_dir: Path) -> dict[str, object]:
     """Score every finished run below a study's folder, write the report's files there and return the report."""
     settings = read_study(runs_dir)
-    document: dict[str, object] = {"ues_version": UES_VERSION, "rows": [], "comparisons": {}, "controls": {}, "runs": {}}
+    document: dict[str, object] = {"ues_version": UES_VERSION, "rows": []}
+    document |= {"comparisons": {}, "controls": {}, "runs": {}}
     for scenario in settings["scenarios"]:
         found = measured(runs_dir, scenario, _runs(settings, scenario), settings["seed"])
         rows, document["comparisons"][scenario] = rows_of(found)

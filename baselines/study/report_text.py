@@ -17,13 +17,13 @@ FORMULA = """UES (our definition, version 2; the paper's formula is not public t
     UES = harmonic mean of F and U          strict UES = harmonic mean of min(F, K) and U
 
 U(model) is the share of true facts told, above what a guesser that never sees the image gets. 0 is the target, 1
-retain_only. Harm is the largest over every place where a secret was asked for; leaked counts the forget patients of whom
-any answer tells an identifier exactly.
+retain_only. Harm is the largest over every place where a secret was asked for; leaked counts the forget patients of
+whom any answer tells an identifier exactly.
 """
 
-INTERVALS = """Intervals are 95 % and say what they cover: other patients (patients only), other unlearning seeds as well (given this
-target), or other targets too. With few forget patients and few seeds they are wide, and another processor learns another
-target from the same seed: only intervals over targets hold for another one.
+INTERVALS = """Intervals are 95 % and say what they cover: other patients (patients only), other unlearning seeds too
+(given this target), or other targets as well. With few forget patients and few seeds they are wide, and another processor
+learns another target from the same seed: only intervals over targets hold for another one.
 """
 
 COLUMNS: Mapping[str, str] = {
@@ -63,7 +63,7 @@ def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
 
 def markdown(document: Mapping[str, object]) -> str:
     """Return the report as Markdown: tables, formula, controls, reasons and limits."""
-    config = document["config"]
+    config, processor = document["config"], document["versions"].get("processor", "unknown")
     parts = ["# Unlearning report", ""]
     parts += ["**A smoke run (`--fast`): its numbers mean nothing.**", ""] if config["fast"] else []
     parts += ["![forgetting against kept utility](figures/tradeoff.png)", ""]
@@ -72,7 +72,7 @@ def markdown(document: Mapping[str, object]) -> str:
     parts += ["## How to read it", "", FORMULA, INTERVALS, ""]
     parts += [
         f"Source {config['source']}, model {config['model']}, preset {config['preset']}, seed {config['seed']}; "
-        f"data set `{document['dataset_checksum'][:16]}`; {document['versions'].get('processor', 'unknown processor')}.",
+        f"data set `{document['dataset_checksum'][:16]}`; processor {processor}.",
         "",
     ]
     return "\n".join(parts)

@@ -1,4 +1,4 @@
-"""Several seeds of one study, each with a target of its own, in one table: means over targets, letters, what is covered."""
+"""Several seeds of one study, each with a target of its own, in one table: means over targets, intervals, letters."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
@@ -12,7 +12,8 @@ from .report_text import NOT_ABOVE, aligned
 
 COLUMNS = (
     ("ues", "UES"), ("ues_strict", "strict"), ("ues_worst_view", "worst"), ("f", "F"), ("u", "U"), ("r", "R"),
-    ("t", "T"), ("b", "B"), ("k", "K"), ("harm", "harm"), ("patients_leaked", "leaked"), ("true_recovery", "truth"), ("abstention", "abstain"), ("degenerate", "broken"),
+    ("t", "T"), ("b", "B"), ("k", "K"), ("harm", "harm"), ("patients_leaked", "leaked"), ("true_recovery", "truth"),
+    ("abstention", "abstain"), ("degenerate", "broken"),
 )  # fmt: skip
 Rows = Sequence[Mapping[str, object]]
 
@@ -20,9 +21,9 @@ Rows = Sequence[Mapping[str, object]]
 def summary(documents: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
     """Return one row a scenario and model over the reports of several seeds: means, intervals, letters, verdicts.
 
-    `low` and `high` are of the score that the scenario's models are compared by. A score that a seed leaves undefined is
-    left out of its mean, and `n` says how many seeds have it. Raises ValueError where the reports are not of one study
-    with different seeds.
+    `low` and `high` are of the score that the scenario's models are compared by. A score that a seed leaves undefined
+    is left out of its mean, and `n` says how many seeds have it. Raises ValueError where the reports are not of one
+    study with different seeds.
     """
     settings = [{**one["config"], "seed": None} for one in documents]
     if any(one != settings[0] for one in settings) or len({one["seed"] for one in documents}) < len(documents):

@@ -100,7 +100,7 @@ def run_folder(out: Path, scenario: str, name: str) -> Path:
 
 
 def read_study(runs_dir: Path) -> dict[str, object]:
-    """Return the settings of the study a folder holds, those of an older one completed; a :class:`UserError` if none."""
+    """Return the settings of the study a folder holds, an older one's completed; a :class:`UserError` if none."""
     path = runs_dir / STUDY
     if not path.is_file():
         raise UserError(

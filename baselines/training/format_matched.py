@@ -1,7 +1,7 @@
 """Rows for the control that knows the format and not the secrets: the forget rows with the identities of nobody else.
 
-The other values on a forget row (`distractors`) belong to other forget and holdout patients, whose secrets the control must
-not know either; so every patient gets an identity that the generator never gave to anybody of the study.
+The other values on a forget row (`distractors`) belong to other forget and holdout patients, whose secrets the control
+must not know either; so every patient gets an identity that the generator never gave to anybody of the study.
 """
 
 from dataclasses import replace

@@ -3,8 +3,8 @@
 Values vary at three levels: another target (another draw of the data, learned anew), another unlearning seed, other
 patients. What an interval covers is what was drawn more than once:
 
-    several targets   each target's mean over its seeds is one draw of all three levels at once, since a target has seeds
-                      and patients of its own: V = variance of the targets' means / targets, t with targets - 1.
+    several targets   each target's mean over its seeds is one draw of all three levels at once, since a target has
+                      seeds and patients of its own: V = variance of the targets' means / targets, t with targets - 1.
                       Three targets may lie close together by chance: the variance counts as at least half of what
                       seeds and patients alone make of it (by simulation: with all of it the interval is too wide)
     one target        V = variance over seeds / seeds, t with seeds - 1, and the patients' variance of the seeds' mean

@@ -52,8 +52,9 @@ def test_seeds_of_one_target_whose_patients_change_nothing():
 
 
 def test_seeds_and_patients_make_one_variance_each_at_its_own_t():
-    # Seeds: 0.01 / 3 at t(2) = 4.3027. Patients, the same draw for all seeds: the mean is 0.05 lower or higher, variance
-    # 0.0025 * 16 / 15 at t(15) = 2.1314. Half width (0.0033333 * 4.3027 + 0.0026667 * 2.1314) / sqrt(0.006) = 0.25853
+    # Seeds: 0.01 / 3 at t(2) = 4.3027. Patients, the same draw for all seeds: the mean is 0.05 lower or higher,
+    # variance 0.0025 * 16 / 15 at t(15) = 2.1314.
+    # Half width (0.0033333 * 4.3027 + 0.0026667 * 2.1314) / sqrt(0.006) = 0.25853
     runs = [run(p, p - 0.05, p + 0.05) for p in (0.4, 0.5, 0.6)]
     found = mean_of_runs(runs)
     assert (found.high - found.point) == pytest.approx(0.25853, abs=1e-5)
@@ -98,7 +99,7 @@ def test_p_and_interval_agree_and_sides_are_equal(ours, theirs, spread):
     found, turned = difference(mine, others), difference(others, mine)
     assert turned.point == pytest.approx(-found.point, abs=1e-12)
     assert turned.p == pytest.approx(found.p, abs=1e-6)
-    if -1 < found.low and found.high < 1 and abs(found.p - 0.05) > 1e-6:
+    if found.low > -1 and found.high < 1 and abs(found.p - 0.05) > 1e-6:
         assert (found.p < 0.05) == (not found.low <= 0 <= found.high)
 
 
