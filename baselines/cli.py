@@ -836,7 +836,8 @@ def _run_studies(
     found = [running.bench(one, resume=resume, workers=workers) for one in studies]
     if len(found) == 1:
         return _print(found[0], as_json, table(found[0]))
-    _print(found, as_json, "\n\n".join([*map(table, found), seeds_of.table(found)]))
+    together = seeds_of.write(found, studies[0].out.parent)
+    _print(found, as_json, "\n\n".join([*map(table, found), together]))
 
 
 def _check_new(out: Path, resume: bool) -> None:

@@ -22,8 +22,8 @@ whom any answer tells an identifier exactly.
 """
 
 INTERVALS = """Intervals are 95 % and say what they cover: other patients (patients only), other unlearning seeds too
-(given this target), or other targets as well. With few forget patients and few seeds they are wide, and another processor
-learns another target from the same seed: only intervals over targets hold for another one.
+(given this target), or other targets as well. With few forget patients and few seeds they are wide, and another
+processor learns another target from the same seed: only intervals over targets hold for another one.
 """
 
 COLUMNS: Mapping[str, str] = {
@@ -110,17 +110,23 @@ def _control(scenario: str, image: str, control: Mapping[str, object]) -> str:
 
 
 def _differences(document: Mapping[str, object], scenario: str) -> list[str]:
-    """Return the declared differences as a table, where the report has them."""
+    """Return the declared differences under a heading, where the report has them."""
     found = (document.get("comparisons") or {}).get(scenario)
     if not found or not found["differences"]:
         return []
-    lines = [f"Differences in {COLUMNS[found['score']]}, paired by patient, declared beforehand; p by Holm:", ""]
-    lines += ["| method | against | difference | 95 % | p |", "|---|---|---|---|---|"]
-    for one in found["differences"]:
+    heading = f"Differences in {COLUMNS[found['score']]}, paired by patient, declared beforehand; p by Holm:"
+    return [heading, "", *difference_lines(found["differences"]), ""]
+
+
+def difference_lines(differences: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return declared differences as a table in Markdown."""
+    lines = ["| method | against | difference | 95 % | p |", "|---|---|---|---|---|"]
+    for one in differences:
         ends = "-" if one["low"] is None else f"{one['low']:+.2f} to {one['high']:+.2f}"
         p = "-" if one["p_holm"] is None else f"{one['p_holm']:.3f}"
-        lines.append(f"| {one['model']} | {one['against']} | {one['difference']:+.2f} | {ends} | {p} |")
-    return [*lines, ""]
+        shown = "-" if one["difference"] is None else f"{one['difference']:+.2f}"
+        lines.append(f"| {one['model']} | {one['against']} | {shown} | {ends} | {p} |")
+    return lines
 
 
 def _cells(document: Mapping[str, object], scenario: str) -> tuple[list[str], list[list[str]]]:

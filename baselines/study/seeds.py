@@ -1,14 +1,17 @@
 """Several seeds of one study, each with a target of its own, in one table: means over targets, intervals, letters."""
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import mean
 
+from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_metrics.scoring.hierarchy import Estimate, over_targets
 
 from .compared import beats_control, comparisons, same_letters
 from .measured import GOLD_AND_TARGET
 from .report_rows import REFERENCES, headline
-from .report_text import NOT_ABOVE, aligned
+from .report_text import NOT_ABOVE, aligned, difference_lines
 
 COLUMNS = (
     ("ues", "UES"), ("ues_strict", "strict"), ("ues_worst_view", "worst"), ("f", "F"), ("u", "U"), ("r", "R"),
@@ -19,7 +22,14 @@ Rows = Sequence[Mapping[str, object]]
 
 
 def summary(documents: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
-    """Return one row a scenario and model over the reports of several seeds: means, intervals, letters, verdicts.
+    """Return one row a scenario and model over the reports of several seeds: means, intervals, letters, verdicts."""
+    return rows_and_differences(documents)[0]
+
+
+def rows_and_differences(
+    documents: Sequence[Mapping[str, object]],
+) -> tuple[list[dict[str, object]], dict[str, list[dict[str, object]]]]:
+    """Return the rows of the summary, and the differences that were declared beforehand, by scenario.
 
     `low` and `high` are of the score that the scenario's models are compared by. A score that a seed leaves undefined
     is left out of its mean, and `n` says how many seeds have it. Raises ValueError where the reports are not of one
@@ -33,15 +43,16 @@ def summary(documents: Sequence[Mapping[str, object]]) -> list[dict[str, object]
         for row in document["rows"]:
             scenarios.setdefault(row["scenario"], {}).setdefault(row["model"], []).append(row)
     version = documents[0].get("ues_version", 1)
-    return [
-        row
-        for scenario, models in scenarios.items()
-        for row in _scenario_rows(scenario, models, headline(scenario, version))
-    ]
+    found = [_compared(scenario, models, headline(scenario, version)) for scenario, models in scenarios.items()]
+    return [row for rows, _ in found for row in rows], {
+        scenario: differences for scenario, (_, differences) in zip(scenarios, found, strict=True)
+    }
 
 
-def _scenario_rows(scenario: str, models: Mapping[str, Rows], score: str) -> list[dict[str, object]]:
-    """Return the rows of one scenario, compared by this score."""
+def _compared(
+    scenario: str, models: Mapping[str, Rows], score: str
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Return the rows of one scenario and the declared differences of its methods, in this score."""
     estimates = {
         model: over_targets(
             [row[score] for row in rows if row[score] is not None],
@@ -58,7 +69,8 @@ def _scenario_rows(scenario: str, models: Mapping[str, Rows], score: str) -> lis
     # Reports of a time before rows had runs stay as they were printed.
     recent = all("by_run" in row for rows in models.values() for row in rows)
     points = {model: found.point for model, found in estimates.items() if recent and model not in REFERENCES}
-    shared, above = same_letters(points, differ), beats_control(comparisons(points, differ))
+    differences = comparisons(points, differ)
+    shared, above = same_letters(points, differ), beats_control(differences)
     found = []
     for model, rows in models.items():
         values = {field: [row[field] for row in rows if row.get(field) is not None] for field, _ in COLUMNS}
@@ -72,7 +84,30 @@ def _scenario_rows(scenario: str, models: Mapping[str, Rows], score: str) -> lis
             | {"low": None if fixed else estimate.low, "high": None if fixed else estimate.high}
             | {"letters": shared.get(model), "beats_retain_ft": above.get(model), "verdicts": judged}
         )
-    return found
+    return found, differences
+
+
+def write(documents: Sequence[Mapping[str, object]], out: Path) -> str:
+    """Write ``seeds.json``, ``seeds.md`` and the figure of the means into the folder of all seeds; return the table."""
+    from .figure import tradeoff
+
+    rows, differences = rows_and_differences(documents)
+    shown = table(documents)
+    whole = {
+        "ues_version": documents[0].get("ues_version", 1),
+        "seeds": [one["seed"] for one in documents],
+        "rows": rows,
+        "comparisons": differences,
+    }
+    write_atomically(out / "seeds.json", json.dumps(whole, indent=1, allow_nan=False) + "\n")
+    lines = ["# Unlearning report of several targets", "", "![forgetting against kept utility](figures/tradeoff.png)"]
+    lines += ["", "```", shown, "```", ""]
+    for scenario, found in differences.items():
+        lines += [f"## {scenario}", "", *difference_lines(found), ""] if found else []
+    write_atomically(out / "seeds.md", "\n".join(lines))
+    points = [row | {"verdict": "ok" if set(row["verdicts"]) <= {"ok"} else "not ok"} for row in rows]
+    tradeoff(points, out / "figures", ues_version=whole["ues_version"])
+    return shown
 
 
 def table(documents: Sequence[Mapping[str, object]]) -> str:

@@ -1,5 +1,7 @@
 """The table over seeds: means and t intervals by hand, and no mean over what is not one study."""
 
+import json
+
 import pytest
 
 from baselines.study import seeds
@@ -39,6 +41,19 @@ def test_models_are_told_apart_over_targets():
     assert gd["covers"] == "over targets, seeds and patients" and gd["verdicts"] == ["ok"] * 9
     text = seeds.table(documents)
     assert "(means of seeds 0, 2, 3; intervals over targets, seeds and patients)" in text and "ga*" in text
+
+
+def test_several_seeds_leave_files_of_their_own(tmp_path):
+    documents = [recent(seed, retain_ft=0.5, ga=0.5 + seed / 50, gd=0.9) for seed in (0, 2, 3)]
+    for row in (row for document in documents for row in document["rows"]):
+        row |= {"f": 0.5, "u": 0.5}
+    assert seeds.write(documents, tmp_path) == seeds.table(documents)
+    whole = json.loads((tmp_path / "seeds.json").read_text())
+    assert whole["seeds"] == [0, 2, 3] and [row["model"] for row in whole["rows"]][-1] == "gd"
+    found = [(one["model"], one["against"]) for one in whole["comparisons"]["privacy"]]
+    assert found == [("ga", "retain_ft"), ("gd", "retain_ft"), ("ga", "gd")]
+    assert "| gd | retain_ft | +0.40 |" in (tmp_path / "seeds.md").read_text()
+    assert (tmp_path / "figures" / "tradeoff.png").stat().st_size > 10_000
 
 
 def test_means_count_the_seeds_that_have_a_score():
