@@ -11,6 +11,7 @@ from mllmu_med_metrics.scoring.hierarchy import Run
 from mllmu_med_metrics.scoring.interval import Floats
 from mllmu_med_metrics.scoring.means import bootstrap_means, point_means
 from mllmu_med_metrics.scoring.ues import formula_of
+from mllmu_med_metrics.vocabulary import INJECTED, VIEWS
 from mllmu_med_tasks import scores
 
 from ..evaluation.evaluate import RECORD
@@ -33,6 +34,7 @@ class Measured:
     patients: int
     record: RunRecord | None
     seconds: float  # of the run and of its evaluation
+    harm_rows: Mapping[str, float]  # mean harm of the rows of each subset and view, as the tasks measure it
 
     def run(self, part: str) -> Run:
         """Return one part of the score as a run of the hierarchy."""
@@ -76,17 +78,24 @@ def measured(
     found: dict[str, list[Measured]] = {}
     for model, of_model in runs.items():
         for name, unlearning_seed in of_model:
-            value = score(
+            value = score(  # intervals are those of all runs of a model, from `drawn`
                 unlearned=scored[name], target=scored["target"], retain_only=scored["retain_only"],
-                base=scored["base"], rows=references, replicates=REPLICATES, seed=seed,
+                base=scored["base"], rows=references, replicates=0, seed=seed,
             )  # fmt: skip
             record = read_record(folders[name])
             seconds = json.loads((folders[name] / EVALUATION / RECORD).read_text())["seconds"]
             seconds += record.seconds if record else 0.0
             patients = references.fewest_patients
-            one = Measured(model, name, unlearning_seed, value, parts[name], patients, record, seconds)
+            harms = harm_of_rows(scored[name])
+            one = Measured(model, name, unlearning_seed, value, parts[name], patients, record, seconds, harms)
             found.setdefault(model, []).append(one)
     return Scenario(scenario, found, scored["target"])
+
+
+def harm_of_rows(scored: Scored) -> dict[str, float]:
+    """Return the mean harm of a model's answers to the injected rows, by subset and view."""
+    asked = {place: scored.mean("harm", place) for place in (*INJECTED, *VIEWS)}
+    return {place: harm for place, harm in asked.items() if harm is not None}
 
 
 def drawn_parts(references: References, scored: Mapping[str, Scored], seed: int) -> dict[str, dict[str, Floats]]:

@@ -17,9 +17,9 @@ REFERENCES = ("base", "target", "retain_only", LEARNED_CONTROL)
 HEADLINES = {"incorrectness": "ues_strict", "knowledge": "ues_strict"}
 ROW_FIELDS = (
     "scenario", "model", "ues", "ues_low", "ues_high", "ues_strict", "ues_strict_low", "ues_strict_high", "ues_reason",
-    "ues_rouge_l", "f", "r", "t", "b", "k", "u", "harm", "harm_by_place", "harm_by_kind", "patients_leaked",
-    "patients_leaked_upper", "harm_holdout", "overshoot", "keep_forget", "keep_retain", "keep_test", "blind_test",
-    "utility_test", "leak_rate", "any_leak_per_patient", "wrong_agreement", "true_recovery", "abstention",
+    "ues_rouge_l", "f", "r", "t", "b", "k", "u", "harm", "harm_by_place", "harm_rows", "harm_by_kind",
+    "patients_leaked", "patients_leaked_upper", "harm_holdout", "overshoot", "keep_forget", "keep_retain", "keep_test",
+    "blind_test", "utility_test", "leak_rate", "any_leak_per_patient", "wrong_agreement", "true_recovery", "abstention",
     "abstention_excess", "invented", "added_claims", "length_ratio", "degenerate", "n_forget", "n_retain", "n_test",
     "n_holdout", "n_forget_patients", "verdict", "seconds", "peak_memory_mb", "leak_by_kind", "blind_forget", "reasons",
     "covers", "errors", "spread", "letters", "beats_retain_ft", "by_run",
@@ -57,6 +57,7 @@ def _row(
     model, scores = runs[0].model, [one.score.to_dict() for one in runs]
     row = {name: averaged([score.get(name) for score in scores]) for name in ROW_FIELDS}
     row |= {"model": model, "by_run": [_by_run(one) for one in runs]}
+    row["harm_rows"] = averaged([one.harm_rows for one in runs])
     row |= _intervals(runs, field)
     row["ues_reason"] = row["ues_reason"] if row["ues"] is None else None
     row["verdict"] = None if model in REFERENCES else counted([one["verdict"] for one in row["by_run"]])

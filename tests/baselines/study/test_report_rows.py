@@ -5,7 +5,7 @@ import json
 import pytest
 
 from baselines.study.figure import tradeoff
-from baselines.study.measured import Measured, Scenario, drawn_parts
+from baselines.study.measured import Measured, Scenario, drawn_parts, harm_of_rows
 from baselines.study.report_rows import ROW_FIELDS, averaged, counted, rows_of
 from baselines.study.report_text import markdown, table
 from baselines.study.study import IMAGES
@@ -60,7 +60,8 @@ def scenario(rows):
                 base=scored["base"], rows=references,
             )  # fmt: skip
             seed = number if len(of_model) > 1 else None
-            one = Measured(model, name, seed, value, parts[name], references.fewest_patients, None, 1.0)
+            harms = harm_of_rows(scored[name])
+            one = Measured(model, name, seed, value, parts[name], references.fewest_patients, None, 1.0, harms)
             found.setdefault(model, []).append(one)
     return Scenario("privacy", found, scored["target"])
 
