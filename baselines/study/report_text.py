@@ -81,10 +81,11 @@ def markdown(document: Mapping[str, object]) -> str:
 def _section(document: Mapping[str, object], scenario: str) -> list[str]:
     """Return one scenario of the Markdown page."""
     header, lines = _cells(document, scenario)
-    parts = [f"## {scenario}", "", ". ".join([_sizes(document, scenario), *_covers(document, scenario)]) + ".", ""]
+    parts = [f"## {scenario}", "", "; ".join([_sizes(document, scenario), *_covers(document, scenario)]) + ".", ""]
     parts += [f"| {' | '.join(cell or ' ' for cell in header)} |", f"|{'---|' * len(header)}"]
     parts += [f"| {' | '.join(cell.replace(NOT_ABOVE, chr(92) + NOT_ABOVE) for cell in line)} |" for line in lines]
-    parts += ["", *(line.replace(NOT_ABOVE, chr(92) + NOT_ABOVE) for line in _legend(document, scenario)), ""]
+    legend = [line.replace(NOT_ABOVE, chr(92) + NOT_ABOVE) for line in _legend(document, scenario)]
+    parts += ["", *(f"- {line}" for line in legend), *([""] if legend else [])]
     parts += _differences(document, scenario)
     parts += _places(document, scenario)
     if scenario in PRIVATE:

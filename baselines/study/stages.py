@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError, unknown
@@ -78,7 +79,7 @@ def learn(study: Study, scenario: str, rows: str) -> Stage:
 def unlearn(study: Study, scenario: str, method: str, seed: int) -> Stage:
     """Return what makes the target forget by a method, or go on by a control, with an unlearning seed."""
     name = run_name(method, study.seed, seed)
-    target, out = (run_folder(study.out, scenario, run) for run in ("target", name))
+    target, out = model_of(study, scenario, "target"), run_folder(study.out, scenario, name)
     words = ("--model", target, "--method", _files(study).get(method, method), *_recipe(study, "unlearn"), "--out", out)
     return Stage(
         id=f"{scenario}-{name}",
@@ -94,7 +95,7 @@ def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Sta
     """Return what asks a model the study's questions, about their own image or, as a control, another one."""
     folder = run_folder(study.out, scenario, model)
     words: list[object] = ["--max-retain", study.max_retain or 0]
-    words += ["--model", study.model if model == "base" else folder]
+    words += ["--model", model_of(study, scenario, model)]
     if image == "own":
         title = f"{scenario}: evaluate {model}"
         words += ["--out", folder / EVALUATION, *(["--views"] if study.views else [])]
@@ -114,6 +115,11 @@ def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Sta
 def report(study: Study, needs: tuple[str, ...]) -> Stage:
     """Return what scores the finished runs and writes the report."""
     return Stage("report", "report", needs, _argv("report", study.out), partial(_report, study), COSTS["report"])
+
+
+def model_of(study: Study, scenario: str, name: str) -> str | Path:
+    """Return where the model of a run is: of base the study's own, else what the run leaves in its folder."""
+    return study.model if name == "base" else run_folder(study.out, scenario, name)
 
 
 def _build(study: Study, part: Part) -> bool:
@@ -158,7 +164,7 @@ def _unlearn(study: Study, scenario: str, method: str, seed: int, part: Part) ->
     folder = run_folder(study.out, scenario, run_name(method, study.seed, seed))
     before = read_record(folder)
     record = unlearn(
-        model=run_folder(study.out, scenario, "target"),
+        model=model_of(study, scenario, "target"),
         data_dir=study.out / DATA,
         scenario=scenario,
         method=method,
@@ -188,7 +194,7 @@ def _evaluate(study: Study, scenario: str, model: str, image: str, part: Part) -
         seed=study.seed,
     )
     record = evaluate(
-        study.model if model == "base" else folder,
+        model_of(study, scenario, model),
         questions,
         out=folder / (EVALUATION if own else image),
         progress=part,
