@@ -8,6 +8,7 @@ import pytest
 from baselines import cli
 from baselines.study.report import ROW_FIELDS, table
 from baselines.study.study import METHODS
+from tests.conftest import FAST_STUDY
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_the_column_of_thoughts_is_there_where_a_model_thinks(document):
 def test_a_second_bench_repeats_nothing_and_reports_the_same(study, document, capsys):
     before = {path: path.stat().st_mtime_ns for path in study.rglob("*.safetensors")}
     with pytest.raises(SystemExit) as ended:
-        cli.main(["bench", "--fast", "--workers", "1", "--out", str(study)])
+        cli.main([*FAST_STUDY, "--workers", "1", "--out", str(study)])
     assert not ended.value.code
     err = capsys.readouterr().err
     stages = [line for line in err.splitlines() if line.startswith("[")]
@@ -75,7 +76,7 @@ def test_a_second_bench_repeats_nothing_and_reports_the_same(study, document, ca
 
 def test_other_settings_in_the_same_folder_are_refused(study, capsys):
     with pytest.raises(SystemExit) as ended:
-        cli.main(["bench", "--fast", "--seeds", "3", "--out", str(study)])
+        cli.main([*FAST_STUDY, "--seeds", "3", "--out", str(study)])
     assert ended.value.code == 2
     assert "seed" in capsys.readouterr().err
 
