@@ -14,6 +14,7 @@ from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
 from mllmu_med_dataset.verify import Report
 from mllmu_med_dataset.verify import verify as verify_really
+from tests.conftest import LIGHT_EVALUATE
 
 TASKS = Path(mllmu_med_tasks.__file__).parent / "lm_eval"
 METRIC = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
@@ -66,7 +67,7 @@ from datasets import load_dataset
 rows = load_dataset("mllmu-med", "privacy_forget")["train"]
 print(len(rows), rows[0]["id"], rows[0]["image"].size, rows[0]["phi"][0]["kind"])
 """
-LOAD_METRIC = """
+LOAD_METRIC = f"""{LIGHT_EVALUATE}
 import evaluate
 print(type(evaluate.load("mllmu_med_ues")).__name__)
 """
@@ -229,7 +230,7 @@ def test_an_older_metric_is_gone_and_the_installed_one_is_that_of_the_package(sm
     install(small)
     os.utime(copied, (installer._DATED,) * 2)
     assert not older.exists()
-    code = "import evaluate; print(type(evaluate.load('mllmu_med_ues')).__module__)"
+    code = f"{LIGHT_EVALUATE}import evaluate; print(type(evaluate.load('mllmu_med_ues')).__module__)"
     said = outside(code, tmp_path / "empty", home).strip()
     assert said == "mllmu_med_metrics.mllmu_med_ues.mllmu_med_ues"
     installer.undo()
