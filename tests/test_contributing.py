@@ -151,8 +151,9 @@ def test_a_source_added_as_the_page_says_builds_and_verifies(copy):
 
 def test_a_view_added_as_the_page_says_is_built_asked_and_scored(copy):
     follow("view", copy)
-    assert "| `hurried` | privacy, incorrectness |" in (copy / "mllmu_med_dataset" / "README.md").read_text("utf-8")
-    for scenario in ("privacy", "incorrectness"):
+    page = (copy / "mllmu_med_dataset" / "README.md").read_text("utf-8")
+    assert "| `hurried` | privacy, request, incorrectness |" in page
+    for scenario in ("privacy", "request", "incorrectness"):
         task = f"mllmu_med_{scenario}_forget_hurried"
         for harness in ("lm_eval", "lmms_eval"):
             assert (copy / "mllmu_med_tasks" / harness / f"{task}.yaml").is_file()
