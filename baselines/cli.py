@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, get_args, get_type_hints
 import typer
 
 from mllmu_med_dataset.errors import UserError, cut, nearest, unknown, using_paths
+from mllmu_med_metrics import UES_VERSION
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
 
 from .study.study import Study
@@ -543,6 +544,9 @@ def score(
         int | None, typer.Option(help="Forget share of predictions: 5, 10 or 15; 10 if absent. Results tell theirs.")
     ] = None,
     views: Annotated[bool, typer.Option(help="Score the views of the forget rows too, where they were asked.")] = True,
+    ues_version: Annotated[
+        int, typer.Option(help="Definition of the score: 2, or 1 for what was reported with it.")
+    ] = UES_VERSION,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -555,7 +559,7 @@ def score(
     given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "against": against}
     read = {name: scores.read(path, scenario, data_dir=data, percent=percent) for name, path in given.items() if path}
     other = read.pop("against", None)
-    options = {"views": views, "seed": seed}
+    options = {"views": views, "seed": seed, "ues_version": ues_version}
     values = scores.score(**read, **options).to_dict()
     if other is not None:
         mine = read.pop("unlearned")
