@@ -7,6 +7,8 @@ OUT/<scenario>/<method>-s<seed>/          the same method once more from the sam
 OUT/<scenario>/<model>/evaluation/        lm-eval's results and samples
 OUT/<scenario>/target/blank|other/        controls: the target shown a blank or another patient's image
 OUT/report.json  report.md  figures/
+
+Of several seeds each has such a folder, OUT/seed-<seed>/, and all together OUT/seeds.json, seeds.md and figures/.
 """
 
 import json
