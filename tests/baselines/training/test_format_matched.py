@@ -32,6 +32,11 @@ def test_every_forget_row_is_told_with_a_strangers_identity(rows):
     assert not names & everybodys and len(names) == len({row["patient_id"] for row in rows.forget})
 
 
+def test_a_bystanders_identity_is_nobodys_to_tell():
+    rows = read_rows(PACKAGED, "request")
+    assert not values(format_matched_rows(rows, "request", 0)) & values(row for row in rows.retain if row["phi"])
+
+
 def test_a_patient_has_one_stranger_on_all_rows_and_the_seed_decides_whom(rows):
     told = format_matched_rows(rows, "privacy", 0)
     by_patient: dict[tuple[str, str], set[str]] = {}
