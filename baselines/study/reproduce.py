@@ -10,6 +10,7 @@ from statistics import stdev
 from scipy.special import stdtrit
 
 from mllmu_med_dataset.errors import UserError, unknown
+from mllmu_med_metrics import UES_VERSION
 
 from ..model.models import is_digest_of, names_by_this_rule
 from .bench import bench
@@ -82,6 +83,11 @@ def read_report(path: Path) -> dict[str, object]:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(f"'{file}' is not JSON ({error}). Give the report.json that `mllmu-med bench` wrote.") from None
     needed = ("rows", "runs", "config", "versions", "dataset_checksum")
+    if isinstance(document, dict) and document.get("ues_version", 1) != UES_VERSION:
+        raise UserError(
+            f"'{file}' reports UES version {document.get('ues_version', 1)}, and this is mllmu-med with version "
+            f"{UES_VERSION}: their scores are not compared. Install the version that made it, or run the bench again."
+        )
     missing = [key for key in needed if not isinstance(document, dict) or key not in document]
     if missing:
         raise UserError(

@@ -38,6 +38,8 @@ def rows_and_differences(
     settings = [{**one["config"], "seed": None} for one in documents]
     if any(one != settings[0] for one in settings) or len({one["seed"] for one in documents}) < len(documents):
         raise ValueError("the reports are not of one study with different seeds")
+    if len(versions := {one.get("ues_version", 1) for one in documents}) > 1:
+        raise ValueError(f"the reports are of UES versions {' and '.join(map(str, sorted(versions)))}, not of one")
     scenarios: dict[str, dict[str, list[Mapping[str, object]]]] = {}
     for document in documents:
         for row in document["rows"]:
