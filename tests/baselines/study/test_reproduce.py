@@ -11,6 +11,7 @@ from baselines.study import reproduce
 from baselines.study.study import Study
 from baselines.sweep import RECORDS
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_metrics import UES_VERSION
 
 
 def row(model: str, ues: float | None, strict: float | None = 0.5, scenario: str = "privacy") -> dict[str, object]:
@@ -20,6 +21,7 @@ def row(model: str, ues: float | None, strict: float | None = 0.5, scenario: str
 @pytest.fixture
 def document():
     return {
+        "ues_version": UES_VERSION,
         "rows": [row("base", 0.9), row("target", 0.0), row("retain_only", 1.0), row("ga", 0.7), row("gd", None, None)],
         "runs": {"ga-1": {"name": "ga"}, "gd-1": {"name": "gd"}},
         "config": {"scenarios": ["privacy"], "methods": ["ga", "gd"], "source_path": None, "seed": 3, "fast": True},
@@ -130,6 +132,7 @@ def test_means_of_runs_may_differ_as_the_runs_do(document, again, tmp_path):
     [
         (lambda d: d.pop("rows"), "has no rows"),
         (lambda d: d["config"].update(colour="blue"), "does not know (colour)"),
+        (lambda d: d.update(ues_version=1), "reports UES version 1"),
     ],
 )
 def test_another_kind_of_report_is_refused(document, tmp_path, change, said):
