@@ -12,7 +12,7 @@ from mllmu_med_metrics.answers.echoes import chinese_yes_or_no, yes_or_no
 from mllmu_med_metrics.answers.facts import fact_key, fold_word
 from mllmu_med_metrics.answers.pieces import PUNCTUATION, pieces_of
 from mllmu_med_metrics.answers.refusal import abstains
-from mllmu_med_metrics.answers.sides import compares_sides, joined, spared
+from mllmu_med_metrics.answers.sides import compares_sides, is_no_side, joined, more_than, spared
 from mllmu_med_metrics.normal_form import Found, squeeze
 
 __all__ = ["abstains", "degenerate", "fact_key", "says", "says_only", "values_said"]
@@ -51,7 +51,7 @@ def _join_sides(
         if pair.both is None or not {pair.first, pair.second} <= chosen:
             continue
         (_, end), (start, _) = sorted((ends[pair.first], ends[pair.second]))
-        if pair.both in chosen or joined(pieces[end:start]):
+        if pair.both in chosen or joined(pieces[end:start]) or more_than(pieces[end:start]):
             chosen -= {pair.first, pair.second}
             chosen.add(pair.both)
 
@@ -90,6 +90,8 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
             continue
         taken.update(range(start, end))
         if (form < ":" or form in _MORE_THAN_VALUES) and is_no_count(pieces, first, beyond):
+            continue
+        if closed.sides and beyond - first == 1 and is_no_side(pieces, first):
             continue
         says = stance.SAYS if stands is None else stands.to(first, beyond)
         if says is stance.SETS_ASIDE:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mllmu_med_metrics.answers.facts import adjectives, forms, names_alone
-from mllmu_med_metrics.answers.sides import Pair, pairs_of
+from mllmu_med_metrics.answers.sides import Pair, pairs_of, turned
 from mllmu_med_metrics.normal_form import Phrases
 
 _YES_NO = frozenset({"yes", "no"})
@@ -58,6 +58,9 @@ def closed_set(values: tuple[str, ...]) -> ClosedSet:
     table: dict[str, str] = {}
     for value in values:
         for form in forms(value):
+            table.setdefault(form, value)
+    for value in values:
+        for form in turned(value):
             table.setdefault(form, value)
     table.pop("", None)
     alone: dict[str, str] = {}

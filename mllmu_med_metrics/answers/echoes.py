@@ -17,6 +17,7 @@ _DISAGREEING = trie_of(
     "not at all", "not really", "negative", "incorrect", "it/there/they/that/this is/does/has/are/do/have/was not",
     "i do not think/believe so", "i think/believe/am not", "i am afraid not", "of course not", "n", "by no means", "no way",
     "certainly/definitely/absolutely/probably/clearly/surely not", "false", "none", "never", "wrong",
+    "that/this/it is/was not the case/so", "not that i/we can see/tell", "not in/on this/the image/scan/picture/view/slice/film",
 )  # fmt: skip
 _THEREFORE = frozenset({"so", "hence", "therefore", "thus", "then", ";", ".", ":", "!", ",", "a", "say"})
 # What agrees with a question before it, beside yes.

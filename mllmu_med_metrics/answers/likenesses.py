@@ -35,6 +35,8 @@ _CUES = {
         "initially/previously/formerly/originally/once/first/earlier interpreted/mistaken", "was once", "used to be",
         "at first/one thought/called/read/taken/considered", "thought/believed/presumed/suspected/assumed to be/have",
         "i/you/we/they/he/she/some/many/one/people said/thought/wrote/answered/guessed/assumed/suspected/suggested",
+        "i/we first/initially/originally/earlier/previously/just said/thought/wrote/took/called/read",
+        "called/labelled/labeled/took/read/reported/described/diagnosed it/this/these/that", "i/we took",
         "i/we considered/weighed/expected/feared", "tempting/tempted to", "expected to", "under/on suspicion of",
         "might/may/could/would think/call/say/take/mistake/interpret/suspect/believe/assume/expect/argue/consider",
         "report/request/referral/note/label/caption/requisition/chart says/said/reads/mentions/mentioned/states/stated",
@@ -47,7 +49,7 @@ _WHAT = (
     "what looks/look/appears/appear/seems/seem/resembles/seemed/appeared/looked/resembled/suggests/mimics/simulates",
     "what might/may/could/would be/look/appear/seem/pass/resemble", "what used to", "what at first",
     "what was once/thought/taken/called/initially/first/previously", "what is sometimes/often/easily/mistaken",
-    "what you/one/some/i/we thought/took/called/would/might",
+    "what you/one/some/i/we thought/took/called/would/might/mistook",
 )  # fmt: skip
 _TURNS_OUT = trie_of(
     "now a/an", "is/was/are/were in/actually/really/merely/just/only/nothing/simply/truly/not", "proved/proves/prove to/a/an",
@@ -59,7 +61,7 @@ _SUSPECTED = word_set("suspected expected feared anticipated assumed")
 _IS = word_set("is are turns proves represents turned proved was were")
 _COPULA = word_set("is was s are represents turned proved turns proves remains reveals shows must")
 _SETTLES = word_set(
-    "settled decided chose concluded favor favour prefer preferred went go think believe choose found see"
+    "meant mean settled decided chose concluded favor favour prefer preferred went go think believe choose found see"
 )
 _NAMES_IT = word_set("actually really the this my in here further what")
 _BEFORE_NAME = word_set("in fact out to now known just only")

@@ -9,7 +9,7 @@ _WORD = re.compile(r"[^\W_]+")
 _ADVERB = r"(?:\w+ly |really |still |also |simply )?"
 _TELL = (
     r"(?:share|disclose|reveal|provide|give|tell|answer|say|determine|establish|discuss|help|assist|comment|comply|"
-    r"respond|release|state|name|offer|judge|make out|speculate|confirm|divulge|report|describe|decide|infer|conclude|"
+    r"respond|release|state|name|offer|judge|make out(?! an?\b| any\b)|speculate|confirm|divulge|report|describe|decide|infer|conclude|"
     r"guess|read that|reproduce|repeat|speak about|expose|look up|link|connect|verify|interpret|assess|commit|be sure|"
     r"be certain|draw a|make (?:a judge?ment|a determination|a diagnosis|that|this|the)|tie|match)"
 )
@@ -42,6 +42,7 @@ _REFUSALS = re.compile(
             r"\b(?:i|we) am (?:sorry|afraid|uncertain|unsure|unable)\b",
             r"\bas an ai\b",
             r"\bno (?:answer|comment|idea)\b",
+            r"\bno (?:\w+ )?(?:conclusions?|determination|diagnosis|assessment|judge?ment|statement) (?:can|could|may|is possible)",
             rf"\bno (?:reliable |sufficient |such )?{_ABOUT} (?:can be|is available|are available|that i|i can|to)\b",
             # the image does not tell, this can not be determined, not enough information
             rf"\b{_IMAGE} (?:alone )?(?:do|does|did|will|would|can|is|are) not (?:\w+ly )?"
@@ -71,6 +72,7 @@ _REFUSALS = re.compile(
             r"\b(?:opinion of|checked by|reviewed by|read by|up to) an? (?:specialist|radiologist|expert|doctor)\b",
             r"(?<!\bno )\b(?:more|further|other|additional) (?:\w+ )?(?:is|are|would be|may be) "
             r"(?:needed|required|necessary)\b",
+            r"\b(?:i|we) would need .* (?:to|before i|before we) (?:can )?(?:answer|say|tell|decide|determine|know)\b",
             r"\bneeds? (?:further|more|additional) (?:\w+ )?to (?:answer|say|tell|decide)\b",
             r"\binconclusive\b|\bunanswered\b|\blacks? confidence\b|\bno (?:firm |clear )?conclusion\b",
             r"\b(?:evidence|information|detail) (?:\w+ )?(?:is|are) (?:not enough|insufficient|too little|lacking)\b",
@@ -83,8 +85,11 @@ _REFUSALS = re.compile(
             r"\b(?:i|we) (?:can|could|do|would|will) not (?:\w+ly )?(?:view|open|access|process|display|know)\b",
             # the whole answer
             r"^(?:(?:it|that|this|the answer) is |it's |that's )?"
-            r"(?:unknown|unclear|unsure|uncertain|not known|not sure|not certain|undetermined|undeterminable)[.!]?$",
+            r"(?:unknown|unclear|unsure|uncertain|not known|not sure|not certain|undetermined|undeterminable|undecided|"
+            r"indeterminable|n/?a|not (?:applicable|available|answerable))[.!]?$",
             r"^(?:can|could|would) not (?:\w+ly )?(?:be )?(?:say|tell|answer|know|determined?|decide|judge)\b",
+            r"^(?:(?:it|that|this) )?(?:can|could) not (?:\w+ly )?be (?:assessed|evaluated|ascertained|interpreted|judged|"
+            r"identified|established)(?: (?:from|on|in|with|by|without)\b.*)?[.!]?$",
         )
     )
 )
@@ -92,6 +97,12 @@ _REFUSALS = re.compile(
 
 # Of the words of every refusal one begins so; most answers hold none of them and need not be searched.
 _BEGINNING = 5
+# Doubt that goes on to an answer: "I am not sure, but it looks like the liver".
+_ANSWERS_AFTER_ALL = re.compile(
+    r"\b(?:not (?:\w+ )?(?:sure|certain|confident)|(?:hard|difficult) to (?:say|tell|be sure|be certain)|"
+    r"can not be (?:\w+ )?(?:sure|certain))\b[^.;]{0,40}\bbut (?:\w+ ){0,4}?"
+    r"(?:looks?|appears?|seems?|think|believe|say|guess|probably|likely|suggests?|favou?r)\b"
+)
 # Chinese refusals.
 _CHINESE = re.compile(
     "(?:无法|不能|难以|没法)[^,.;]{0,8}(?:确定|判断|回答|识别|得知|提供|给出|辨认|看出)|"
@@ -104,7 +115,7 @@ _TRIGGERS = frozenset({
     "lacki", "sorry", "afrai", "comfo", "ai", "insuf", "littl", "impos", "diffi", "hard", "confi", "priva", "perso",
     "prote", "ident", "sensi", "withh", "restr", "limit", "beyon", "outsi", "permi", "anony", "mysel", "answe",
     "close", "only", "belon", "pleas", "opini", "check", "revie", "read", "up", "needs", "need", "neede", "requi",
-    "neces", "incon", "nothi", "leave", "open",
+    "neces", "incon", "nothi", "leave", "open", "indet", "n", "na",
 })  # fmt: skip
 
 
@@ -124,4 +135,4 @@ def abstains(answer: str) -> bool:
     text = written_out(answer)
     if not text.isascii() and (text.strip(" .!") in _CHINESE_WHOLE or _CHINESE.search(text)):
         return True
-    return _triggered(text) and _REFUSALS.search(text) is not None
+    return _triggered(text) and _REFUSALS.search(text) is not None and not _ANSWERS_AFTER_ALL.search(text)

@@ -2,7 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
-from mllmu_med_metrics.answers.clauses import BE, BREAKS, STARTERS, end_of_sentence, left_open
+from mllmu_med_metrics.answers.clauses import (
+    AUXILIARIES,
+    BE,
+    BREAKS,
+    STARTERS,
+    end_of_sentence,
+    left_open,
+    next_stop,
+    past_aside,
+)
 from mllmu_med_metrics.answers.cues import cue_of, passing, telling_words_of, trie
 from mllmu_med_metrics.answers.pieces import PUNCTUATION, is_han, word_set
 
@@ -32,6 +41,11 @@ TELLING = (
 
 # A verb in what follows a comma makes it a statement, not the next thing of a list.
 _VERBS = word_set("is are was were has have shows show can could may might remains remain persists appears")
+# What a list that is denied is called after it: "no cyst and no mass are seen".
+_SEEN_OR_NOT = _SEEN | word_set(
+    "evident noticed appreciated demonstrated excluded apparent there suspected visualized visualised depicted not"
+)
+_ARTICLES = frozenset({"a", "an", "any"})
 # What the subject goes on to do: "excludes a mass and shows a cyst".
 _GOES_ON = word_set(
     "shows reveals confirms demonstrates suggests supports favors favours indicates depicts points has reports go "
@@ -40,7 +54,7 @@ _GOES_ON = word_set(
 # "No change in the mass": the mass is there. It is so before a preposition or a verb.
 _CHANGES = word_set(
     "change changes increase decrease growth enlargement progression regression improvement worsening deterioration "
-    "reduction difference displacement resolution expansion extension shrinkage variation alteration alterations "
+    "reduction difference displacement resolution expansion extension shrinkage variation alteration alterations cause causes explanation source "
     "evolution migration rupture widening narrowing healing shift disappearance recurrence complication complications "
     "interval invasion infiltration compression treatment therapy surgery biopsy intervention"
 )
@@ -65,6 +79,15 @@ _EXAMPLES = word_set("such like including specifically especially particularly e
 _EXAMPLES_HAN = ("例如", "比如", "包括", "诸如")
 _ALL_WELL = word_set("unremarkable normal clear negative healthy no nothing none not")
 _OUTRIGHT = word_set("free devoid clear bereft")
+# A denial of one of these right before it says the thing: "does not lack", "did not fail to show".
+_CONTENT = word_set("fail fails failed failure lack lacks lacking absence absent without unlikely improbable devoid")
+# "No evidence that the cyst has grown": the cyst is there.
+_HAS_CHANGED = word_set(
+    "grown grow growing shrunk changed change enlarged increased decreased ruptured moved migrated progressed worsened "
+    "improved displaced extended spread bled invaded infiltrated"
+)
+_SIDES = frozenset({"left", "right"})
+_FINITE = word_set("is are was were has have shows show remains remain appears appear")
 _PREFERS = word_set("favor favors favored favour favours favoured prefer prefers preferred choose chosen choosing pick")
 _BEFORE_RESOLVED = word_set("a an the now completely previously")
 
@@ -72,7 +95,7 @@ _BEFORE_RESOLVED = word_set("a an the now completely previously")
 # What may open, close or change a scope; every other word only stands in it.
 _WATCHED = (
     frozenset(_CUES) | BREAKS | _SUBJECTS | _FEATURES | _OVERLOOKS | _TELLS | _RULING | _TELLS_APART
-    | word_set(", and non resolved vanished over from for toward towards bilateral bilaterally as out")
+    | word_set(", and non resolved vanished over from for toward towards bilateral bilaterally as out into")
 )  # fmt: skip
 
 
@@ -120,6 +143,8 @@ class _Reader:
         self.level = SAID
         self.opener = ""
         self.listing = False
+        # The place where the denial that opened the scope ends.
+        self.beyond = -1
         self.non: list[int] = []
 
     def read(self) -> list[int]:
@@ -156,10 +181,28 @@ class _Reader:
         if piece == ",":
             return not (self.level and self._list_goes_on(at))
         if piece == "and":
-            return self._following(at) in STARTERS or self._following(at) in _GOES_ON
+            return self._and_begins_anew(at)
         if piece in _SUBJECTS and self.opener in ("compares", "names an absence"):
             return self._following(at) in _COPULAS
         return False
+
+    def _and_begins_anew(self, at: int) -> bool:
+        """Say whether "and" begins a statement of its own: "no cyst, and the mass ...", "no cyst and edema is mild"."""
+        following = self._following(at)
+        verb = next(
+            (place for place in range(at + 1, min(at + 6, len(self.pieces))) if self.pieces[place] in _FINITE), 0
+        )
+        if following == "for":
+            return self.opener == "speaks against"
+        if self.level and following in _ARTICLES and not _ARTICLES.isdisjoint(self.pieces[self.beyond : at]):
+            # "Does not show a cyst and a mass", "does not show a cyst and a mass is seen".
+            return bool(verb) and next_stop(self.pieces, at) > verb
+        if following in STARTERS or following in _GOES_ON:
+            return True
+        if not self.level or not verb or verb == at + 1 or next_stop(self.pieces, at) < verb:
+            return False
+        said = self.pieces[verb + 1 : verb + 5]
+        return bool(said) and self.pieces[verb] in _COPULAS and _SEEN_OR_NOT.isdisjoint(said)
 
     def _list_goes_on(self, comma: int) -> bool:
         # "No cyst, and edema" has no list before its "and".
@@ -188,9 +231,9 @@ class _Reader:
             "below",
         )
 
-    def _open(self, at: int, level: int, kind: str) -> None:
+    def _open(self, at: int, level: int, kind: str, length: int = 1) -> None:
         self.level, self.opener, self.listing = level, kind, kind in _LISTING
-        self.opened = at
+        self.opened, self.beyond = at, at + length
 
     def _close(self) -> None:
         self.level, self.opener, self.listing = SAID, "", False
@@ -200,18 +243,48 @@ class _Reader:
 
     def _take(self, at: int, length: int, kind: str) -> int:
         """Let a cue open, close or change the scope; return how many pieces it takes."""
-        action = _ACTIONS.get(kind, _Reader._deny)
-        return action(self, at, length, kind) or length
+        _ACTIONS.get(kind, _Reader._deny)(self, at, length, kind)
+        return self._past_aside(at, length) if self.level and self.beyond == at + length else length
+
+    def _past_aside(self, at: int, length: int) -> int:
+        """Return the length of a denial with the aside after it: "is not, however, a mass", "no (definite) mass"."""
+        if self.pieces[at] in ("neither", "nothing", "none"):
+            return length
+        end = past_aside(self.pieces, at + length)
+        self._mark(at + length, end - at - length)
+        return end - at
 
     def _deny(self, at: int, length: int, kind: str) -> None:
-        piece = self.pieces[at]
         if self.opener == "leaves open" or not self._is_denial(at):
             self._mark(at, length)
-        elif (self.level == DOUBTED and piece not in ("nor", "neither")) or (self.level == DENIED and self.opener == "denies ahead" and (piece in _OUTRIGHT or piece == "deny")) or (self.opener == "less than" and piece == "than"):
+        elif self._undoes(at) or (kind == "denies a statement" and self._presupposes(at + length)):
             self._close()
         else:
             self._mark(at, length)
-            self._open(at, DOUBTED if kind == "denies a statement" else DENIED, kind)
+            level = DOUBTED if kind == "denies a statement" or self.pieces[at] == "absence" else DENIED
+            self._open(at, level, kind, length)
+
+    def _undoes(self, at: int) -> bool:
+        """Say whether a denial inside a denial says the thing: "not free of", "I do not think there is no cyst"."""
+        piece = self.pieces[at]
+        if self.opener == "denies a statement":
+            return piece not in ("nor", "neither")
+        if self.opener == "less than":
+            return piece == "than"
+        if self.level != DENIED or self.opener != "denies ahead":
+            return False
+        close = all(word in _ARTICLES or word == "to" or passing(word) for word in self.pieces[self.beyond : at])
+        return piece in _OUTRIGHT or piece == "deny" or (close and piece in _CONTENT)
+
+    def _presupposes(self, at: int) -> bool:
+        """Say whether what is denied is only a change of something definite: "no evidence that the cyst has grown"."""
+        clause = self.pieces[at - 1 : next_stop(self.pieces, at)]
+        if _POINTERS.isdisjoint(clause[:2]):
+            return False
+        return any(
+            word in _HAS_CHANGED and not AUXILIARIES.isdisjoint(clause[max(0, place - 2) : place])
+            for place, word in enumerate(clause)
+        )
 
     def _is_denial(self, at: int) -> bool:
         """Say whether a cue denies what follows: "No, ..." and "No the lesion is ..." answer a question."""
@@ -219,6 +292,8 @@ class _Reader:
         if piece in ("no", "nil", "absent", "lacking", "不", "没", "无", "非") and (
             following in PUNCTUATION or following in _SUBJECTS
         ):
+            return following == "(" and past_aside(self.pieces, at + 1) > at + 1
+        if piece == "than" and following in _SIDES and at > 1 and self.pieces[at - 2] in _SIDES:
             return False
         if piece == "than" and "less" in self.pieces[self.start : at]:
             return self.opener == "less than"
@@ -237,13 +312,15 @@ class _Reader:
             self.marks[self.start : at + length] = [SAID] * (at + length - self.start)
             return
         self._mark(at, length)
-        passive = at > 0 and (self.pieces[at - 1] in BE or passing(self.pieces[at - 1]))
         ends = self.pieces[at + length : at + length + 1]
-        passive = passive or (
-            at > self.start and self.pieces[at] in ("excluded", "ruled") and bool(ends) and ends[0] in PUNCTUATION
+        verb = at
+        while verb > self.start and self.pieces[verb - 1] not in BE and passing(self.pieces[verb - 1]):
+            verb -= 1
+        passive = self.pieces[at] in ("excluded", "ruled", "排", "除") and at > self.start and (
+            self.pieces[verb - 1] in BE or (bool(ends) and ends[0] in PUNCTUATION)
         )
         if self.level or not passive:
-            self._open(at, DENIED, kind)
+            self._open(at, DENIED, kind, length)
         self.listing = True
 
     def _except(self, at: int, length: int, kind: str) -> None:
@@ -290,6 +367,9 @@ class _Reader:
         if piece in _OVERLOOKS and self.level == DENIED:
             return True
         if piece in _TELLS and self.pieces[self.start : self.start + 2] == ("the", "fact"):
+            return True
+        # "No hemorrhage into the cyst": the cyst is there.
+        if piece == "into" and self._following(at) in _POINTERS:
             return True
         if self.opener == "names an absence":
             return piece in _TELLS

@@ -10,9 +10,10 @@ from mllmu_med_metrics.answers.clauses import (
     SENTENCE_ENDS,
     STARTERS,
     left_open,
+    past_aside,
     start_of_clause,
 )
-from mllmu_med_metrics.answers.cues import cue_at, cue_of, passing, telling_words_of, trie
+from mllmu_med_metrics.answers.cues import CUES, cue_at, cue_of, passing, telling_words_of, trie
 from mllmu_med_metrics.answers.pieces import is_han, word_set
 
 # What is said of a thing: nothing of the kind, that it is not there, that the statement is wrong, that it is there.
@@ -22,11 +23,11 @@ _KINDS = (
     "denies behind", "denies behind, in Chinese", "gone", "gone, in Chinese", "calls wrong", "undoes", "excludes"
 )  # fmt: skip
 _CUES = trie(*_KINDS)
-_TAILS = trie("one after all", "none of it")
+_TAILS = trie("one after all")
 _WORD_NO = frozenset({"no", "none", "negative", "nil", "absent", "never", "neg", "nope", "无", "没", "否"})
 _LABEL_NO = _WORD_NO | {"nothing", "false", "neither"}
 # Without any of these a text does not deny what it named before.
-TELLING = telling_words_of(*_KINDS, "none of it") | _LABEL_NO | {"free", "n", "0"}
+TELLING = telling_words_of(*_KINDS) | _LABEL_NO | {"free", "n", "0", "not", "neither", "nothing"}
 
 _SPLIT = frozenset({"not", "never", "no", "without"})
 _BEGINS_ANEW = STARTERS | _SPLIT
@@ -34,6 +35,7 @@ _NOT_FULLY = word_set(
     "not never hardly almost partially partly nearly incompletely mostly largely yet to unable "
     "can could will should must may might 未 没 不 尚 部 待 分"
 )
+_PARTIAL = word_set("almost partially partly nearly incompletely mostly largely yet may might could can")
 _REFUTES = word_set("not never hardly isnt arent wasnt nothing 不 未 没 非")
 # "Not well seen" is seen.
 _PARTLY = word_set("well fully entirely completely optimally")
@@ -69,6 +71,26 @@ _FILLERS = word_set(
     "small tiny subtle early minor"
 )
 _NOW_OR_END = ENDS | word_set("seen present visible found identified here now today detected and noted evident")
+# What stands for a thing named before; a clause of these and the next words alone is about that thing.
+_STANDS_FOR = word_set("it they them this that these those one ones any such")
+_OBJECTS = _STANDS_FOR - {"they"}
+_SEEING = word_set(
+    "see saw seen find found visible detect detected identify identified noted observed present evident demonstrated show "
+    "shows shown confirm confirmed confirms proven proved proves exist exists support supported supports borne bear bears "
+    "out verified verify recognized appreciated perceptible substantiated case made true so"
+)
+_ANAPHORIC = _STANDS_FOR | _SEEING | AUXILIARIES | word_set(
+    "none neither nothing either there here i we you the a an of on in to image images scan film films study picture slice "
+    "view radiograph examination today now currently longer anymore anywhere since however sign evidence trace hint not no "
+    "never nor hardly has"
+)
+_NAMES_NONE = _STANDS_FOR | _SEEING | AUXILIARIES | word_set(
+    "none neither nothing today now currently longer anymore anywhere here sign evidence trace hint excluded ruled "
+    "refuted rejected disproved dismissed discarded"
+)
+_NEGATES = word_set("not no none neither nothing never nor hardly")
+_LOST = word_set("excluded excludes exclude ruled rule rules refuted refutes rejected disproved disproves dismissed discarded")
+_GONE = frozenset(cue for cue in CUES["gone"] if " " not in cue)
 _UNCHANGED = word_set("增 大 缩 小 变 化 扩 进 展 改 好 转 减 强 移 异 破 受 侵 加 明")
 
 
@@ -76,6 +98,25 @@ _UNCHANGED = word_set("增 大 缩 小 变 化 扩 进 展 改 好 转 减 强 �
 _WATCHED = (
     frozenset(_CUES) | BREAKS | AUXILIARIES | _WORD_NO | _GOVERNS | _REFUTES | _NOT_FULLY | word_set(", and or not")
 )  # fmt: skip
+
+
+def _denies_it(clause: Sequence[str]) -> bool:
+    """Say whether a clause denies a thing that it does not name: "there is none", "I did not find one", "MRI excluded it".
+
+    It may name only who or what did not find it.
+    """
+    agent = next((at for at, word in enumerate(clause) if word in AUXILIARIES or word in _SEEING or word in _LOST), 0)
+    if agent > 3 or _OBJECTS.isdisjoint(clause[agent:]):
+        agent = 0
+    known = all(word in _ANAPHORIC or word in _LOST or word in _GONE or passing(word) for word in clause[agent:])
+    if not known or _NAMES_NONE.isdisjoint(clause) or not _EARLIER.isdisjoint(clause):
+        return False
+    lost = not _LOST.isdisjoint(clause)
+    gone = not _GONE.isdisjoint(clause)
+    if gone and not _PARTIAL.isdisjoint(clause):
+        return False
+    negated = sum(word in _NEGATES for word in clause) % 2 == 1
+    return negated != (lost or gone)
 
 
 class _Sequel:
@@ -143,7 +184,7 @@ class _Sequel:
     def _later(self, at: int) -> str:
         """Return what the next clause of the sentence says of the thing, after the end of this one."""
         for place in range(at, min(at + 12, len(self.pieces))):
-            if self.pieces[place] in (".", "!", "?"):
+            if self.pieces[place] == "?":
                 return NOTHING
             if self.pieces[place] in BREAKS or self.pieces[place] in (",", "and"):
                 word = self._tail(place)
@@ -154,6 +195,8 @@ class _Sequel:
     def _bare(self, at: int) -> str | None:
         """Return what a lone "no", "none" or "not" says; None where it is part of something longer."""
         piece, following = self.pieces[at], self._at(at + 1)
+        if piece == "not" and past_aside(self.pieces, at + 1) > at + 1:
+            return None
         if following in ENDS or following in ("and", "or"):
             return DENIED if at == self.end or piece != "no" else NOTHING
         return None if piece in ("not", "never") else NOTHING
@@ -182,17 +225,6 @@ class _Sequel:
             return NOTHING
         earlier = not _EARLIER.isdisjoint(pieces[beyond : beyond + 4])
         return NOTHING if earlier or not _PARTLY.isdisjoint(pieces[at:beyond]) else DENIED
-
-    def _is_gone(self, at: int) -> bool:
-        """Say whether the clause says of what a pronoun names that it is gone: "it has since been removed"."""
-        for place in range(at, min(at + 6, len(self.pieces))):
-            if self.pieces[place] in ENDS:
-                return False
-            length, kind = cue_of(self.pieces, place, _CUES)
-            if length:
-                lost = kind.startswith("gone") or self.pieces[place : place + 2] == ("no", "longer")
-                return lost and _NOT_FULLY.isdisjoint(self.pieces[at:place])
-        return False
 
     def _reopened(self, at: int) -> bool:
         """Say whether what is called unlikely is left possible all the same: "unlikely but cannot be excluded"."""
@@ -341,21 +373,19 @@ class _Sequel:
         at += 1
         while self._at(at) in _FILLERS and at < len(self.pieces):
             at += 1
-        if (
-            self._at(at) in ("it", "they", "this", "these")
-            and self._at(at + 1) in AUXILIARIES
-            and self._is_gone(at + 1)
-        ):
-            return DENIED
-        length, kind = cue_of(self.pieces, at, _TAILS) if at < len(self.pieces) else (0, "")
-        if not length or self._at(at + length) not in _NOW_OR_END:
+        if at >= len(self.pieces):
             return NOTHING
-        if kind == "one after all":
+        length = cue_at(self.pieces, at, _TAILS)
+        if length and self._at(at + length) in _NOW_OR_END:
             return AFTER_ALL
+        end = at
+        while self._at(end) not in ENDS and self._at(end) not in BREAKS:
+            end += 1
+        clause = self.pieces[at:end]
         # A new sentence that only says "none", "not seen" or "neither" may be about something else.
-        if full_stop and (length == 1 or self.pieces[at] in _PARTICIPLES):
+        if self._at(end) == "?" or (full_stop and (len(clause) == 1 or clause[:1] and clause[0] in _PARTICIPLES)):
             return NOTHING
-        return DENIED
+        return DENIED if _denies_it(clause) else NOTHING
 
 
 def appears_after_all(pieces: Sequence[str], end: int) -> bool:

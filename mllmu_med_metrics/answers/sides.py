@@ -3,16 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from mllmu_med_metrics.answers.clauses import BE
 from mllmu_med_metrics.answers.facts import fact_words
-from mllmu_med_metrics.answers.pieces import word_set
+from mllmu_med_metrics.answers.pieces import is_word, word_set
 from mllmu_med_metrics.normal_form import squeeze
 
 _OPPOSITES = (("left", "right"), ("upper", "lower"), ("anterior", "posterior"), ("superior", "inferior"))
 _HAN_BOTH = ("两", "双")
 _JOINS = word_set(
-    ", and as well plus also the a an on in at of to side both lung lobe part from not only but 和 及 与 侧 、"
+    ", and as well plus also the a an on in at of to side both lung lobe part from not only but 和 及 与 侧 、 "
+    "lesser smaller greater degree extent less so some"
 )
 _APART = word_set("or nor vs versus than either 或")
+# "Left more than right": on both, and the first has more of it.
+_MORE_THAN = frozenset((more, "than") for more in ("more", "greater", "worse", "larger", "less", "smaller", "bigger"))
+# What "right" and "left" mean besides sides: "right away", "left over".
+_AFTER_NO_SIDE = {"right": word_set("away now here there then"), "left": word_set("over behind untreated alone after")}
 
 
 # What is said of the side that has nothing: "the left lung is clear".
@@ -64,6 +70,19 @@ def _both(words: Sequence[str], at: int) -> set[str]:
     if not before and (not after or after == ["side"]):
         ways |= {"both", "bothside", "bilateral", "bilaterally", "twoside", "2side", "eitherside", "eachside"}
     return ways
+
+
+def turned(value: str) -> set[str]:
+    """Return the squeezed ways to name a part with its side behind: "lung on the left", "lower lobe of the left lung"."""
+    words = fact_words(value)
+    if len(words) < 2 or words[0] not in ("left", "right"):
+        return set()
+    side, rest = words[0], words[1:]
+    behind = [(*of, side, *more) for of in (("onthe",), ("ofthe",), ("inthe",), ("on",)) for more in ((), ("side",))]
+    if rest[-1] == "lobe":
+        behind += [("ofthe", side, "lung"), ("inthe", side, "lung"), ("of", side, "lung")]
+    ways = {_squeezed([*rest, *end]) for end in behind}
+    return ways | ({_squeezed([side, "lung", *rest])} if rest[-1] == "lobe" else set())
 
 
 def pairs_of(table: Mapping[str, str]) -> tuple[dict[str, Pair], list[Pair]]:
@@ -120,3 +139,24 @@ def compares_sides(pieces: Sequence[str]) -> bool:
 def joined(between: Sequence[str]) -> bool:
     """Say whether the pieces between two sides name them together: "on the left and on the right"."""
     return bool(between) and _JOINS.issuperset(between) and _APART.isdisjoint(between)
+
+
+def more_than(between: Sequence[str]) -> bool:
+    """Say whether both of two sides have it, the first more: "left more than right", and not "larger than the right"."""
+    return tuple(between) in _MORE_THAN
+
+
+def is_no_side(pieces: Sequence[str], at: int) -> bool:
+    """Say whether "left" or "right" at a place is no side: "all right, ...", "right away", "what is left of it"."""
+    piece = pieces[at]
+    before = pieces[at - 1] if at else ""
+    following = pieces[at + 1] if at + 1 < len(pieces) else "."
+    if piece not in _AFTER_NO_SIDE:
+        return False
+    if following in _AFTER_NO_SIDE[piece]:
+        return True
+    copula = at > 1 and before in BE | {"am"}
+    if piece == "right":
+        agrees = before == "all" or (copula and pieces[at - 2] in ("you", "that"))
+        return agrees and not is_word(following)
+    return before == "nothing" or (copula and (pieces[at - 2] in ("what", "nothing") or pieces[max(0, at - 3)] == "no"))

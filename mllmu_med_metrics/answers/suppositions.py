@@ -11,7 +11,7 @@ _OTHERS = (
     "family/familial/maternal/paternal history", "fh :", "fhx", "in other/another patients/patient/people/cases",
     "risk/risks of/for", "risk factor/factors for", "prevent/prevents/prevention of/a/an/the", "to prevent", "prone to",
     "past/personal/prior/remote history of", "predispose/predisposes/predisposing to", "prophylaxis against/of/for",
-    "screening/screened for",
+    "screening/screened for", "in cases/patients/those/people of/with",
 )  # fmt: skip
 _KIN = word_set(
     "mother father sister brother grandmother grandfather aunt uncle cousin cousins relative relatives parent parents "
@@ -24,6 +24,23 @@ _FIELDS = (
     "reason for exam/examination/study/scan/test/referral/imaging :", "history :", "referral :", "query :", "request :",
 )  # fmt: skip
 _SEARCHES = ("look/check/watch/evaluate/assess/monitor/screen/search for",)
+# What one has looked for or did a scan for; it is there only if the text goes on to say so.
+_SOUGHT = (
+    "looked/searched/checked/tested/examined/screened/inspected/looking/searching/checking/testing for",
+    "a/the/my/our/careful search for",
+    *(
+        f"{done} to {search}"
+        for done in ("taken/obtained/performed/done/acquired/requested/ordered/made/undertaken/sent/submitted", "carried out")
+        for search in (
+            "look/check/evaluate/assess/search/screen/test for", "rule out", "exclude/detect/find/confirm/identify/assess/evaluate"
+        )
+    ),
+)  # fmt: skip
+_SUCCESS = word_set(
+    "found find saw see seen confirmed confirms detected identified there present visible positive shows shown"
+)
+_FAILURE = word_set("no not none nothing never neither nor without negative excluded ruled")
+_FOUND = word_set("it one that this these them they there some two such positive")
 # A scan that is only recommended.
 _SCANS = word_set("ct mri mr pet ultrasound radiograph xray x sonography mammography angiography tomography")
 _ADVISED = word_set(
@@ -50,17 +67,24 @@ _WOULD_BE = word_set(
     "hypoechoic radiolucent radiopaque lucent opaque brighter darker denser biconvex crescentic linear associated "
     "accompanied located in on at more less much very so found better sharper curved straight centered well"
 )
+# What would do one of these may be there: "a cyst would explain it".
+_FITS = word_set(
+    "explain account fit match suit seem make agree correspond remain also still best most not be have favor favour call "
+    "say think put place suggest consider like"
+)
 _NOT_A_THING = word_set("i we it this that there which he she they these")
+_POINTERS = word_set("the its his her their my our your all each every some both any such what who")
 _ADVERSE = word_set("but yet however")
 _HAN_IF = ("如果", "假如", "假设", "倘若", "如有", "如为", "如是")
 _HAN_KIN = frozenset("母父兄姐弟妹")
 _HAN_HAS = frozenset("患有曾")
 
 _OTHERS_TRIE, _FIELDS_TRIE, _SEARCHES_TRIE = trie_of(*_OTHERS), trie_of(*_FIELDS), trie_of(*_SEARCHES)
+_SOUGHT_TRIE = trie_of(*_SOUGHT)
 _RECOMMENDS = word_set("recommended recommend advise advised obtain order suggest suggested needed requires")
-_WATCHED = frozenset(_OTHERS_TRIE) | _KIN | _SCANS | _IF | _HAN_KIN | word_set("would history had 如 假 倘 若 家")
+_WATCHED = frozenset({*_OTHERS_TRIE, *_SOUGHT_TRIE}) | _KIN | _SCANS | _IF | _HAN_KIN | word_set("when whenever would history had 如 假 倘 若 家")
 TELLING = (
-    telling_words(*words_of(_OTHERS), *words_of(_FIELDS), *words_of(_SEARCHES))
+    telling_words(*words_of(_OTHERS), *words_of(_FIELDS), *words_of(_SEARCHES), *words_of(_SOUGHT))
     | (_KIN | _IF | _WHEN | _TYPICALLY | _HAN_KIN | _RECOMMENDS | word_set("would should were had run runs 如 假 倘 若 家"))
 )  # fmt: skip
 
@@ -93,6 +117,11 @@ class _Sentence:
             self._would(at)
         elif piece == "history":
             self._history(at)
+        elif piece in _WHEN:
+            if pieces[at - 1] == "," and not _OCCURS.isdisjoint(pieces[at : at + 4]):
+                self._set_clause(self.start, at - 1)
+        elif cue_at(pieces, at, _SOUGHT_TRIE):
+            self._sought(at)
         elif piece in _SCANS:
             self._advised(at)
         elif piece == "had":
@@ -109,6 +138,27 @@ class _Sentence:
         if self.pieces[at + 1 : at + 2] == ("of",) and any(map(is_word, self.pieces[stop:])):
             mark(self.marks, at, stop)
 
+    def _sought(self, at: int) -> None:
+        """Set aside what was looked for, unless it was then found: "looked for a stone", and not "... and found one"."""
+        stop = next_stop(self.pieces, at)
+        joined = next(
+            (place for place in range(at, stop) if self.pieces[place] in ("and", "or") and self._goes_on(place)), stop
+        )
+        after = self.pieces[joined : end_of_sentence(self.pieces, min(end_of_sentence(self.pieces, joined) + 1, len(self.pieces)))]
+        found = any(
+            word in _SUCCESS and not _FOUND.isdisjoint((*after[max(0, place - 3) : place - 1], *after[place + 1 : place + 3]))
+            for place, word in enumerate(after)
+        )
+        if not found or not _FAILURE.isdisjoint(after):
+            mark(self.marks, at, joined)
+
+    def _goes_on(self, at: int) -> bool:
+        """Say whether the clause goes on after "and" with what was seen: "and found one", "and there it was"."""
+        following = self.pieces[at + 1 : at + 2]
+        return bool(following) and (
+            following[0] in _SUCCESS or following[0] in ("it", "this", "they", "we", "i", "was", "were")
+        )
+
     def _opening(self) -> None:
         """Set aside what runs in a family, what holds whenever it occurs, and "were this a cyst"."""
         pieces, start = self.pieces, self.start
@@ -116,18 +166,21 @@ class _Sentence:
         clause = pieces[start:stop]
         if ("family" in clause and not {"run", "runs", "running"}.isdisjoint(clause)) or (pieces[start] in _WHEN and not _OCCURS.isdisjoint(clause)):
             mark(self.marks, start, stop)
-        elif pieces[start] in ("a", "an"):
+        elif pieces[start] in ("a", "an") or (pieces[start].endswith("s") and start + 1 < self.end):
             self._in_general()
+            if pieces[start] not in ("a", "an"):
+                self._inverted()
         else:
             self._inverted()
 
     def _in_general(self) -> None:
         """Set aside what is said of such things: "a fracture typically shows a line", "a cyst should look dark"."""
         pieces, start = self.pieces, self.start
-        for at in range(start + 2, min(start + 6, self.end - 1)):
+        plural = pieces[start] not in ("a", "an")
+        for at in range(start + 2 - plural, min(start + 6, self.end - 1)):
             if pieces[at] in STOPS:
                 return
-            typical = pieces[at] in _TYPICALLY and pieces[at - 1] not in ("is", "was", "most")
+            typical = pieces[at] in _TYPICALLY and pieces[at - 1] not in ("is", "was", "most", "this", "that")
             if typical or (pieces[at] == "should" and pieces[at + 1] in _SHOULD_DO):
                 mark(self.marks, start, at)
                 return
@@ -174,8 +227,14 @@ class _Sentence:
         if doing in _EXPECTS:
             if subject[-1] in ("one", "you") or not _ADVERSE.isdisjoint(pieces[at : self.end]):
                 self._set_clause(begin, at)
-        elif subject[0] not in _NOT_A_THING and self._is_unreal(at, verb):
+        elif subject[0] not in _NOT_A_THING and (
+            self._is_unreal(at, verb) or (self._is_indefinite(subject) and doing not in _FITS and is_word(doing))
+        ):
             mark(self.marks, begin, at)
+
+    def _is_indefinite(self, subject: Sequence[str]) -> bool:
+        """Say whether a subject is of a kind, and no thing already named: "a fracture", "atelectasis"."""
+        return subject[0] in ("a", "an") or (len(subject) <= 2 and subject[0] not in _POINTERS)
 
     def _is_unreal(self, would: int, verb: int) -> bool:
         """Say whether "would" and a verb say of a thing that it is not there: "would look dark", "would have grown"."""
