@@ -12,7 +12,7 @@ from mllmu_med_metrics.answers.echoes import chinese_yes_or_no, yes_or_no
 from mllmu_med_metrics.answers.facts import fact_key, fold_word
 from mllmu_med_metrics.answers.pieces import PUNCTUATION, pieces_of
 from mllmu_med_metrics.answers.refusal import abstains
-from mllmu_med_metrics.answers.sides import compares_sides, is_no_side, joined, more_than, spared
+from mllmu_med_metrics.answers.sides import compares_sides, is_no_side, joined, more_than, of_picture, spared
 from mllmu_med_metrics.normal_form import Found, squeeze
 
 __all__ = ["abstains", "degenerate", "fact_key", "says", "says_only", "values_said"]
@@ -44,7 +44,9 @@ def _join_sides(
     """Leave out the side that is spared; make "left and right" the value "both", and "both" no more than itself."""
     for pair in closed.sides:
         for side in (pair.first, pair.second):
-            if side in chosen and len(chosen) > 1 and spared(pieces, ends[side][1]):
+            if len(chosen) > 1 and side in chosen and (
+                spared(pieces, ends[side][1]) or of_picture(pieces, ends[side][1])
+            ):
                 chosen.discard(side)
         if pair.both in chosen and compares_sides(pieces):
             chosen -= {pair.first, pair.second}

@@ -22,7 +22,8 @@ CUES = {
         "not", "never", "neither", "nor", "nothing", "nobody", "hardly", "scarcely", "denies/denied/deny", "nowhere",
         "fails/fail/failed/failure to", "unable to", "inability to", "unlikely", "improbable",
         "isnt", "arent", "wasnt", "dont", "doesnt", "didnt", "inconsistent/incompatible with",
-        "doubtful that/whether/if/the/it/this", "anything but", "far from", "not one/both of", "sparing/spares/spare",
+        "doubtful that/whether/if/the/it/this", "doubt/doubts a/an/any", "insufficient for", "falls/fall/fell short of",
+        "anything but", "far from", "not one/both of", "sparing/spares/spare",
         "little/scant evidence", "little to suggest/indicate/support/favor/favour", "zero", "0", "impossible",
         "unable to see/find/identify/detect", "used to be/have", "missing/lacking is/are", "let alone", "much/still less", "minus", "sans", "nary", "low suspicion/probability/likelihood for/of/that",
         "atypical/uncharacteristic for/of", "at odds with", "out of keeping with", "contradicts/contradict/negates/refutes/disproves", "insufficient evidence/signs",
@@ -68,7 +69,7 @@ CUES = {
         "fail/fails to see how/why", "not see how/why", "not tell me/you", "disagree that/with", "reject/dispute the/that", "can/could hardly say/claim/call",
     ),
     # The first of two is denied: "less a cyst than a mass", "not so much a cyst as a mass".
-    "less than": ("less a/an/like/of",),
+    "less than": ("less a/an/like/of", "less likely/probably a/an"),
     "not so much": ("not so much",),
     # Looks like a denial and is none.
     "denies nothing": (
@@ -82,7 +83,7 @@ CUES = {
         *(f"far from/being {cue}" for cue in _FREE_OF), *(f"far from being {cue}" for cue in _FREE_OF),
         *(f"anything but {cue}" for cue in _FREE_OF), *(f"no/any means {cue}" for cue in _FREE_OF),
         "wrong/incorrect/mistake/error/foolish/hard/difficult/impossible to deny/miss/overlook/ignore/dismiss/dispute",
-        "not surprising/unexpected", "not a surprise", "no surprise that",
+        "impossible/hard/difficult not to", "or may/might/could not", "not surprising/unexpected", "not a surprise", "no surprise that",
         "not unexpectedly/surprisingly/uncommonly/infrequently",
         "no small/less/fewer/more/other than",
         "none/nothing other/less/more than", "nothing but", "none but", "not more/less/fewer/other than",
@@ -116,7 +117,7 @@ CUES = {
     "addition": ("apart from", "aside from", "besides", "in addition to", "as well as"),
     # Excludes what follows or precedes, unless it is not done or still to be done: then it leaves it possible.
     "excludes": (
-        "exclude/excludes/excluded/excluding", "rule/rules/ruled/ruling out", "排 除", "除 外",
+        "exclude/excludes/excluded/excluding", "eliminate/eliminates/eliminated/eliminating", "rule/rules/ruled/ruling out", "排 除", "除 外",
     ),
     "denies behind": (
         "absent", "unlikely", "improbable", "missing", "nowhere", "doubtful", "lacking", "wanting", "dismissed",
@@ -157,7 +158,7 @@ CUES = {
         "is/was/remains/remained incomplete/partial/pending/awaited/delayed/slow", "not assumed/guaranteed/granted",
     ),
     "one after all": (
-        "there is/are one/some/now", "now there is/are one/some", "there now is/are one/some", "one is/was seen/present", "one can/could not exclude/excluded/ruled", "one is possible/likely", "one may/might present",
+        "there is/are", "there is/are one/some/now", "now there is/are one/some", "there now is/are one/some", "one is/was seen/present", "one can/could not exclude/excluded/ruled", "one is possible/likely", "one may/might present",
         "it is/was there/present/visible/obvious/evident",
     ),
     # Chinese, one character a word.

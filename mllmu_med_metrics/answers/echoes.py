@@ -17,6 +17,7 @@ _DISAGREEING = trie_of(
     "not at all", "not really", "negative", "incorrect", "it/there/they/that/this is/does/has/are/do/have/was not",
     "i do not think/believe so", "i think/believe/am not", "i am afraid not", "of course not", "n", "by no means", "no way",
     "certainly/definitely/absolutely/probably/clearly/surely not", "false", "none", "never", "wrong",
+    "there is/are not any/one/such", "not seen/visible/present/identified/found/shown/detected/visualized/apparent/there/evident",
     "that/this/it is/was not the case/so", "not that i/we can see/tell", "not in/on this/the image/scan/picture/view/slice/film",
 )  # fmt: skip
 _THEREFORE = frozenset({"so", "hence", "therefore", "thus", "then", ";", ".", ":", "!", ",", "a", "say"})
@@ -61,7 +62,9 @@ def _agrees(pieces: Sequence[str], at: int) -> bool:
         at += 1
         following = pieces[at + 1]
     after = pieces[at + 2] if at + 2 < len(pieces) else "."
-    if (pieces[at] in _ANAPHORS or pieces[at].endswith("ly")) and following in _SHORT_VERBS and not is_word(after):
+    if (pieces[at] in _ANAPHORS or pieces[at].endswith("ly")) and following in _SHORT_VERBS and (
+        not is_word(after) or (after == "be" and not any(map(is_word, pieces[at + 3 : at + 4])))
+    ):
         return True
     if pieces[at] in ("both", "either", "all") and following in ("are", "is", "of", ".", ","):
         return True

@@ -37,7 +37,7 @@ _CUES = {
         "i/you/we/they/he/she/some/many/one/people said/thought/wrote/answered/guessed/assumed/suspected/suggested",
         "i/we first/initially/originally/earlier/previously/just said/thought/wrote/took/called/read",
         "called/labelled/labeled/took/read/reported/described/diagnosed it/this/these/that", "i/we took",
-        "i/we considered/weighed/expected/feared", "tempting/tempted to", "expected to", "under/on suspicion of",
+        "considered/called/labelled/labeled/reported/thought a/an", "i/we considered/weighed/expected/feared", "tempting/tempted to", "expected to", "under/on suspicion of",
         "might/may/could/would think/call/say/take/mistake/interpret/suspect/believe/assume/expect/argue/consider",
         "report/request/referral/note/label/caption/requisition/chart says/said/reads/mentions/mentioned/states/stated",
         "worried/anxious/concerned about", "fears/feared/fear", "suspicion/suspicions of",

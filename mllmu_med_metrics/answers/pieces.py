@@ -42,8 +42,10 @@ _TAG = re.compile(r"</?[a-z][a-z0-9]*\s*/?>", re.IGNORECASE)
 _ARROW = re.compile(r"\s*(?:->|=>|→|⇒|(?<=\w)\s*=(?=\s*\w))\s*")
 # A bulleted list under a line that denies it.
 _BULLETS = re.compile(
-    r"^(.*\b(?:no|not|none|without|absent|excluded|negative)\b.*):[ \t]*\n((?:[ \t]*[-*•][^:\n]*(?:\n|$))+)", re.M
+    r"^(.*\b(?:no|not|none|without|absent|excluded|negative)\b.*):[ \t]*\n((?:[ \t]*[-*•][^:\n]*(?:\n|$))+)",
+    re.M | re.IGNORECASE,
 )
+_WORD_NO = re.compile(r"^\W*(?:no|none|not)\W*$", re.IGNORECASE)
 _BULLET = re.compile(r"[ \t]*\n[ \t]*[-*•][ \t]*")
 # "Mass... no, cyst": the speaker's second thought.
 _SECOND_THOUGHT = re.compile(r"\s*(?:\.{2,}|…)\s*(?=(?:no|not|nope|yes)\b)", re.IGNORECASE)
@@ -77,7 +79,7 @@ def _marked_up(text: str) -> str:
     if "+" in text and _SIGN_FIRST.search(text):
         text = _MINUS_FIRST.sub("; absent: ", _SIGN_FIRST.sub("; present: ", text))
     if "\n" in text:
-        text = _BULLETS.sub(lambda list_: f"{list_[1]}: " + _BULLET.sub(", ", list_[2]).strip(" -*•\n") + "\n", text)
+        text = _BULLETS.sub(lambda list_: f"{_WORD_NO.sub('absent', list_[1])}: " + _BULLET.sub(", ", list_[2]).strip(" -*•\n") + "\n", text)
     if ">" in text or "=" in text or "→" in text:
         text = _ARROW.sub(" : ", text)
     return _SECOND_THOUGHT.sub(", ", text) if ".." in text or "…" in text else text

@@ -35,7 +35,7 @@ TELLING = (
     telling_words_of("excludes", "exception", *_DENYING_KINDS)
     | _LABELS
     | _RULING
-    | {"non", "resolved", "vanished", "over"}
+    | {"non", "pseudo", "like", "resolved", "vanished", "over"}
     | _TELLS_APART
 )
 
@@ -55,7 +55,7 @@ _GOES_ON = word_set(
 _CHANGES = word_set(
     "change changes increase decrease growth enlargement progression regression improvement worsening deterioration "
     "reduction difference displacement resolution expansion extension shrinkage variation alteration alterations cause causes explanation source "
-    "evolution migration rupture widening narrowing healing shift disappearance recurrence complication complications "
+    "evolution migration rupture widening narrowing healing shift disappearance complication complications "
     "interval invasion infiltration compression treatment therapy surgery biopsy intervention"
 )
 _AFTER_CHANGE = word_set("in of to from for with since over compared regarding is was has between")
@@ -87,6 +87,8 @@ _HAS_CHANGED = word_set(
     "improved displaced extended spread bled invaded infiltrated"
 )
 _SIDES = frozenset({"left", "right"})
+_NOT_LIKENED = _POINTERS | _ARTICLES | word_set("on in those they one what")
+_PREPOSITIONS = word_set("of in on at from within for with to by into and or nor")
 _FINITE = word_set("is are was were has have shows show remains remain appears appear")
 _PREFERS = word_set("favor favors favored favour favours favoured prefer prefers preferred choose chosen choosing pick")
 _BEFORE_RESOLVED = word_set("a an the now completely previously")
@@ -95,7 +97,8 @@ _BEFORE_RESOLVED = word_set("a an the now completely previously")
 # What may open, close or change a scope; every other word only stands in it.
 _WATCHED = (
     frozenset(_CUES) | BREAKS | _SUBJECTS | _FEATURES | _OVERLOOKS | _TELLS | _RULING | _TELLS_APART
-    | word_set(", and non resolved vanished over from for toward towards bilateral bilaterally as out into")
+    | word_set(", and non resolved vanished over from for toward towards bilateral bilaterally as out into leaves leaving leave pseudo like is are was "
+    "were the")
 )  # fmt: skip
 
 
@@ -127,7 +130,7 @@ def _label_denies(label: Sequence[str]) -> bool:
     """Say whether a label denies all that it lists: "Absent: cyst", "Ruled out: cyst", "Are not seen: cyst"."""
     if len(label) == 1:
         return label[0] in _LABELS
-    if len(label) == 2 and (label[0] in ("not", "ruled") or label[1] in _LABELS):
+    if len(label) == 2 and (label[0] in ("not", "ruled") or not _LABELS.isdisjoint(label)):
         return True
     unseen = label[-1:] and (label[-1] in _LABELS or (label[-2:-1] == ("not",) and label[-1] in _SEEN))
     return bool(unseen) and label[0] in ("the", "these", "following", "everything", "all")
@@ -214,7 +217,11 @@ class _Reader:
         if self.pieces[at] == ":" and self.level and self._announces(at):
             self.listing = True
             return
-        denies = self.pieces[at] == ":" and _label_denies(self.pieces[self.start : at])
+        label = self.pieces[self.start : at]
+        if not label and self.pieces[at - 1] == ")":
+            # "Findings (negative): ..."
+            label = self.pieces[max(0, at - 2) : at - 1]
+        denies = self.pieces[at] == ":" and _label_denies(label)
         self.level, self.opener, self.listing = (DENIED if denies else SAID), "", denies
         self.start = at + 1
 
@@ -352,8 +359,11 @@ class _Reader:
             self._open(at, DENIED, "compares")
         self.marks[at] = self.level
         # "A non-CT image."
-        if piece == "non" and not self.level and at + 1 < len(pieces):
+        if piece in ("non", "pseudo") and not self.level and at + 1 < len(pieces):
             self.non.append(at + 1)
+        # "A mass-like density", and not "a cyst like the other".
+        elif piece == "like" and at and following not in _NOT_LIKENED and following not in PUNCTUATION:
+            self.non.append(at - 1)
 
     def _is_a_feature(self, at: int) -> bool:
         following = self._following(at)
@@ -371,8 +381,13 @@ class _Reader:
         # "No hemorrhage into the cyst": the cyst is there.
         if piece == "into" and self._following(at) in _POINTERS:
             return True
+        if self.opener == "excludes":
+            return piece in ("leaves", "leaving", "leave")
         if self.opener == "names an absence":
-            return piece in _TELLS
+            subject = self.opened <= self.start + 1 and at > self.beyond
+            # "The lack of markings is due to ...", "without contrast the mass is ...".
+            begins = piece == "the" and self.pieces[at - 1] not in _PREPOSITIONS
+            return piece in _TELLS or (subject and (piece in BE or begins))
         if self.opener == "speaks against":
             return piece in ("for", "toward", "towards")
         if self.opener == "compares":

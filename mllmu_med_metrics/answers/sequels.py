@@ -376,7 +376,7 @@ class _Sequel:
         if at >= len(self.pieces):
             return NOTHING
         length = cue_at(self.pieces, at, _TAILS)
-        if length and self._at(at + length) in _NOW_OR_END:
+        if length and self._at(at + length) in _NOW_OR_END and self._at(at + length) != ",":
             return AFTER_ALL
         end = at
         while self._at(end) not in ENDS and self._at(end) not in BREAKS:

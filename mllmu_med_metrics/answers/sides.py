@@ -12,7 +12,7 @@ _OPPOSITES = (("left", "right"), ("upper", "lower"), ("anterior", "posterior"), 
 _HAN_BOTH = ("两", "双")
 _JOINS = word_set(
     ", and as well plus also the a an on in at of to side both lung lobe part from not only but 和 及 与 侧 、 "
-    "lesser smaller greater degree extent less so some"
+    "one two three several lesser smaller greater degree extent less so some"
 )
 _APART = word_set("or nor vs versus than either 或")
 # "Left more than right": on both, and the first has more of it.
@@ -32,6 +32,8 @@ _OF_SIDE = word_set(
     "being seems shows has lower upper middle hemidiaphragm in a the position : 侧 肺 肾 叶 未 见 明 显 胸 腔 部 is entirely completely otherwise"
 )
 _MORE = word_set("worse greater more predominantly predominant larger mainly mostly especially dominant than")
+_CHANGES = word_set("change changes interval increase decrease significant longer")
+_PICTURES = word_set("image picture film screen photo slice")
 _SPARED_HAN = ("正常", "清晰", "无异", "异常", "未见")
 
 
@@ -65,7 +67,7 @@ def _ways(before: Sequence[str], one: str, other: str, after: Sequence[str]) -> 
 def _both(words: Sequence[str], at: int) -> set[str]:
     """Return the squeezed ways to say "both" for the side at a place of a value's words."""
     before, after = words[:at], words[at + 1 :]
-    ways = {_squeezed([*before, word, *after]) for word in ("both", "bothof", "bothofthe", "boththe", "bilateral")}
+    ways = {_squeezed([*before, word, *after]) for word in ("both", "bothof", "bothofthe", "boththe", "bilateral", "each", "either")}
     ways |= {_squeezed([*before, *after, "bilaterally"]), _squeezed([*before, *after, "onbothside"])}
     if not before and (not after or after == ["side"]):
         ways |= {"both", "bothside", "bilateral", "bilaterally", "twoside", "2side", "eitherside", "eachside"}
@@ -126,9 +128,17 @@ def spared(pieces: Sequence[str], beyond: int) -> bool:
             return False
         if piece in _SPARED or "".join(pieces[at : at + 2]) in _SPARED_HAN:
             return pieces[at + 1 : at + 2] != ("of",)
+        if piece == "no":
+            return pieces[at + 1] not in _CHANGES if at + 1 < len(pieces) else False
         if piece not in _OF_SIDE:
             return False
     return False
+
+
+def of_picture(pieces: Sequence[str], beyond: int) -> bool:
+    """Say whether the side named before a place is one of the picture: "the right side of the image"."""
+    following = pieces[beyond : beyond + 4]
+    return "of" in following and not _PICTURES.isdisjoint(following)
 
 
 def compares_sides(pieces: Sequence[str]) -> bool:
@@ -153,7 +163,7 @@ def is_no_side(pieces: Sequence[str], at: int) -> bool:
     following = pieces[at + 1] if at + 1 < len(pieces) else "."
     if piece not in _AFTER_NO_SIDE:
         return False
-    if following in _AFTER_NO_SIDE[piece]:
+    if following in _AFTER_NO_SIDE[piece] or (before == "s" and at > 1 and pieces[at - 2] in ("viewer", "observer")):
         return True
     copula = at > 1 and before in BE | {"am"}
     if piece == "right":

@@ -53,6 +53,7 @@ _SUBJECTS = word_set("it this that there these they a an the")
 _SPEAKERS = word_set("i we you not")
 _WHEN = word_set("when whenever where")
 _OCCURS = word_set("present exists occurs there")
+_FORMERLY = word_set("previously formerly")
 _TYPICALLY = word_set("typically usually normally classically generally")
 # What a thing would do: the thing is not there. "A cyst would explain it" leaves it possible.
 _WOULD_DO = word_set(
@@ -82,10 +83,10 @@ _HAN_HAS = frozenset("患有曾")
 _OTHERS_TRIE, _FIELDS_TRIE, _SEARCHES_TRIE = trie_of(*_OTHERS), trie_of(*_FIELDS), trie_of(*_SEARCHES)
 _SOUGHT_TRIE = trie_of(*_SOUGHT)
 _RECOMMENDS = word_set("recommended recommend advise advised obtain order suggest suggested needed requires")
-_WATCHED = frozenset({*_OTHERS_TRIE, *_SOUGHT_TRIE}) | _KIN | _SCANS | _IF | _HAN_KIN | word_set("when whenever would history had 如 假 倘 若 家")
+_WATCHED = frozenset({*_OTHERS_TRIE, *_SOUGHT_TRIE}) | _KIN | _SCANS | _IF | _HAN_KIN | _FORMERLY | word_set("when whenever would history had 如 假 倘 若 家")
 TELLING = (
     telling_words(*words_of(_OTHERS), *words_of(_FIELDS), *words_of(_SEARCHES), *words_of(_SOUGHT))
-    | (_KIN | _IF | _WHEN | _TYPICALLY | _HAN_KIN | _RECOMMENDS | word_set("would should were had run runs 如 假 倘 若 家"))
+    | (_KIN | _IF | _WHEN | _TYPICALLY | _HAN_KIN | _RECOMMENDS | _FORMERLY | word_set("would should were had run runs 如 假 倘 若 家"))
 )  # fmt: skip
 
 
@@ -117,6 +118,9 @@ class _Sentence:
             self._would(at)
         elif piece == "history":
             self._history(at)
+        elif piece in _FORMERLY:
+            if pieces[at - 1] in (",", "(") and next_stop(pieces, at) <= at + 3:
+                self._set_clause(at)
         elif piece in _WHEN:
             if pieces[at - 1] == "," and not _OCCURS.isdisjoint(pieces[at : at + 4]):
                 self._set_clause(self.start, at - 1)
