@@ -39,6 +39,13 @@ def end_of_sentence(pieces: Sequence[str], at: int) -> int:
     return at
 
 
+def start_of_sentence(pieces: Sequence[str], at: int) -> int:
+    """Return the place of the first word of the sentence of a place."""
+    while at and pieces[at - 1] not in SENTENCE_ENDS:
+        at -= 1
+    return at
+
+
 def next_stop(pieces: Sequence[str], at: int) -> int:
     """Return the place of the next stop from a place on: punctuation, "but", "although"."""
     while at < len(pieces) and pieces[at] not in STOPS:

@@ -14,6 +14,8 @@ _NO_THING = word_set(
     "idea change doubt question answer information data comment further way evidence sign signs longer more fewer "
     "less wonder"
 )
+# Before "one" that is no number: "the left one".
+_WHICH = word_set("this that left right other first second third fourth larger smaller bigger upper lower which another")
 _SMALL = frozenset(map(str, range(2, 21)))
 # After one of these a number is a name: "segment 4".
 _NUMBERED = word_set(
@@ -54,14 +56,14 @@ def _is_a_part(pieces: Sequence[str], at: int) -> bool:
     if ":" not in pieces[:at]:
         return False
     colon = at - 1 - pieces[at - 1 :: -1].index(":")
-    sums = [at for at in range(max(0, colon - 3), colon) if pieces[at] in NUMBERS or pieces[at] in _SMALL]
+    sums = [place for place in range(max(0, colon - 3), colon) if pieces[place] in NUMBERS or pieces[place] in _SMALL]
     return bool(sums) and ")" not in pieces[sums[-1] : colon] and not _is_a_label(pieces, sums[-1]) and pieces[at] != pieces[sums[-1]]
 
 
 def is_no_count(pieces: Sequence[str], start: int, end: int) -> bool:
     """Say whether a number at a place is a measure or a name, "both" a conjunction, and a lone "a" or "i" a word."""
     following = pieces[end] if end < len(pieces) else "."
-    if _is_a_part(pieces, start):
+    if _is_a_part(pieces, start) or (pieces[start] == "one" and start and pieces[start - 1] in _WHICH):
         return True
     if pieces[start][0].isdigit():
         by = following == "by" and end + 1 < len(pieces) and pieces[end + 1][0].isdigit()

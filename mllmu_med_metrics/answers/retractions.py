@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mllmu_med_metrics.answers.clauses import AUXILIARIES, ENDS, SENTENCE_ENDS, end_of_sentence, mark
+from mllmu_med_metrics.answers.clauses import AUXILIARIES, ENDS, end_of_sentence, mark, start_of_sentence
 from mllmu_med_metrics.answers.cues import cue_at, telling_words, trie_of, words_of
 from mllmu_med_metrics.answers.pieces import is_word, word_set
 
@@ -24,12 +24,6 @@ def _is_fragment(words: Sequence[str]) -> bool:
     return 0 < len(words) <= 4 and _VERBS.isdisjoint(words) and all(map(is_word, words))
 
 
-def _start_of_sentence(pieces: Sequence[str], at: int) -> int:
-    while at and pieces[at - 1] not in SENTENCE_ENDS:
-        at -= 1
-    return at
-
-
 def only_retracted(pieces: Sequence[str]) -> list[bool] | None:
     """Mark what is named and then taken back for something else; None where nothing is.
 
@@ -47,7 +41,7 @@ def only_retracted(pieces: Sequence[str]) -> list[bool] | None:
         if pieces[at] not in _FIRST_WORDS:
             continue
         before = at - (pieces[at - 1] in ENDS)
-        start = _start_of_sentence(pieces, before)
+        start = start_of_sentence(pieces, before)
         length = cue_at(pieces, at, _TRIE)
         if length and any(map(is_word, pieces[at + length :])):
             mark(marks, start, before)

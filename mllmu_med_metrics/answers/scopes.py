@@ -10,6 +10,7 @@ from mllmu_med_metrics.answers.clauses import (
     end_of_sentence,
     left_open,
     next_stop,
+    start_of_sentence,
     past_aside,
 )
 from mllmu_med_metrics.answers.cues import cue_of, passing, telling_words_of, trie
@@ -35,7 +36,7 @@ TELLING = (
     telling_words_of("excludes", "exception", *_DENYING_KINDS)
     | _LABELS
     | _RULING
-    | {"non", "pseudo", "like", "resolved", "vanished", "over"}
+    | {"non", "too", "against", "pseudo", "like", "resolved", "vanished", "over"}
     | _TELLS_APART
 )
 
@@ -77,7 +78,7 @@ _TELLS = word_set(
 _OVERLOOKS = word_set("overlook miss deny ignore doubt dispute neglect forget")
 _EXAMPLES = word_set("such like including specifically especially particularly e eg")
 _EXAMPLES_HAN = ("例如", "比如", "包括", "诸如")
-_ALL_WELL = word_set("unremarkable normal clear negative healthy no nothing none not")
+_ALL_WELL = word_set("unremarkable normal clear negative healthy no nothing none not fine okay ok intact")
 _OUTRIGHT = word_set("free devoid clear bereft")
 # A denial of one of these right before it says the thing: "does not lack", "did not fail to show".
 _CONTENT = word_set("fail fails failed failure lack lacks lacking absence absent without unlikely improbable devoid")
@@ -87,6 +88,8 @@ _HAS_CHANGED = word_set(
     "improved displaced extended spread bled invaded infiltrated"
 )
 _SIDES = frozenset({"left", "right"})
+_ARGUES = word_set("argues argue arguing speaks speak speaking evidence favors favours points suggests")
+_BEING = word_set("be call represent qualify count have constitute")
 _NOT_LIKENED = _POINTERS | _ARTICLES | word_set("on in those they one what")
 _PREPOSITIONS = word_set("of in on at from within for with to by into and or nor")
 _FINITE = word_set("is are was were has have shows show remains remain appears appear")
@@ -97,7 +100,7 @@ _BEFORE_RESOLVED = word_set("a an the now completely previously")
 # What may open, close or change a scope; every other word only stands in it.
 _WATCHED = (
     frozenset(_CUES) | BREAKS | _SUBJECTS | _FEATURES | _OVERLOOKS | _TELLS | _RULING | _TELLS_APART
-    | word_set(", and non resolved vanished over from for toward towards bilateral bilaterally as out into leaves leaving leave pseudo like is are was "
+    | word_set(", and non resolved vanished over from for toward towards bilateral bilaterally as out into leaves leaving leave pseudo like to against is are was "
     "were the")
 )  # fmt: skip
 
@@ -130,7 +133,7 @@ def _label_denies(label: Sequence[str]) -> bool:
     """Say whether a label denies all that it lists: "Absent: cyst", "Ruled out: cyst", "Are not seen: cyst"."""
     if len(label) == 1:
         return label[0] in _LABELS
-    if len(label) == 2 and (label[0] in ("not", "ruled") or not _LABELS.isdisjoint(label)):
+    if len(label) == 2 and (not _LABELS.isdisjoint(label) or (label[0] in ("not", "ruled") and label[1] in _SEEN | {"out"})):
         return True
     unseen = label[-1:] and (label[-1] in _LABELS or (label[-2:-1] == ("not",) and label[-1] in _SEEN))
     return bool(unseen) and label[0] in ("the", "these", "following", "everything", "all")
@@ -304,6 +307,9 @@ class _Reader:
             return False
         if piece == "than" and "less" in self.pieces[self.start : at]:
             return self.opener == "less than"
+        # "A not insignificant cyst."
+        if piece == "not" and at and self.pieces[at - 1] in ("a", "an"):
+            return False
         return not (piece == "no" and following == "the")
 
     def _affirm(self, at: int, length: int, kind: str) -> None:
@@ -332,7 +338,7 @@ class _Reader:
 
     def _except(self, at: int, length: int, kind: str) -> None:
         """Deny what is excepted, but not where all else is denied or well."""
-        before = self.pieces[self.start : at]
+        before = self.pieces[start_of_sentence(self.pieces, at) : at]
         if self.level or not _ALL_WELL.isdisjoint(before) or (at == self.start and not _ALL_WELL.isdisjoint(self.pieces[at : end_of_sentence(self.pieces, at)])):
             self._close()
         else:
@@ -357,6 +363,11 @@ class _Reader:
             self._open(at, DENIED, "denies ahead")
         elif (piece == "from" and not _TELLS_APART.isdisjoint(pieces[max(0, at - 4) : at])) or (piece == "over" and not _PREFERS.isdisjoint(pieces[self.start : at])):
             self._open(at, DENIED, "compares")
+        elif piece == "against" and not _ARGUES.isdisjoint(pieces[self.start : at]):
+            self._open(at, DENIED, "speaks against")
+        elif piece == "to" and following in _BEING and "too" in pieces[max(self.start, at - 4) : at]:
+            # "Too small to be a mass."
+            self._open(at, DENIED, "denies ahead")
         self.marks[at] = self.level
         # "A non-CT image."
         if piece in ("non", "pseudo") and not self.level and at + 1 < len(pieces):

@@ -36,10 +36,12 @@ _NOT_FULLY = word_set(
     "can could will should must may might 未 没 不 尚 部 待 分"
 )
 _PARTIAL = word_set("almost partially partly nearly incompletely mostly largely yet may might could can")
+_CLEAR = word_set("clear visible seen obvious evident apparent present well better possible likely there shown")
+_UNLIKELY = word_set("unlikely improbable likely probable")
 _REFUTES = word_set("not never hardly isnt arent wasnt nothing 不 未 没 非")
 # "Not well seen" is seen.
 _PARTLY = word_set("well fully entirely completely optimally")
-_EARLIER = frozenset({"before", "previously", "earlier", "prior", "previous"})
+_EARLIER = word_set("before previously earlier prior previous yesterday last ago")
 # How a verdict is reached: "is most unlikely", "was considered excluded", "have all resolved".
 _STANCE = word_set(
     "most rather quite very too far less more highly considered thought felt deemed judged regarded believed held as to "
@@ -108,6 +110,8 @@ def _denies_it(clause: Sequence[str]) -> bool:
     agent = next((at for at, word in enumerate(clause) if word in AUXILIARIES or word in _SEEING or word in _LOST), 0)
     if agent > 3 or _OBJECTS.isdisjoint(clause[agent:]):
         agent = 0
+    if tuple(clause) == ("not", "one"):
+        return False
     known = all(word in _ANAPHORIC or word in _LOST or word in _GONE or passing(word) for word in clause[agent:])
     if not known or _NAMES_NONE.isdisjoint(clause) or not _EARLIER.isdisjoint(clause):
         return False
@@ -211,29 +215,42 @@ class _Sequel:
                 return NOTHING
             return NOTHING if left_open(pieces, begin, at) else DENIED
         if kind.startswith("gone"):
-            gone = direct and _NOT_FULLY.isdisjoint(pieces[begin:at]) and not self._is_false(beyond)
+            before = pieces[begin : at - 2] if pieces[at - 2 : at] == ("to", "have") else pieces[begin:at]
+            gone = direct and _NOT_FULLY.isdisjoint(before) and not self._is_false(beyond)
             return DENIED if gone else NOTHING
         if kind == "undoes":
             return AFTER_ALL
         if refuted or self._attributive(at, length, direct):
             return NOTHING
+        if kind == "calls wrong" and pieces[beyond - 1] == "right" and "left" in pieces:
+            return NOTHING
         if kind == "calls wrong":
             return NOTHING if self._at(beyond) in ("for", "to") else WRONG
         if kind.endswith("Chinese"):
             return NOTHING if self._at(beyond) in _UNCHANGED else DENIED
-        if self._reopened(beyond):
+        if self._reopened(beyond) or self._of_a_property(at, beyond):
             return NOTHING
-        earlier = not _EARLIER.isdisjoint(pieces[beyond : beyond + 4])
+        earlier = not _EARLIER.isdisjoint(pieces[at : beyond + 4]) or (
+            self._at(beyond) == "in" and self._at(beyond + 1).isdigit() and len(self._at(beyond + 1)) == 4
+        )
         return NOTHING if earlier or not _PARTLY.isdisjoint(pieces[at:beyond]) else DENIED
 
     def _reopened(self, at: int) -> bool:
         """Say whether what is called unlikely is left possible all the same: "unlikely but cannot be excluded"."""
-        if self._at(at) not in ("but", "though", "although", "yet", ","):
+        turn = next((place for place in range(at, min(at + 7, len(self.pieces))) if self.pieces[place] in ENDS | {"but"}), at)
+        if self._at(turn) == "but" and self._at(turn + 1) in BE and not _CLEAR.isdisjoint(self.pieces[turn + 2 : turn + 5]):
+            return True
+        if self._at(at) not in ("but", "though", "although", "yet", ",", "nor"):
             return False
         rest = self.pieces[at + 1 : at + 7]
         return "possible" in rest or (
-            "not" in rest and not {"excluded", "ruled", "impossible", "dismissed"}.isdisjoint(rest)
+            ("not" in rest or self._at(at) == "nor") and not {"excluded", "ruled", "impossible", "dismissed"}.isdisjoint(rest)
         )
+
+    def _of_a_property(self, at: int, beyond: int) -> bool:
+        """Say whether only a property is called unlikely: "unlikely to be benign", and not "unlikely to be there"."""
+        unlikely = not _UNLIKELY.isdisjoint(self.pieces[at:beyond])
+        return unlikely and self._at(beyond) == "to" and _SEEING.isdisjoint(self.pieces[beyond : beyond + 4])
 
     def _is_false(self, at: int) -> bool:
         """Say whether a statement up to a place is called false: "the claim that the cyst has resolved is wrong"."""
@@ -266,6 +283,9 @@ class _Sequel:
     def _after_comma(self, comma: int, others: float) -> str:
         """Return what is said after a comma: of a list, by an aside, a relative clause, or a lone verdict."""
         following = self._at(comma + 1)
+        # "There is a cyst, isn't there."
+        if following in AUXILIARIES and self._at(comma + 2) == "not" and self._at(comma + 3) in _PRONOUNS:
+            return NOTHING
         if following in _LABEL_NO and self._at(comma + 2) in ENDS and self._at(comma + 2) != "?":
             return DENIED if self._stands_alone() else NOTHING
         lone = comma + 1

@@ -34,6 +34,7 @@ _OF_SIDE = word_set(
 _MORE = word_set("worse greater more predominantly predominant larger mainly mostly especially dominant than")
 _CHANGES = word_set("change changes interval increase decrease significant longer")
 _PICTURES = word_set("image picture film screen photo slice")
+_ONLY = (("just",), ("only",), ("merely",), ("solely",))
 _SPARED_HAN = ("正常", "清晰", "无异", "异常", "未见")
 
 
@@ -142,8 +143,12 @@ def of_picture(pieces: Sequence[str], beyond: int) -> bool:
 
 
 def compares_sides(pieces: Sequence[str]) -> bool:
-    """Say whether a text that names both sides also says which has more of it: "both, worse on the left"."""
-    return not _MORE.isdisjoint(pieces)
+    """Say whether a text that names both sides also says which has more of it, or names one as a part of them.
+
+    "Both, worse on the left", "not just on the left but on both sides".
+    """
+    part = any(piece == "not" and pieces[at + 1 : at + 2] in _ONLY for at, piece in enumerate(pieces))
+    return part or not _MORE.isdisjoint(pieces)
 
 
 def joined(between: Sequence[str]) -> bool:
