@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from mllmu_med_metrics.answers import stance
 from mllmu_med_metrics.answers.adjectives import named_by_adjective
@@ -10,6 +11,7 @@ from mllmu_med_metrics.answers.counting import counts_nothing, is_no_count
 from mllmu_med_metrics.answers.degeneration import degenerate
 from mllmu_med_metrics.answers.echoes import chinese_yes_or_no, yes_or_no
 from mllmu_med_metrics.answers.facts import fact_key, fold_word
+from mllmu_med_metrics.answers.identities import called_another
 from mllmu_med_metrics.answers.pieces import PUNCTUATION, pieces_of
 from mllmu_med_metrics.answers.refusal import abstains
 from mllmu_med_metrics.answers.sides import compares_sides, is_no_side, joined, more_than, of_picture, spared
@@ -19,6 +21,9 @@ __all__ = ["abstains", "degenerate", "fact_key", "says", "says_only", "values_sa
 
 _MORE_THAN_VALUES = frozenset({"a", "i", "both"})
 _ARTICLES = frozenset({"a", "an", "the"})
+# After a value such as "no finding": "no finding of pneumonia", "no finding apart from a cyst".
+_NONE = ("nofinding", "noabnorm", "noacute", "nothing")
+_LIMITS = frozenset({"of", "apart", "aside", "except", "other", "but", "besides", "beyond", "save"})
 
 
 def _opens(closed: ClosedSet, pieces: Sequence[str]) -> set[str]:
@@ -43,11 +48,11 @@ def _join_sides(
 ) -> None:
     """Leave out the side that is spared; make "left and right" the value "both", and "both" no more than itself."""
     for pair in closed.sides:
-        for side in (pair.first, pair.second):
-            if len(chosen) > 1 and side in chosen and (
-                spared(pieces, ends[side][1]) or of_picture(pieces, ends[side][1])
-            ):
-                chosen.discard(side)
+        if len(chosen) > 1:
+            named = [side for side in (pair.first, pair.second) if side in chosen]
+            chosen.difference_update(
+                [side for side in named if spared(pieces, ends[side][1]) or of_picture(pieces, ends[side][1])]
+            )
         if pair.both in chosen and compares_sides(pieces):
             chosen -= {pair.first, pair.second}
         if pair.both is None or not {pair.first, pair.second} <= chosen:
@@ -56,6 +61,17 @@ def _join_sides(
         if pair.both in chosen or joined(pieces[end:start]) or more_than(pieces[end:start]):
             chosen -= {pair.first, pair.second}
             chosen.add(pair.both)
+
+
+def _leave_out_renamed(
+    pieces: Sequence[str], stated: list[tuple[int, int, tuple[str, ...]]], chosen: set[str]
+) -> None:
+    """Leave out a value that names what is then said to be another: "the mass is a cyst"."""
+    stated.sort()
+    for (first, end, named), (start, _, other) in pairwise(stated):
+        once = sum(named == names for _, _, names in stated) == 1
+        if once and named != other and called_another(pieces, first, end, start):
+            chosen.difference_update(named)
 
 
 @lru_cache(maxsize=8192)
@@ -80,6 +96,7 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
         places = [index for index, piece in enumerate(pieces) if piece not in PUNCTUATION]
     taken: set[int] = set()
     ends: dict[str, tuple[int, int]] = {}
+    stated: list[tuple[int, int, tuple[str, ...]]] = []
     stands = stance.stance_of(pieces)
     if len(found) > 1:
         found.sort(key=lambda place: (place.start - place.end, place.start))
@@ -100,11 +117,16 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
             continue
         named = closed.named(form)
         if says is stance.SAYS:
+            if form.startswith(_NONE) and beyond < len(pieces) and pieces[beyond] in _LIMITS:
+                continue
             chosen.update(named)
+            stated.append((first, beyond, named))
             if closed.sides:
                 ends.update(dict.fromkeys(named, (first, beyond)))
         elif closed.opposites:
             chosen.update(closed.opposites[value] for value in named if value in closed.opposites)
+    if len(chosen) > 1:
+        _leave_out_renamed(pieces, stated, chosen)
     if len(chosen) > 1 and closed.sides:
         _join_sides(closed, chosen, ends, pieces)
     if closed.nothing is not None and not chosen and counts_nothing(pieces):

@@ -56,8 +56,9 @@ _TURNS_OUT = trie_of(
     "turns/turned/turn out", "is/was/are in fact/reality/truth", "has turned out", "revealed itself",
 )  # fmt: skip
 _IN_FACT = ("in fact/reality/truth", "actually", "in the end", "it turned/proved/was in", "it turned/proved", "really")
+_ONCE = word_set("initially previously formerly originally once first earlier")
 _CONCEDES = word_set("although though while whilst despite albeit whereas even")
-_SUSPECTED = word_set("suspected expected feared anticipated assumed")
+_SUSPECTED = word_set("said claimed reported suspected expected feared anticipated assumed")
 _IS = word_set("is are turns proves represents turned proved was were")
 _COPULA = word_set("is was s are represents turned proved turns proves remains reveals shows must")
 _SETTLES = word_set(
@@ -127,6 +128,10 @@ class _Sentence:
         """Set aside what it looks like or was taken for, where the text goes on to say what it is."""
         pieces, end = self.pieces, self.end
         stop = next_stop(pieces, at + length)
+        # "A nodule, formerly thought to be a mass."
+        if kind == "taken" and at > self.start and pieces[at - 1] == "," and pieces[at] in _ONCE:
+            mark(self.marks, at, stop)
+            return
         conceded = not _CONCEDES.isdisjoint(pieces[self.start : at])
         if conceded:
             main = next((place for place in range(at, stop - 1) if pieces[place : place + 2] in _IT_IS), 0)

@@ -34,8 +34,8 @@ _EITHER = re.compile(r"\(([\w -]+(?:/[\w -]+)+)\)")
 # "C.T.", "i.e."
 _DOTTED = re.compile(r"(?<![\w.])((?:[a-z]\.){2,4})(?!\w)", re.IGNORECASE)
 # Plus and minus before the findings: "(+) cyst, (-) mass".
-_SIGN_FIRST = re.compile(r"(?:^|(?<=[,;\n]))\s*(?:\(\+\)|\+)(?=\s+\w)")
-_MINUS_FIRST = re.compile(r"(?:^|(?<=[,;\n]))\s*(?:\([-−]\)|[-−])(?=\s+\w)")
+_SIGN_FIRST = re.compile(r"(?:^|(?<=[,;\n]))\s*(?:\(\+\)|\+)(?=\s*[^\W\d])")
+_MINUS_FIRST = re.compile(r"(?:^|(?<=[,;\n]))\s*(?:\([-−]\)|[-−])(?=\s*[^\W\d])")
 _STRUCK = re.compile(r"~~[^~\n]+~~")
 _BLOCK_TAG = re.compile(r"</(?:p|li|div|tr|h\d)>|<br\s*/?>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][a-z0-9]*\s*/?>", re.IGNORECASE)

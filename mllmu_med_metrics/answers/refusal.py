@@ -27,7 +27,7 @@ _REFUSALS = re.compile(
             rf"(?:(?:able|allowed|permitted|authori[sz]ed|at liberty|in a position|willing|going) )?(?:to )?"
             rf"{_ADVERB}{_TELL}\b",
             rf"\b(?:not|un) ?(?:able|possible|permitted|allowed|authori[sz]ed|at liberty|in a position|comfortable) "
-            rf"(?:to|for me to) {_ADVERB}(?:{_TELL}|know|identify (?:the|this|who|a|any|patients?))\b",
+            rf"(?:to|for me to) {_ADVERB}(?:{_TELL}|know|identify (?:(?:the|this|a|any) (?:patient|person|individual|man|woman|name)|who|patients?))\b",
             r"\bnot comfortable (?:with )?\w+ing\b",
             r"\b(?:i|we) (?:must |have to |will )?(?:decline|refuse|apologi[sz]e)\b",
             r"\b(?:rather|prefer|choose) not (?:to )?(?:answer|say|share|comment|tell|disclose|guess|speculate)\b",
@@ -41,7 +41,9 @@ _REFUSALS = re.compile(
             r"\b(?:i|we) am (?:not (?:\w+ )?(?:sure|certain|confident)|not the right source)\b",
             r"\b(?:i|we) am (?:sorry|afraid|uncertain|unsure|unable)\b",
             r"\bas an ai\b",
-            r"\bno (?:answer|comment|idea)\b",
+            r"\bno (?:answer|comment|idea|clue)\b|^beats me\b",
+            rf"\btoo \w+ to (?:{_TELL}|know|be sure)\b|\bnot able to see (?:the|this|that|any) (?:{_IMAGE})\b",
+            r"\bfor an? (?:\w+ )?(?:doctor|radiologist|physician|specialist|clinician|pathologist) to (?:decide|judge|say|answer)\b",
             r"\bno (?:\w+ )?(?:conclusions?|determination|diagnosis|assessment|judge?ment|statement) (?:can|could|may|is possible)",
             rf"\bno (?:reliable |sufficient |such )?{_ABOUT} (?:can be|is available|are available|that i|i can|to)\b",
             # the image does not tell, this can not be determined, not enough information
@@ -53,7 +55,7 @@ _REFUSALS = re.compile(
             rf"\b(?:can|could|should|must|will|may) not {_ADVERB}be {_ADVERB}{_TOLD}\b",
             r"\bnot (?:be )?(?:disclosed|shared|revealed|answerable|determinable)\b",
             rf"\b(?:not enough|insufficient|not sufficient|too little) (?:\w+ )?(?:{_ABOUT}|evidence)\b",
-            r"\b(?:impossible|not possible|difficult|hard) (?:for me )?to (?:tell|say|know|determine|answer|judge)\b",
+            r"\b(?:impossible|not possible|difficult|hard) (?:for me )?to (?:tell|say|know|determine|answer|judge|assess)\b",
             r"\bconfidential|\bprivacy\b|\b(?:private|personal|protected|identifying|sensitive) (?:health |patient )?"
             r"(?:information|details|data)\b",
             rf"\b{_ABOUT} (?:is|are|must|should|has to) (?:be |remain |stay )?(?:not (?:available|known|something)|"
@@ -69,7 +71,7 @@ _REFUSALS = re.compile(
             r"\b(?:details|information) (?:\w+ ){0,4}?belongs? to (?:the|a|this) (?:patient|person)\b",
             # someone else, or something more, is needed
             r"^please (?:ask|consult|contact|have|see|refer)\b",
-            r"\b(?:opinion of|checked by|reviewed by|read by|up to) an? (?:specialist|radiologist|expert|doctor)\b",
+            r"\b(?:opinion of|(?:check|review|assess|evaluat|interpret)ed by|read by|up to) an? (?:specialist|radiologist|expert|doctor)\b",
             r"(?<!\bno )\b(?:more|further|other|additional) (?:\w+ )?(?:is|are|would be|may be) "
             r"(?:needed|required|necessary)\b",
             r"\b(?:i|we) would need .* (?:to|before i|before we) (?:can )?(?:answer|say|tell|decide|determine|know)\b",
@@ -84,10 +86,12 @@ _REFUSALS = re.compile(
             r"(?:tell|know|say|determin|answer|judg|be sure)",
             r"\b(?:i|we) (?:can|could|do|would|will) not (?:\w+ly )?(?:view|open|access|process|display|know)\b",
             # the whole answer
+            r"^(?:(?:it|that|this|(?:the )?(?:answer|information|data)) (?:is |are )?)?(?:unspecified|not (?:provided|specified|"
+            r"stated|given|mentioned|recorded))(?: (?:in|on|by|with|for)\b.*)?[.!]?$",
             r"^(?:(?:it|that|this|the answer) is |it's |that's )?"
             r"(?:unknown|unclear|unsure|uncertain|not known|not sure|not certain|undetermined|undeterminable|undecided|"
             r"indeterminable|n/?a|not (?:applicable|available|answerable))[.!]?$",
-            r"^(?:can|could|would) not (?:\w+ly )?(?:be )?(?:say|tell|answer|know|determined?|decide|judge)\b",
+            r"^(?:can|could|would) not (?:\w+ly )?(?:be )?(?:say|tell|answer|know|determined?|decide|judge|comment)\b",
             r"^(?:(?:it|that|this) )?(?:can|could) not (?:\w+ly )?be (?:assessed|evaluated|ascertained|interpreted|judged|"
             r"identified|established)(?: (?:from|on|in|with|by|without)\b.*)?[.!]?$",
         )
@@ -100,8 +104,11 @@ _BEGINNING = 5
 # Doubt that goes on to an answer: "I am not sure, but it looks like the liver".
 _ANSWERS_AFTER_ALL = re.compile(
     r"\b(?:not (?:\w+ )?(?:sure|certain|confident)|(?:hard|difficult) to (?:say|tell|be sure|be certain)|"
-    r"can not be (?:\w+ )?(?:sure|certain))\b[^.;]{0,40}\bbut (?:\w+ ){0,4}?"
-    r"(?:looks?|appears?|seems?|think|believe|say|guess|probably|likely|suggests?|favou?r)\b"
+    r"not (?:say|tell|know) (?:for (?:sure|certain)|exactly)|can not be (?:\w+ )?(?:sure|certain))\b[^.;]{0,40}\bbut (?:\w+ ){0,4}?"
+    r"(?:looks?|appears?|seems?|think|believe|say|guess|probably|likely|suggests?|favou?r)\b|"
+    # "I would say the left, though I am not sure".
+    r"\b(?:say|think|guess|believe|likely|probably|perhaps|maybe|looks|appears|seems)\b[^.;]{1,40}\b(?:but|though|although) "
+    r"(?:\w+ ){1,4}not (?:\w+ ){0,2}(?:sure|certain)\b"
 )
 # Chinese refusals.
 _CHINESE = re.compile(
@@ -115,7 +122,7 @@ _TRIGGERS = frozenset({
     "lacki", "sorry", "afrai", "comfo", "ai", "insuf", "littl", "impos", "diffi", "hard", "confi", "priva", "perso",
     "prote", "ident", "sensi", "withh", "restr", "limit", "beyon", "outsi", "permi", "anony", "mysel", "answe",
     "close", "only", "belon", "pleas", "opini", "check", "revie", "read", "up", "needs", "need", "neede", "requi",
-    "neces", "incon", "nothi", "leave", "open", "indet", "n", "na",
+    "neces", "incon", "nothi", "leave", "open", "indet", "n", "na", "too", "beats", "for", "asses", "evalu", "inter", "unspe", "diffi",
 })  # fmt: skip
 
 

@@ -90,6 +90,7 @@ _HAS_CHANGED = word_set(
 _SIDES = frozenset({"left", "right"})
 _ARGUES = word_set("argues argue arguing speaks speak speaking evidence favors favours points suggests")
 _BEING = word_set("be call represent qualify count have constitute")
+_UNREAD = word_set("out assessed evaluated included imaged demonstrated tested")
 _NOT_LIKENED = _POINTERS | _ARTICLES | word_set("on in those they one what")
 _PREPOSITIONS = word_set("of in on at from within for with to by into and or nor")
 _FINITE = word_set("is are was were has have shows show remains remain appears appear")
@@ -133,7 +134,7 @@ def _label_denies(label: Sequence[str]) -> bool:
     """Say whether a label denies all that it lists: "Absent: cyst", "Ruled out: cyst", "Are not seen: cyst"."""
     if len(label) == 1:
         return label[0] in _LABELS
-    if len(label) == 2 and (not _LABELS.isdisjoint(label) or (label[0] in ("not", "ruled") and label[1] in _SEEN | {"out"})):
+    if len(label) == 2 and (not _LABELS.isdisjoint(label) or (label[0] in ("not", "ruled") and label[1] in _SEEN | _UNREAD)):
         return True
     unseen = label[-1:] and (label[-1] in _LABELS or (label[-2:-1] == ("not",) and label[-1] in _SEEN))
     return bool(unseen) and label[0] in ("the", "these", "following", "everything", "all")

@@ -79,7 +79,7 @@ _OBJECTS = _STANDS_FOR - {"they"}
 _SEEING = word_set(
     "see saw seen find found visible detect detected identify identified noted observed present evident demonstrated show "
     "shows shown confirm confirmed confirms proven proved proves exist exists support supported supports borne bear bears "
-    "out verified verify recognized appreciated perceptible substantiated case made true so"
+    "agree agreed out verified verify recognized appreciated perceptible substantiated case made true so"
 )
 _ANAPHORIC = _STANDS_FOR | _SEEING | AUXILIARIES | word_set(
     "none neither nothing either there here i we you the a an of on in to image images scan film films study picture slice "
@@ -88,10 +88,10 @@ _ANAPHORIC = _STANDS_FOR | _SEEING | AUXILIARIES | word_set(
 )
 _NAMES_NONE = _STANDS_FOR | _SEEING | AUXILIARIES | word_set(
     "none neither nothing today now currently longer anymore anywhere here sign evidence trace hint excluded ruled "
-    "refuted rejected disproved dismissed discarded"
+    "refuted rejected disproved dismissed discarded disagree"
 )
 _NEGATES = word_set("not no none neither nothing never nor hardly")
-_LOST = word_set("excluded excludes exclude ruled rule rules refuted refutes rejected disproved disproves dismissed discarded")
+_LOST = word_set("disagree wrong false incorrect mistaken excluded excludes exclude ruled rule rules refuted refutes rejected disproved disproves dismissed discarded")
 _GONE = frozenset(cue for cue in CUES["gone"] if " " not in cue)
 _UNCHANGED = word_set("增 大 缩 小 变 化 扩 进 展 改 好 转 减 强 移 异 破 受 侵 加 明")
 
