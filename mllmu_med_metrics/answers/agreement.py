@@ -7,6 +7,7 @@ from itertools import pairwise
 from mllmu_med_metrics.answers import stance
 from mllmu_med_metrics.answers.adjectives import named_by_adjective
 from mllmu_med_metrics.answers.closed_sets import ClosedSet, closed_set
+from mllmu_med_metrics.answers.coordination import written_once
 from mllmu_med_metrics.answers.counting import counts_nothing, is_no_count
 from mllmu_med_metrics.answers.degeneration import degenerate
 from mllmu_med_metrics.answers.echoes import chinese_yes_or_no, yes_or_no
@@ -143,6 +144,8 @@ def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
     found = (closed.ascii_phrases if answer.isascii() else closed.phrases).find(words)
     if not found and closed.adjectives and not closed.adjectives.keys().isdisjoint(words):
         found = named_by_adjective(words, closed.adjectives)
+    if closed.shared and not closed.shared.keys().isdisjoint(words):
+        found += written_once(words, closed.shared)
     if found:
         _read(pieces, words, closed, found, chosen)
     else:

@@ -24,8 +24,11 @@ AUXILIARIES = BE | word_set(
 # With one of these before it in the clause an exclusion is not done ("not", "hard to") or still to do ("should").
 _NOT_EXCLUDED = word_set(
     "not never unable impossible difficult hard no nothing without insufficient inability neither nor hardly should "
-    "must need needs needed required recommended advised please further cant 不 无 未 难 需 应 待 没"
+    "must only need needs needed required recommended advised please further cant 不 无 未 难 需 应 待 没"
 )
+# "A CT would exclude a cyst" is still to do; "I would exclude a cyst" is done.
+_MODALS = frozenset({"would", "might", "may"})
+_SPEAKERS = frozenset({"i", "we"})
 _DONE_BY = word_set(
     "able possible us help helps used sufficient enough me appear appears appeared seem seems seemed thought considered "
     "felt believed deemed"
@@ -86,6 +89,8 @@ def left_open(pieces: Sequence[str], start: int, at: int) -> bool:
     """Say whether an exclusion at a place is not done or still to be done, by the clause before it."""
     before = pieces[start:at]
     if not _NOT_EXCLUDED.isdisjoint(before):
+        return True
+    if not _MODALS.isdisjoint(before) and _SPEAKERS.isdisjoint(before):
         return True
     while len(before) > 1 and before[-1] == "be" and before[-2] == "to":
         before = before[:-1]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from mllmu_med_metrics.answers.coordination import shared_ends
 from mllmu_med_metrics.answers.facts import adjectives, forms, names_alone
 from mllmu_med_metrics.answers.sides import Pair, pairs_of, turned
 from mllmu_med_metrics.normal_form import Phrases
@@ -27,6 +28,7 @@ class ClosedSet(NamedTuple):
     sides: list[Pair]
     nothing: str | None
     opposites: dict[str, str]
+    shared: dict[str, tuple[str, str]]
 
     def named(self, form: str) -> tuple[str, ...]:
         """Return the values that a form found in a text names: one, or both of a pair of sides."""
@@ -80,5 +82,5 @@ def closed_set(values: tuple[str, ...]) -> ClosedSet:
     ascii_phrases = Phrases(filter(str.isascii, looked_for), keep_numbers_apart=True)
     return ClosedSet(
         table, phrases, ascii_phrases, alone, of_parts, not _YES_NO.isdisjoint(table), chinese, together,
-        sides, table.get("0", table.get("none")) if counts else None, _negated(table),
+        sides, table.get("0", table.get("none")) if counts else None, _negated(table), shared_ends(values),
     )  # fmt: skip

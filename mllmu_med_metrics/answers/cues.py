@@ -22,7 +22,8 @@ CUES = {
         "not", "never", "neither", "nor", "nothing", "nobody", "hardly", "scarcely", "denies/denied/deny", "nowhere",
         "fails/fail/failed/failure to", "unable to", "inability to", "unlikely", "improbable",
         "isnt", "arent", "wasnt", "dont", "doesnt", "didnt", "inconsistent/incompatible with",
-        "doubtful that/whether/if/the/it/this", "doubt/doubts a/an/any", "insufficient for", "less than", "has/have replaced", "replaces", "there once was/were", "there was/were once",
+        "doubtful that/whether/if/the/it/this", "doubt/doubts a/an/any", "doubt/doubts about/as", "yet to see/find/identify/detect/show",
+        "least consistent/likely/compatible/suggestive/typical", "unaccompanied/uncomplicated by", "insufficient for", "less than", "replaces", "there once was/were", "there was/were once",
         "falls/fall/fell short of",
         "anything but", "far from", "not one/both of", "sparing/spares/spare",
         "little/scant evidence", "little to suggest/indicate/support/favor/favour", "zero", "0", "impossible",
@@ -124,7 +125,8 @@ CUES = {
     ),
     "denies behind": (
         "absent", "unlikely", "improbable", "missing", "nowhere", "doubtful", "lacking", "wanting", "dismissed",
-        "disregarded", "discounted", "impossible", "out of the question", "off the table/list", "in/on/at neither", "used to be/exist", "seen/found/present/visible in/on/at neither", "not something", "not among", "not part of", "not reproduced",
+        "disregarded", "discounted", "impossible", "out of the question", "off the table/list", "in/on/at neither", "used to be/exist", "seen/found/present/visible in/on/at neither", "not something", "not among", "not part of", "not reproduced", "spared", "unaffected", "uninvolved",
+        "not/never developed/occurred/formed/arisen/affirmed",
         "outside the/of field/image/view/scan/plane/range/slice", "outside of the field/image/view/scan/plane/range/slice", "is/are/was/were no more",
         "fails/fail/failed to appear/show/materialize", "eludes/elude/escapes me/us", "not/never exist/exists/there",
         "not/never/neither seen/visible/visualized/visualised/present/identified/evident/found/detected/observed/noted/shown",
@@ -168,7 +170,7 @@ CUES = {
     # Chinese, one character a word.
     "denies ahead, in Chinese": (
         "没", "没 有", "未", "未 见", "无", "不", "不 是", "并 非", "并 不", "并 没 有", "非", "而 非", "否 认",
-        "而 不 是", "不 存 在", "不 包 含", "不 包 括", "缺 乏", "缺 少", "不 像", "绝 非", "毫 无", "并 无", "而 无",
+        "而 不 是", "大 于", "小 于", "多 于", "少 于", "重 于", "不 存 在", "不 包 含", "不 包 括", "缺 乏", "缺 少", "不 像", "绝 非", "毫 无", "并 无", "而 无",
     ),
     "denies nothing, in Chinese": (
         "无 法 排 除", "不 能 排 除", "不 除 外", "不 能 除 外", "未 排 除", "未 能 排 除", "难 以 排 除", "不 排 除",

@@ -136,7 +136,11 @@ def _label_denies(label: Sequence[str]) -> bool:
         return label[0] in _LABELS
     if len(label) == 2 and (not _LABELS.isdisjoint(label) or (label[0] in ("not", "ruled") and label[1] in _SEEN | _UNREAD)):
         return True
-    unseen = label[-1:] and (label[-1] in _LABELS or (label[-2:-1] == ("not",) and label[-1] in _SEEN))
+    unseen = label[-1:] and (
+        label[-1] in _LABELS
+        or (label[-2:-1] == ("not",) and label[-1] in _SEEN)
+        or (label[-2:] == ("ruled", "out") and "not" not in label)
+    )
     return bool(unseen) and label[0] in ("the", "these", "following", "everything", "all")
 
 

@@ -93,7 +93,7 @@ _NAMES_NONE = _STANDS_FOR | _SEEING | AUXILIARIES | word_set(
 _NEGATES = word_set("not no none neither nothing never nor hardly")
 _LOST = word_set("disagree wrong false incorrect mistaken excluded excludes exclude ruled rule rules refuted refutes rejected disproved disproves dismissed discarded")
 _GONE = frozenset(cue for cue in CUES["gone"] if " " not in cue)
-_UNCHANGED = word_set("增 大 缩 小 变 化 扩 进 展 改 好 转 减 强 移 异 破 受 侵 加 明")
+_UNCHANGED = word_set("增 大 缩 小 变 化 扩 进 展 改 好 转 减 强 移 异 破 受 侵 加 明 钙 坏 隔 狭 阻")
 
 
 # What may say something of the thing or end its clause; every other word only stands between.
@@ -137,7 +137,19 @@ class _Sequel:
             return DENIED
         if self._at(self.end) == "外" and "除" in self.pieces[: self.first]:
             return NOTHING
-        return self._clause(self.end)
+        return self._clause(self._after_relative(self.end))
+
+    def _after_relative(self, at: int) -> int:
+        """Return the place of the main verb after a relative clause, "the cyst that was there HAS healed", or the place."""
+        if self._at(at) not in ("that", "which"):
+            return at
+        verbs = []
+        for place in range(at + 1, min(at + 10, len(self.pieces))):
+            if self.pieces[place] in BREAKS or self.pieces[place] == ",":
+                break
+            if self.pieces[place] in _PREDICATES and self.pieces[place - 1] not in AUXILIARIES:
+                verbs.append(place)
+        return verbs[1] if len(verbs) > 1 else at
 
     def _clause(self, begin: int) -> str:
         """Read the clause on from a place up to what is said of the thing, or up to its end."""

@@ -74,6 +74,7 @@ _FITS = word_set(
     "say think put place suggest consider like"
 )
 _NOT_A_THING = word_set("i we it this that there which he she they these")
+_POINTS_AT = frozenset({"it", "this", "that"})
 _POINTERS = word_set("the its his her their my our your all each every some both any such what who")
 _ADVERSE = word_set("but yet however")
 _HAN_IF = ("如果", "假如", "假设", "倘若", "如有", "如为", "如是")
@@ -168,7 +169,7 @@ class _Sentence:
         pieces, start = self.pieces, self.start
         stop = next_stop(pieces, start + 1)
         clause = pieces[start:stop]
-        if ("family" in clause and not {"run", "runs", "running"}.isdisjoint(clause)) or (pieces[start] in _WHEN and not _OCCURS.isdisjoint(clause)):
+        if ("family" in clause and not {"run", "runs", "running"}.isdisjoint(clause)) or (stop < self.end and pieces[start] in _WHEN and not _OCCURS.isdisjoint(clause)):
             mark(self.marks, start, stop)
         elif pieces[start] in ("a", "an") or (pieces[start].endswith("s") and start + 1 < self.end):
             self._in_general()
@@ -231,6 +232,9 @@ class _Sentence:
         if doing in _EXPECTS:
             if subject[-1] in ("one", "you") or not _ADVERSE.isdisjoint(pieces[at : self.end]):
                 self._set_clause(begin, at)
+        elif doing == "be" and subject[0] in _POINTS_AT and "if" in pieces[verb : self.end]:
+            # "It would be a cyst if it were dark."
+            mark(self.marks, verb, pieces.index("if", verb))
         elif subject[0] not in _NOT_A_THING and (
             self._is_unreal(at, verb) or (self._is_indefinite(subject) and doing not in _FITS and is_word(doing))
         ):
