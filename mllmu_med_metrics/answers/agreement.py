@@ -118,7 +118,7 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
             continue
         named = closed.named(form)
         if says is stance.SAYS:
-            if form.startswith(_NONE) and beyond < len(pieces) and pieces[beyond] in _LIMITS:
+            if beyond < len(pieces) and pieces[beyond] in _LIMITS and form.startswith(_NONE):
                 continue
             chosen.update(named)
             stated.append((first, beyond, named))

@@ -74,6 +74,10 @@ _HAN_IN_FACT = ("其实", "实际", "实为", "但是", "却是", "而是", "但
 
 _TRIE, _WHAT_TRIE, _IN_FACT_TRIE = trie_of_kinds(_CUES), trie_of(*_WHAT), trie_of(*_IN_FACT)
 _WATCHED = frozenset(_TRIE) | frozenset("像似貌误与和")
+# Without any of these nothing is likened.
+_NAMING = telling_words(*(words for cues in _CUES.values() for words in words_of(cues))) | _SUSPECTED | word_set(
+    "what 像 似 貌 误 与 和"
+)
 # A likeness stands unless the text turns. Without any of these it does not.
 TELLING = (
     telling_words(*words_of(_CUES["false"]), *words_of(_CUES["so called"]), *words_of(_CUES["taken"]))
@@ -195,7 +199,7 @@ def only_likened(pieces: Sequence[str]) -> list[bool] | None:
     [True, True, True, True, True, False]
     >>> only_likened(pieces_of("It looks like a mass."))
     """
-    if TELLING.isdisjoint(pieces):
+    if TELLING.isdisjoint(pieces) or _NAMING.isdisjoint(pieces):
         return None
     marks = [False] * len(pieces)
     start = 0

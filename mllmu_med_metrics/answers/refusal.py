@@ -122,7 +122,7 @@ _TRIGGERS = frozenset({
     "lacki", "sorry", "afrai", "comfo", "ai", "insuf", "littl", "impos", "diffi", "hard", "confi", "priva", "perso",
     "prote", "ident", "sensi", "withh", "restr", "limit", "beyon", "outsi", "permi", "anony", "mysel", "answe",
     "close", "only", "belon", "pleas", "opini", "check", "revie", "read", "up", "needs", "need", "neede", "requi",
-    "neces", "incon", "nothi", "leave", "open", "indet", "n", "na", "too", "beats", "for", "asses", "evalu", "inter", "unspe", "diffi",
+    "neces", "incon", "nothi", "leave", "open", "indet", "n", "na", "too", "beats", "for", "asses", "evalu", "inter", "unspe",
 })  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from mllmu_med_metrics.answers.clauses import (
     end_of_sentence,
     left_open,
     next_stop,
-    start_of_sentence,
     past_aside,
+    start_of_sentence,
 )
 from mllmu_med_metrics.answers.cues import cue_of, passing, telling_words_of, trie
 from mllmu_med_metrics.answers.pieces import PUNCTUATION, is_han, word_set
@@ -98,12 +98,17 @@ _PREFERS = word_set("favor favors favored favour favours favoured prefer prefers
 _BEFORE_RESOLVED = word_set("a an the now completely previously")
 
 
-# What may open, close or change a scope; every other word only stands in it.
-_WATCHED = (
-    frozenset(_CUES) | BREAKS | _SUBJECTS | _FEATURES | _OVERLOOKS | _TELLS | _RULING | _TELLS_APART
-    | word_set(", and non resolved vanished over from for toward towards bilateral bilaterally as out into leaves leaving leave pseudo like to against is are was "
-    "were the")
+# What may open a scope or end a clause, and within an open scope change or close it too; every other word only stands
+# there.
+_OPENING = frozenset(_CUES) | BREAKS | _RULING | word_set(", and non pseudo like resolved vanished over from against")
+_CHANGING = (
+    _OPENING | _SUBJECTS | _FEATURES | _OVERLOOKS | _TELLS
+    | word_set("for toward towards bilateral bilaterally as out into leaves leaving leave is are was were the")
 )  # fmt: skip
+
+
+# What may end a clause.
+_ENDING = BREAKS | _SUBJECTS | {",", "and"}
 
 
 def _list_goes_on(pieces: Sequence[str], comma: int, *, listing: bool) -> bool:
@@ -160,17 +165,19 @@ class _Reader:
 
     def read(self) -> list[int]:
         pieces, marks, total = self.pieces, self.marks, len(self.pieces)
+        opening = _OPENING | {"to"} if "too" in pieces else _OPENING
         at = 0
         while at < total:
-            if pieces[at] not in _WATCHED:
+            piece = pieces[at]
+            if piece not in (_CHANGING if self.level else opening):
                 marks[at] = self.level
                 at += 1
                 continue
-            if self._clause_ends(at):
+            if piece in _ENDING and self._clause_ends(at):
                 self._begin_clause(at)
                 at += 1
                 continue
-            length, kind = cue_of(pieces, at, _CUES)
+            length, kind = cue_of(pieces, at, _CUES) if piece in _CUES else (0, "")
             if length:
                 at += self._take(at, length, kind)
             else:
@@ -200,17 +207,19 @@ class _Reader:
     def _and_begins_anew(self, at: int) -> bool:
         """Say whether "and" begins a statement of its own: "no cyst, and the mass ...", "no cyst and edema is mild"."""
         following = self._following(at)
+        if not self.level:
+            return following in STARTERS or (following in _GOES_ON and following != "for")
         verb = next(
             (place for place in range(at + 1, min(at + 6, len(self.pieces))) if self.pieces[place] in _FINITE), 0
         )
         if following == "for":
             return self.opener == "speaks against"
-        if self.level and following in _ARTICLES and not _ARTICLES.isdisjoint(self.pieces[self.beyond : at]):
+        if following in _ARTICLES and not _ARTICLES.isdisjoint(self.pieces[self.beyond : at]):
             # "Does not show a cyst and a mass", "does not show a cyst and a mass is seen".
             return bool(verb) and next_stop(self.pieces, at) > verb
         if following in STARTERS or following in _GOES_ON:
             return True
-        if not self.level or not verb or verb == at + 1 or next_stop(self.pieces, at) < verb:
+        if not verb or verb == at + 1 or next_stop(self.pieces, at) < verb:
             return False
         said = self.pieces[verb + 1 : verb + 5]
         return bool(said) and self.pieces[verb] in _COPULAS and _SEEN_OR_NOT.isdisjoint(said)
@@ -254,12 +263,16 @@ class _Reader:
         self.level, self.opener, self.listing = SAID, "", False
 
     def _mark(self, at: int, length: int) -> None:
-        self.marks[at : at + length] = [self.level] * length
+        if length == 1:
+            self.marks[at] = self.level
+        else:
+            self.marks[at : at + length] = [self.level] * length
 
     def _take(self, at: int, length: int, kind: str) -> int:
         """Let a cue open, close or change the scope; return how many pieces it takes."""
         _ACTIONS.get(kind, _Reader._deny)(self, at, length, kind)
-        return self._past_aside(at, length) if self.level and self.beyond == at + length else length
+        aside = self.level and self.beyond == at + length and self._following(self.beyond - 1) in ",("
+        return self._past_aside(at, length) if aside else length
 
     def _past_aside(self, at: int, length: int) -> int:
         """Return the length of a denial with the aside after it: "is not, however, a mass", "no (definite) mass"."""
@@ -361,18 +374,8 @@ class _Reader:
                 return
             if self._turns(at):
                 self._close()
-        elif piece == "resolved" or piece == "vanished":
-            if at == 0 or pieces[at - 1] in _BEFORE_RESOLVED or pieces[at - 1] in BREAKS:
-                self._open(at, DENIED, "denies ahead")
-        elif piece in _RULING and following != "out" and "out" in pieces[at + 2 : at + 6]:
-            self._open(at, DENIED, "denies ahead")
-        elif (piece == "from" and not _TELLS_APART.isdisjoint(pieces[max(0, at - 4) : at])) or (piece == "over" and not _PREFERS.isdisjoint(pieces[self.start : at])):
-            self._open(at, DENIED, "compares")
-        elif piece == "against" and not _ARGUES.isdisjoint(pieces[self.start : at]):
-            self._open(at, DENIED, "speaks against")
-        elif piece == "to" and following in _BEING and "too" in pieces[max(self.start, at - 4) : at]:
-            # "Too small to be a mass."
-            self._open(at, DENIED, "denies ahead")
+        else:
+            self._open_at(at, piece, following)
         self.marks[at] = self.level
         # "A non-CT image."
         if piece in ("non", "pseudo") and not self.level and at + 1 < len(pieces):
@@ -380,6 +383,28 @@ class _Reader:
         # "A mass-like density", and not "a cyst like the other".
         elif piece == "like" and at and following not in _NOT_LIKENED and following not in PUNCTUATION:
             self.non.append(at - 1)
+
+    def _open_at(self, at: int, piece: str, following: str) -> None:
+        """Open a scope at a piece that denies by what stands before or after it."""
+        pieces = self.pieces
+        if piece == "resolved" or piece == "vanished":
+            if at == 0 or pieces[at - 1] in _BEFORE_RESOLVED or pieces[at - 1] in BREAKS:
+                self._open(at, DENIED, "denies ahead")
+        elif piece in _RULING:
+            if following != "out" and "out" in pieces[at + 2 : at + 6]:
+                self._open(at, DENIED, "denies ahead")
+        elif piece == "from":
+            if not _TELLS_APART.isdisjoint(pieces[max(0, at - 4) : at]):
+                self._open(at, DENIED, "compares")
+        elif piece == "over":
+            if not _PREFERS.isdisjoint(pieces[self.start : at]):
+                self._open(at, DENIED, "compares")
+        elif piece == "against":
+            if not _ARGUES.isdisjoint(pieces[self.start : at]):
+                self._open(at, DENIED, "speaks against")
+        elif piece == "to" and following in _BEING and "too" in pieces[max(self.start, at - 4) : at]:
+            # "Too small to be a mass."
+            self._open(at, DENIED, "denies ahead")
 
     def _is_a_feature(self, at: int) -> bool:
         following = self._following(at)

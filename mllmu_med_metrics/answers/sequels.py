@@ -26,8 +26,13 @@ _CUES = trie(*_KINDS)
 _TAILS = trie("one after all")
 _WORD_NO = frozenset({"no", "none", "negative", "nil", "absent", "never", "neg", "nope", "无", "没", "否"})
 _LABEL_NO = _WORD_NO | {"nothing", "false", "neither"}
+# "Ruled it out", "disagree".
+_LOST = word_set("disagree wrong false incorrect mistaken excluded excludes exclude ruled rule rules refuted refutes rejected disproved disproves dismissed discarded")
 # Without any of these a text does not deny what it named before.
-TELLING = telling_words_of(*_KINDS) | _LABEL_NO | {"free", "n", "0", "not", "neither", "nothing"}
+TELLING = telling_words_of(*_KINDS) | _LABEL_NO | word_set("free n 0 not neither nothing hardly nor 外") | _LOST
+# What one after all begins with, and without which a denial before a thing stands.
+_RETURNS = frozenset(_TAILS)
+UNDOING = _RETURNS | telling_words_of("calls wrong", "undoes")
 
 _SPLIT = frozenset({"not", "never", "no", "without"})
 _BEGINS_ANEW = STARTERS | _SPLIT
@@ -91,7 +96,6 @@ _NAMES_NONE = _STANDS_FOR | _SEEING | AUXILIARIES | word_set(
     "refuted rejected disproved dismissed discarded disagree"
 )
 _NEGATES = word_set("not no none neither nothing never nor hardly")
-_LOST = word_set("disagree wrong false incorrect mistaken excluded excludes exclude ruled rule rules refuted refutes rejected disproved disproves dismissed discarded")
 _GONE = frozenset(cue for cue in CUES["gone"] if " " not in cue)
 _UNCHANGED = word_set("增 大 缩 小 变 化 扩 进 展 改 好 转 减 强 移 异 破 受 侵 加 明 钙 坏 隔 狭 阻")
 
@@ -173,7 +177,7 @@ class _Sequel:
                 return self._after_break(at)
             if piece in ("and", "or") and (stated or self._at(at + 1) in _BEGINS_ANEW):
                 return self._after_and(at)
-            length, kind = cue_of(pieces, at, _CUES)
+            length, kind = cue_of(pieces, at, _CUES) if piece in _CUES else (0, "")
             if length:
                 return self._weigh(at, length, kind, begin, stated=stated, refuted=refuted)
             if piece in _WORD_NO or piece == "not":
@@ -415,13 +419,15 @@ class _Sequel:
             end += 1
         clause = self.pieces[at:end]
         # A new sentence that only says "none", "not seen" or "neither" may be about something else.
-        if self._at(end) == "?" or (full_stop and (len(clause) == 1 or clause[:1] and clause[0] in _PARTICIPLES)):
+        if self._at(end) == "?" or (full_stop and (len(clause) == 1 or (clause[:1] and clause[0] in _PARTICIPLES))):
             return NOTHING
         return DENIED if _denies_it(clause) else NOTHING
 
 
 def appears_after_all(pieces: Sequence[str], end: int) -> bool:
     """Say whether the clause after the one that named a thing at pieces[:end] says that there is one now."""
+    if _RETURNS.isdisjoint(pieces[end:]):
+        return False
     for at in range(end, min(end + 12, len(pieces))):
         if pieces[at] in BREAKS or pieces[at] == ",":
             return _Sequel(pieces, end, end)._tail(at) == AFTER_ALL
@@ -430,6 +436,6 @@ def appears_after_all(pieces: Sequence[str], end: int) -> bool:
 
 def sequel(pieces: Sequence[str], first: int, end: int) -> str:
     """Return what the text goes on to say of what it named at pieces[first:end]: DENIED, WRONG, AFTER_ALL or NOTHING."""
-    if TELLING.isdisjoint(pieces):
+    if TELLING.isdisjoint(pieces[end:]):
         return NOTHING
     return _Sequel(pieces, first, end).read()

@@ -1,8 +1,10 @@
 """Answers that a third writer labelled, who knew the convention of `fact_cases` but none of the rules or sentences.
 
 Two files in the form of `fact_cases` with the kind of each row; the hash of the answer gave its half. Rows of the kind
-"abstention" hold whether the answer abstains. `third_writer_tuned.json` was looked at, and the rules were mended by what
-they misread in it; of `third_writer_untouched.json` only the share of right readings was.
+"abstention" hold whether the answer abstains. `third_writer_tuned.json` was looked at, and the rules were mended by
+what they misread in it and by further sentences like those; of `third_writer_untouched.json` only the share of right
+readings was looked at, three times: at first sight, once between, and at the end. The writer mended the rules himself
+with all his sentences in mind, so the share at first sight is the fairer estimate.
 """
 
 import json
