@@ -86,7 +86,7 @@ CUES = {
         *(f"anything but {cue}" for cue in _FREE_OF), *(f"no/any means {cue}" for cue in _FREE_OF),
         "wrong/incorrect/mistake/error/foolish/hard/difficult/impossible to deny/miss/overlook/ignore/dismiss/dispute",
         "fails/fail/failed/failure to mention/treat/notice/note/report/recognize/recognise/diagnose/heal/resolve/respond/improve",
-        "impossible/hard/difficult not to", "or may/might/could not", "not disagree", "not all/every", "not surprising/unexpected", "not a surprise", "no surprise that",
+        "impossible/hard/difficult not to", "or may/might/could not", "no follow", "no reason to follow/treat/biopsy/remove/operate/worry", "not disagree", "not all/every", "not surprising/unexpected", "not a surprise", "no surprise that",
         "not unexpectedly/surprisingly/uncommonly/infrequently",
         "no small/less/fewer/more/other than",
         "none/nothing other/less/more than", "nothing but", "none but", "not more/less/fewer/other than",
@@ -125,7 +125,7 @@ CUES = {
     ),
     "denies behind": (
         "absent", "unlikely", "improbable", "missing", "nowhere", "doubtful", "lacking", "wanting", "dismissed",
-        "disregarded", "discounted", "impossible", "out of the question", "off the table/list", "in/on/at neither", "used to be/exist", "seen/found/present/visible in/on/at neither", "not something", "not among", "not part of", "not reproduced", "spared", "unaffected", "uninvolved",
+        "disregarded", "discounted", "impossible", "out of the question", "off the table/list", "in/on/at neither", "used to be/exist", "seen/found/present/visible in/on/at neither", "not something", "not among", "not part of", "not reproduced", "look/looks similar/alike", "spared", "unaffected", "uninvolved",
         "not/never developed/occurred/formed/arisen/affirmed",
         "outside the/of field/image/view/scan/plane/range/slice", "outside of the field/image/view/scan/plane/range/slice", "is/are/was/were no more",
         "fails/fail/failed to appear/show/materialize", "eludes/elude/escapes me/us", "not/never exist/exists/there",

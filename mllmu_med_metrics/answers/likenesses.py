@@ -35,7 +35,7 @@ _CUES = {
         "initially/previously/formerly/originally/once/first/earlier interpreted/mistaken", "was once", "used to be",
         "at first/one thought/called/read/taken/considered", "thought/believed/presumed/suspected/assumed to be/have",
         "i/you/we/they/he/she/some/many/one/people said/thought/wrote/answered/guessed/assumed/suspected/suggested",
-        "i/we first/initially/originally/earlier/previously/just said/thought/wrote/took/called/read",
+        "i/we first/initially/originally/earlier/previously/just considered/suspected/said/thought/wrote/took/called/read",
         "called/labelled/labeled/took/read/reported/described/diagnosed it/this/these/that", "i/we took",
         "considered/called/labelled/labeled/reported/thought a/an", "i/we considered/weighed/expected/feared", "tempting/tempted to", "expected to", "under/on suspicion of",
         "might/may/could/would think/call/say/take/mistake/interpret/suspect/believe/assume/expect/argue/consider",
@@ -60,12 +60,12 @@ _ONCE = word_set("initially previously formerly originally once first earlier")
 _CONCEDES = word_set("although though while whilst despite albeit whereas even")
 _SUSPECTED = word_set("said claimed reported suspected expected feared anticipated assumed")
 _IS = word_set("is are turns proves represents turned proved was were")
-_COPULA = word_set("is was s are represents turned proved turns proves remains reveals shows must")
+_COPULA = word_set("is was s makes make are represents turned proved turns proves remains reveals shows must")
 _SETTLES = word_set(
     "meant mean settled decided chose concluded favor favour prefer preferred went go think believe choose found see"
 )
 _NAMES_IT = word_set("actually really the this my in here further what")
-_BEFORE_NAME = word_set("in fact out to now known just only")
+_BEFORE_NAME = word_set("it this in fact out to now known just only")
 _ADVERSE = word_set("but yet however")
 _IT_IS = tuple((word, verb) for word in ("it", "this") for verb in ("is", "was"))
 _IN_POINT = frozenset({"here", "this", "it"})
@@ -166,7 +166,7 @@ class _Sentence:
     def _says_what_it_is(self, stop: int) -> bool:
         """Say whether a clause names what the thing is, or that it is not what was named: "but it is a cyst"."""
         clause = self.pieces[stop + 1 : next_stop(self.pieces, stop + 1)]
-        if not _SETTLES.isdisjoint(clause[: 2 if clause[:1] in (("i",), ("we",)) else 1]):
+        if not _SETTLES.isdisjoint(clause[: 4 if clause[:1] in (("i",), ("we",)) else 1]):
             return True
         place = next((index for index, word in enumerate(clause) if word in _COPULA), None)
         if place is None or not (place <= 1 or clause[0] in _NAMES_IT):

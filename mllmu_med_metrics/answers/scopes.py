@@ -55,7 +55,7 @@ _GOES_ON = word_set(
 # "No change in the mass": the mass is there. It is so before a preposition or a verb.
 _CHANGES = word_set(
     "change changes increase decrease growth enlargement progression regression improvement worsening deterioration "
-    "reduction difference displacement resolution expansion extension shrinkage variation alteration alterations cause causes explanation source "
+    "reduction difference displacement resolution expansion extension shrinkage variation alteration alterations conversion transformation cause causes explanation source "
     "evolution migration rupture widening narrowing healing shift disappearance complication complications "
     "interval invasion infiltration compression treatment therapy surgery biopsy intervention"
 )

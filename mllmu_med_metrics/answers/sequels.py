@@ -12,6 +12,7 @@ from mllmu_med_metrics.answers.clauses import (
     left_open,
     past_aside,
     start_of_clause,
+    start_of_sentence,
 )
 from mllmu_med_metrics.answers.cues import CUES, cue_at, cue_of, passing, telling_words_of, trie
 from mllmu_med_metrics.answers.pieces import is_han, word_set
@@ -42,6 +43,7 @@ _NOT_FULLY = word_set(
 )
 _PARTIAL = word_set("almost partially partly nearly incompletely mostly largely yet may might could can")
 _CLEAR = word_set("clear visible seen obvious evident apparent present well better possible likely there shown")
+_WELL = word_set("excluded ruled absent normal clear spared unaffected unremarkable resolved gone")
 _UNLIKELY = word_set("unlikely improbable likely probable")
 _REFUTES = word_set("not never hardly isnt arent wasnt nothing 不 未 没 非")
 # "Not well seen" is seen.
@@ -218,8 +220,17 @@ class _Sequel:
         if piece == "not" and past_aside(self.pieces, at + 1) > at + 1:
             return None
         if following in ENDS or following in ("and", "or"):
-            return DENIED if at == self.end or piece != "no" else NOTHING
+            denies = (at == self.end or piece != "no") and not (piece == "not" and self._after_an_absence())
+            return DENIED if denies else NOTHING
         return None if piece in ("not", "never") else NOTHING
+
+    def _after_an_absence(self) -> bool:
+        """Say whether the clause before says of another thing that it is excluded or normal: "A is excluded, B is not"."""
+        start = start_of_sentence(self.pieces, max(0, start_of_sentence(self.pieces, self.first) - 1))
+        if "." in self.pieces[start : self.first]:
+            start = start_of_sentence(self.pieces, self.first)
+        before = self.pieces[start : self.first]
+        return not _WELL.isdisjoint(before) and _NEGATES.isdisjoint(before)
 
     def _weigh(self, at: int, length: int, kind: str, begin: int, *, stated: bool, refuted: bool) -> str:
         """Return what a cue says, by its kind and by what stands before it and after it."""

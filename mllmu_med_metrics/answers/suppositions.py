@@ -27,7 +27,7 @@ _SEARCHES = ("look/check/watch/evaluate/assess/monitor/screen/search for",)
 # What one has looked for or did a scan for; it is there only if the text goes on to say so.
 _SOUGHT = (
     "looked/searched/checked/tested/examined/screened/inspected/looking/searching/checking/testing for",
-    "a/the/my/our/careful search for",
+    "looked/searched everywhere for", "a/the/my/our/careful search for",
     *(
         f"{done} to {search}"
         for done in ("taken/obtained/performed/done/acquired/requested/ordered/made/undertaken/sent/submitted", "carried out")
@@ -64,7 +64,7 @@ _SHOULD_DO = _WOULD_DO - {"be", "require", "need"}
 _EXPECTS = word_set("expect see find")
 _WOULD_BE = word_set(
     "bright dark white black gray grey anechoic echogenic dense seen visible expected round lens lenticular unlikely "
-    "unusual atypical surprising larger smaller hyperdense hypodense hyperintense hypointense isointense hyperechoic "
+    "unusual atypical surprising bigger larger smaller hyperdense hypodense hyperintense hypointense isointense hyperechoic "
     "hypoechoic radiolucent radiopaque lucent opaque brighter darker denser biconvex crescentic linear associated "
     "accompanied located in on at more less much very so found better sharper curved straight centered well"
 )
