@@ -15,7 +15,7 @@ _NO_THING = word_set(
     "less wonder"
 )
 # Before "one" that is no number: "the left one".
-_WHICH = word_set("this that left right other first second third fourth larger smaller bigger upper lower which another")
+_WHICH = word_set("if when this that left right other first second third fourth larger smaller bigger upper lower which another")
 _SMALL = frozenset(map(str, range(2, 21)))
 # After one of these a number is a name: "segment 4".
 _NUMBERED = word_set(
@@ -63,8 +63,12 @@ def _is_a_part(pieces: Sequence[str], at: int) -> bool:
 def is_no_count(pieces: Sequence[str], start: int, end: int) -> bool:
     """Say whether a number at a place is a measure or a name, "both" a conjunction, and a lone "a" or "i" a word."""
     following = pieces[end] if end < len(pieces) else "."
-    if _is_a_part(pieces, start) or (pieces[start] == "one" and start and pieces[start - 1] in _WHICH):
+    if _is_a_part(pieces, start):
         return True
+    if pieces[start] == "one" and start:
+        before = pieces[start - 1]
+        if before in _WHICH or (start > 1 and pieces[start - 2] == "the" and before not in ("only", "last")):
+            return True
     if pieces[start][0].isdigit():
         by = following == "by" and end + 1 < len(pieces) and pieces[end + 1][0].isdigit()
         return following in _UNITS or by or _is_a_label(pieces, start)

@@ -158,7 +158,7 @@ CUES = {
         "dissolved", "drained", "evacuated", "resected", "extracted", "withdrawn", "taken out", "regressed completely",
         "regressed fully", "re expanded", "reexpanded", "replaced by", "given way to", "turned into", "explanted",
         "eradicated", "aspirated", "abated", "receded completely", "cured", "ablated", "absorbed", "reabsorbed",
-        "has/have passed", "normalized", "normalised", "wiped out", "pulled", "clipped off", "melted away", "ceased", "dried up", "united", "repaired",
+        "has/have passed", "relieved", "normalized", "normalised", "wiped out", "pulled", "clipped off", "melted away", "ceased", "dried up", "united", "repaired",
     ),
     "undoes": (
         "is/was/remains/remained incomplete/partial/pending/awaited/delayed/slow", "not assumed/guaranteed/granted",

@@ -173,6 +173,8 @@ class _Sentence:
             return False
         rest = clause[place + 1 :]
         if rest[:1] == ("not",):
+            if place and clause[0] not in _NAMES_IT | _IN_POINT:
+                return False
             return len(rest) == 1 or rest[1] in ("one", "so", "a", "an", "the", "that")
         while rest and (passing(rest[0]) or rest[0] in _BEFORE_NAME):
             rest = rest[1:]

@@ -400,7 +400,8 @@ class _Reader:
             if not _PREFERS.isdisjoint(pieces[self.start : at]):
                 self._open(at, DENIED, "compares")
         elif piece == "against":
-            if not _ARGUES.isdisjoint(pieces[self.start : at]):
+            lone = at == 0 or pieces[at - 1] in PUNCTUATION
+            if lone or not _ARGUES.isdisjoint(pieces[self.start : at]):
                 self._open(at, DENIED, "speaks against")
         elif piece == "to" and following in _BEING and "too" in pieces[max(self.start, at - 4) : at]:
             # "Too small to be a mass."

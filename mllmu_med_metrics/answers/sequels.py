@@ -44,6 +44,11 @@ _NOT_FULLY = word_set(
 _PARTIAL = word_set("almost partially partly nearly incompletely mostly largely yet may might could can")
 _CLEAR = word_set("clear visible seen obvious evident apparent present well better possible likely there shown")
 _WELL = word_set("excluded ruled absent normal clear spared unaffected unremarkable resolved gone")
+_POSSIBLE = word_set("likely probable possible")
+_PARTS = word_set(
+    "tip end margin margins border borders wall walls edge edges top bottom rest extent size origin cause lumen neck dome "
+    "outline centre center interior"
+)
 _UNLIKELY = word_set("unlikely improbable likely probable")
 _REFUTES = word_set("not never hardly isnt arent wasnt nothing 不 未 没 非")
 # "Not well seen" is seen.
@@ -104,7 +109,7 @@ _UNCHANGED = word_set("增 大 缩 小 变 化 扩 进 展 改 好 转 减 强 �
 
 # What may say something of the thing or end its clause; every other word only stands between.
 _WATCHED = (
-    frozenset(_CUES) | BREAKS | AUXILIARIES | _WORD_NO | _GOVERNS | _REFUTES | _NOT_FULLY | word_set(", and or not")
+    frozenset(_CUES) | BREAKS | AUXILIARIES | _WORD_NO | _GOVERNS | _REFUTES | _NOT_FULLY | word_set(", and or not likely probable possible")
 )  # fmt: skip
 
 
@@ -141,9 +146,16 @@ class _Sequel:
     def read(self) -> str:
         if self._at(self.end) == "free" and self._at(self.end + 1) not in _FREE_THINGS:
             return DENIED
+        if self._is_the_whole():
+            return NOTHING
         if self._at(self.end) == "外" and "除" in self.pieces[: self.first]:
             return NOTHING
         return self._clause(self._after_relative(self.end))
+
+    def _is_the_whole(self) -> bool:
+        """Say whether the sentence goes on about a part of the thing: "the tip of the tube is not seen"."""
+        at = self.first - (self.first > 0 and self.pieces[self.first - 1] in ("the", "a", "an", "this"))
+        return at > 1 and self.pieces[at - 1] == "of" and self.pieces[at - 2] in _PARTS
 
     def _after_relative(self, at: int) -> int:
         """Return the place of the main verb after a relative clause, "the cyst that was there HAS healed", or the place."""
@@ -186,7 +198,7 @@ class _Sequel:
                 word = self._bare(at)
                 if word is not None:
                     return word
-            if piece in _GOVERNS:
+            if piece in _GOVERNS or (piece in _POSSIBLE and self._at(at + 1) == "and"):
                 return NOTHING
             if piece in AUXILIARIES:
                 stated = True
@@ -373,11 +385,13 @@ class _Sequel:
             if piece in ("and", "or", "nor"):
                 joined, items, words = piece, items + (self._at(at - 1) != ","), 0
             elif piece == ",":
-                if self._at(at + 1) in _LABEL_NO and joined:
-                    return at + 1
+                if joined:
+                    return at + 1 if self._at(at + 1) in _LABEL_NO or self._at(at + 1) in ("all", "both", "each") else 0
                 items, words = items + 1, 0
             elif piece == ":":
                 return at if items > 1 else 0
+            elif piece in _POSSIBLE and self._at(at - 1) != "less":
+                return 0
             elif piece in _PREDICATES:
                 plural = piece in _PLURAL or joined != "and"
                 return at if joined and items > 1 and plural else 0

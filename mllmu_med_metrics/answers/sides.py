@@ -8,7 +8,10 @@ from mllmu_med_metrics.answers.facts import fact_words
 from mllmu_med_metrics.answers.pieces import is_word, word_set
 from mllmu_med_metrics.normal_form import squeeze
 
-_OPPOSITES = (("left", "right"), ("upper", "lower"), ("anterior", "posterior"), ("superior", "inferior"))
+_OPPOSITES = (
+    ("left", "right"), ("upper", "lower"), ("anterior", "posterior"), ("superior", "inferior"),
+    ("medial", "lateral"), ("proximal", "distal"),
+)
 _HAN_BOTH = ("两", "双")
 _JOINS = word_set(
     ", and as well plus also the a an on in at of to side both lung lobe part from not only but 和 及 与 侧 、 "
