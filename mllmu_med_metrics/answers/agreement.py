@@ -15,6 +15,7 @@ from mllmu_med_metrics.answers.facts import fact_key, fold_word
 from mllmu_med_metrics.answers.identities import called_another
 from mllmu_med_metrics.answers.pieces import PUNCTUATION, pieces_of
 from mllmu_med_metrics.answers.refusal import abstains
+from mllmu_med_metrics.answers.sequels import only_suspected
 from mllmu_med_metrics.answers.sides import compares_sides, is_no_side, joined, more_than, of_picture, spared
 from mllmu_med_metrics.normal_form import Found, squeeze
 
@@ -98,6 +99,7 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
     taken: set[int] = set()
     ends: dict[str, tuple[int, int]] = {}
     stated: list[tuple[int, int, tuple[str, ...]]] = []
+    refused: set[str] = set()
     stands = stance.stance_of(pieces)
     if len(found) > 1:
         found.sort(key=lambda place: (place.start - place.end, place.start))
@@ -124,8 +126,13 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
             stated.append((first, beyond, named))
             if closed.sides:
                 ends.update(dict.fromkeys(named, (first, beyond)))
-        elif closed.opposites:
+            continue
+        refused.update(named)
+        if closed.opposites:
             chosen.update(closed.opposites[value] for value in named if value in closed.opposites)
+    if refused and not refused.isdisjoint(chosen):
+        sure = {value for first, _, named in stated for value in named if not only_suspected(pieces, first)}
+        chosen -= refused - sure
     if len(chosen) > 1:
         _leave_out_renamed(pieces, stated, chosen)
     if len(chosen) > 1 and closed.sides:
@@ -144,7 +151,7 @@ def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
     found = (closed.ascii_phrases if answer.isascii() else closed.phrases).find(words)
     if not found and closed.adjectives and not closed.adjectives.keys().isdisjoint(words):
         found = named_by_adjective(words, closed.adjectives)
-    if closed.shared and not closed.shared.keys().isdisjoint(words):
+    if closed.shared_words and not closed.shared_words.isdisjoint(words):
         found += written_once(words, closed.shared)
     if found:
         _read(pieces, words, closed, found, chosen)

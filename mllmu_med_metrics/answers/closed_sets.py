@@ -28,7 +28,8 @@ class ClosedSet(NamedTuple):
     sides: list[Pair]
     nothing: str | None
     opposites: dict[str, str]
-    shared: dict[str, tuple[str, str]]
+    shared: dict[tuple[str, ...], tuple[str, str]]
+    shared_words: frozenset[str]
 
     def named(self, form: str) -> tuple[str, ...]:
         """Return the values that a form found in a text names: one, or both of a pair of sides."""
@@ -77,10 +78,12 @@ def closed_set(values: tuple[str, ...]) -> ClosedSet:
     looked_for = [form for form in (*table, *together) if form not in _YES_NO]
     if chinese:
         looked_for = [form for form in looked_for if form not in (*_CHINESE_YES, *_CHINESE_NO)]
+    shared = shared_ends(values)
     # Chinese names are short, and the shortest form decides how fast a text is searched.
     phrases = Phrases(looked_for, keep_numbers_apart=True)
     ascii_phrases = Phrases(filter(str.isascii, looked_for), keep_numbers_apart=True)
     return ClosedSet(
         table, phrases, ascii_phrases, alone, of_parts, not _YES_NO.isdisjoint(table), chinese, together,
-        sides, table.get("0", table.get("none")) if counts else None, _negated(table), shared_ends(values),
+        sides, table.get("0", table.get("none")) if counts else None, _negated(table), shared,
+        frozenset(word for before in shared for word in before),
     )  # fmt: skip

@@ -9,35 +9,38 @@ from mllmu_med_metrics.normal_form import Found, squeeze
 # What may stand between a first word and the shared last word, beside other first words.
 _JOINS = word_set("and or nor but not the also both than rather to as well")
 _REACH = 7
+_LONGEST = 3
 
 
-def shared_ends(values: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return first word -> (form, last word) of the values of two words that share their last word with another."""
-    named = [words for value in values if len(words := fact_words(value)) == 2]
-    ends = [end for _, end in named]
+def shared_ends(values: Iterable[str]) -> dict[tuple[str, ...], tuple[str, str]]:
+    """Return the words before the last one -> (form, last word) of the values that share their last word with another."""
+    named = [words for value in values if 2 <= len(words := fact_words(value)) <= _LONGEST]
+    ends = [words[-1] for words in named]
     return {
-        first: (squeeze([first, end], keep_numbers_apart=True)[0], end) for first, end in named if ends.count(end) > 1
+        tuple(words[:-1]): (squeeze(words, keep_numbers_apart=True)[0], words[-1])
+        for words in named
+        if ends.count(words[-1]) > 1
     }
 
 
-def written_once(words: Sequence[str], shared: Mapping[str, tuple[str, str]]) -> list[Found]:
+def written_once(words: Sequence[str], shared: Mapping[tuple[str, ...], tuple[str, str]]) -> list[Found]:
     """Return the values whose last word is written only behind a later one of them.
 
     >>> words = ["the", "frontal", "and", "parietal", "lobe"]
     >>> written_once(words, shared_ends(("frontal lobe", "parietal lobe")))
     [Found(start=1, end=2, form='frontallobe')]
     """
+    begun = {first for before in shared for first in before}
     found = []
-    for at, word in enumerate(words[:-2]):
-        if word not in shared:
+    for at in range(len(words) - 2):
+        if words[at] not in begun:
             continue
-        form, end = shared[word]
-        joined = False
-        for following in words[at + 1 : at + _REACH]:
-            if following == end and joined:
-                found.append(Found(at, at + 1, form))
-            if following in shared:
-                joined = True
-            elif following not in _JOINS:
+        for length in range(_LONGEST - 1, 0, -1):
+            if (before := tuple(words[at : at + length])) in shared:
+                form, end = shared[before]
+                rest = words[at + length : at + length + _REACH]
+                stop = next((place for place, word in enumerate(rest) if word not in _JOINS and word not in begun), None)
+                if stop and rest[stop] == end and not begun.isdisjoint(rest[:stop]):
+                    found.append(Found(at, at + length, form))
                 break
     return found

@@ -89,7 +89,7 @@ CUES = {
         "impossible/hard/difficult not to", "or may/might/could not", "no follow", "no reason to follow/treat/biopsy/remove/operate/worry", "not disagree", "not all/every", "not surprising/unexpected", "not a surprise", "no surprise that",
         "not unexpectedly/surprisingly/uncommonly/infrequently",
         "no small/less/fewer/more/other than",
-        "none/nothing other/less/more than", "nothing but", "none but", "not more/less/fewer/other than",
+        "none/nothing other/less/more/else than", "nothing but", "none but", "not more/less/fewer/other than",
         "not overlook/overlooked/miss/missed/ignore/ignored/forget/forgotten/neglect/neglected",
         "not to overlook/miss/ignore/forget/neglect",
                 "not/never anything but/other/less/except", "no reason to doubt", "not doubt/doubtful", "gram negative",

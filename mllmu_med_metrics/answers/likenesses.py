@@ -10,7 +10,7 @@ _CUES = {
     # What follows is not there, whatever the sentence goes on to say.
     "false": (
         "mimics/mimic/mimicking/mimicked", "simulates/simulate/simulating/simulated", "posing as", "passes for",
-        "masquerades/masquerading/masquerade as", "mistaken/mistakable/mistook for", "mistake it/this/them for",
+        "masquerades/masquerading/masquerade as", "mistaken/mistakable/mistook for", "mistake/mistook it/this/them/that for", "could/might/would pass for",
         "confused/confusable with", "confuse it/this/them with", "pretends/pretending to be",
         "misread/misdiagnosed/mislabelled/mislabeled/misinterpreted as",
         "wrongly/mistakenly/erroneously/incorrectly called/labelled/labeled/diagnosed/read/reported/described/taken",
@@ -36,7 +36,7 @@ _CUES = {
         "at first/one thought/called/read/taken/considered", "thought/believed/presumed/suspected/assumed to be/have",
         "i/you/we/they/he/she/some/many/one/people said/thought/wrote/answered/guessed/assumed/suspected/suggested",
         "i/we first/initially/originally/earlier/previously/just considered/suspected/said/thought/wrote/took/called/read",
-        "called/labelled/labeled/took/read/reported/described/diagnosed it/this/these/that", "i/we took",
+        "called/labelled/labeled/took/read/reported/described/diagnosed it/this/these/that", "i/we took", "first impression/guess/thought/reading/idea was",
         "considered/called/labelled/labeled/reported/thought a/an", "i/we considered/weighed/expected/feared", "tempting/tempted to", "expected to", "under/on suspicion of",
         "might/may/could/would think/call/say/take/mistake/interpret/suspect/believe/assume/expect/argue/consider",
         "report/request/referral/note/label/caption/requisition/chart says/said/reads/mentions/mentioned/states/stated",

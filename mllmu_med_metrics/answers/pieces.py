@@ -48,7 +48,8 @@ _BULLETS = re.compile(
 _WORD_NO = re.compile(r"^\W*(?:no|none|not)\W*$", re.IGNORECASE)
 _BULLET = re.compile(r"[ \t]*\n[ \t]*[-*•][ \t]*")
 # "Mass... no, cyst": the speaker's second thought.
-_SECOND_THOUGHT = re.compile(r"\s*(?:\.{2,}|…)\s*(?=(?:no|not|nope|yes)\b)", re.IGNORECASE)
+_SECOND_THOUGHT = re.compile(r"\s*(?:\.{2,}|…)\s*(?=(?:no|not|nope|yes|sorry|wait)\b)", re.IGNORECASE)
+_ACTUALLY = re.compile(r"\s*(?:\.{2,}|…)\s*(?:actually|i mean),?\b", re.IGNORECASE)
 _LARGER = re.compile(r"(?<=\w) > (?=\w)")
 _DASH = re.compile(r"\s+-+\s+|\s*—\s*|\s+–\s+")
 # A new line begins a new statement, unless it goes on in lower case.
@@ -82,7 +83,7 @@ def _marked_up(text: str) -> str:
         text = _BULLETS.sub(lambda list_: f"{_WORD_NO.sub('absent', list_[1])}: " + _BULLET.sub(", ", list_[2]).strip(" -*•\n") + "\n", text)
     if ">" in text or "=" in text or "→" in text:
         text = _ARROW.sub(" : ", text)
-    return _SECOND_THOUGHT.sub(", ", text) if ".." in text or "…" in text else text
+    return _SECOND_THOUGHT.sub(", ", _ACTUALLY.sub(", or rather", text)) if ".." in text or "…" in text else text
 
 
 def _is_marked_up(text: str) -> bool:

@@ -8,11 +8,11 @@ from mllmu_med_metrics.answers.pieces import is_word, word_set
 
 # Between two names of which the second is meant.
 _TAKES_BACK = (
-    "sorry", "correction", "i mean/meant", "or rather", "scratch that", "strike that", "no wait", "wait", "my mistake",
+    "sorry", "correction", "i mean/meant", "or rather/better", "on second thought/thoughts", "scratch that", "strike that", "no wait", "wait", "my mistake",
     "oops", "i misspoke", "let me correct", "i stand corrected",
 )  # fmt: skip
 # Before what it is, after a mere name: "MRI. Actually, this is a CT."
-_IN_FACT = ("actually", "on second thought/thoughts", "in fact", "on closer inspection/look/review")
+_IN_FACT = ("actually", "in fact", "on closer inspection/look/review")
 _TRIE, _IN_FACT_TRIE = trie_of(*_TAKES_BACK), trie_of(*_IN_FACT)
 _VERBS = AUXILIARIES | word_set("there here shows show see seen found no not none nothing i we")
 _FIRST_WORDS = frozenset(_TRIE) | frozenset(_IN_FACT_TRIE) | {"no"}
@@ -42,6 +42,9 @@ def only_retracted(pieces: Sequence[str]) -> list[bool] | None:
             continue
         before = at - (pieces[at - 1] in ENDS)
         start = start_of_sentence(pieces, before)
+        if pieces[start:before] == ("no",) and start > 1:
+            # "A cyst. No, wait: a mass."
+            before, start = start - 1, start_of_sentence(pieces, start - 1)
         length = cue_at(pieces, at, _TRIE)
         if length and any(map(is_word, pieces[at + length :])):
             mark(marks, start, before)

@@ -338,6 +338,12 @@ class _Reader:
         self.opener = kind
 
     def _exclude(self, at: int, length: int, kind: str) -> None:
+        if self.pieces[at] == "excluding" and at == self.start and not _ALL_WELL.isdisjoint(
+            self.pieces[at : end_of_sentence(self.pieces, at)]
+        ):
+            # "Excluding a cyst the kidney is normal."
+            self._mark(at, length)
+            return
         if left_open(self.pieces, self.start, at):
             self._close()
             self.marks[self.start : at + length] = [SAID] * (at + length - self.start)

@@ -10,6 +10,7 @@ from mllmu_med_metrics.answers.clauses import (
     SENTENCE_ENDS,
     STARTERS,
     left_open,
+    next_stop,
     past_aside,
     start_of_clause,
     start_of_sentence,
@@ -45,6 +46,7 @@ _PARTIAL = word_set("almost partially partly nearly incompletely mostly largely 
 _CLEAR = word_set("clear visible seen obvious evident apparent present well better possible likely there shown")
 _WELL = word_set("excluded ruled absent normal clear spared unaffected unremarkable resolved gone")
 _POSSIBLE = word_set("likely probable possible")
+_ALL_WELL = (("normal",), ("negative",), ("clear",), ("unremarkable",))
 _PARTS = word_set(
     "tip end margin margins border borders wall walls edge edges top bottom rest extent size origin cause lumen neck dome "
     "outline centre center interior"
@@ -95,7 +97,7 @@ _SEEING = word_set(
 )
 _ANAPHORIC = _STANDS_FOR | _SEEING | AUXILIARIES | word_set(
     "none neither nothing either there here i we you the a an of on in to image images scan film films study picture slice "
-    "view radiograph examination today now currently longer anymore anywhere since however sign evidence trace hint not no "
+    "view radiograph examination today now currently longer anymore anywhere since however sign evidence trace hint answer not no "
     "never nor hardly has"
 )
 _NAMES_NONE = _STANDS_FOR | _SEEING | AUXILIARIES | word_set(
@@ -423,6 +425,10 @@ class _Sequel:
         if _SOUGHT.isdisjoint(self.pieces[start_of_clause(self.pieces, self.first) : at]):
             return NOTHING
         at += 1
+        clause = self.pieces[at : next_stop(self.pieces, at)]
+        # "A stone was suspected, but CT is normal."
+        if len(clause) <= 6 and clause[-1:] in _ALL_WELL and not AUXILIARIES.isdisjoint(clause):
+            return DENIED
         while self._at(at) in AUXILIARIES:
             at += 1
         length, kind = cue_of(self.pieces, at, _CUES) if at < len(self.pieces) else (0, "")
@@ -457,6 +463,12 @@ def appears_after_all(pieces: Sequence[str], end: int) -> bool:
         if pieces[at] in BREAKS or pieces[at] == ",":
             return _Sequel(pieces, end, end)._tail(at) == AFTER_ALL
     return False
+
+
+def only_suspected(pieces: Sequence[str], first: int) -> bool:
+    """Say whether the clause of what is named at pieces[first] only suspects or seeks it: "a stone was suspected"."""
+    start = start_of_clause(pieces, first)
+    return not _SOUGHT.isdisjoint(pieces[start : next_stop(pieces, first)])
 
 
 def sequel(pieces: Sequence[str], first: int, end: int) -> str:

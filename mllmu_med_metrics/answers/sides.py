@@ -15,7 +15,7 @@ _OPPOSITES = (
 _HAN_BOTH = ("两", "双")
 _JOINS = word_set(
     ", and as well plus also the a an on in at of to side both lung lobe part from not only but 和 及 与 侧 、 "
-    "one two three several lesser smaller greater degree extent less so some"
+    "little bit slightly mildly one two three several lesser smaller greater degree extent less so some"
 )
 _APART = word_set("or nor vs versus than either 或")
 # "Left more than right": on both, and the first has more of it.
