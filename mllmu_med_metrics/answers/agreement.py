@@ -99,7 +99,7 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
     taken: set[int] = set()
     ends: dict[str, tuple[int, int]] = {}
     stated: list[tuple[int, int, tuple[str, ...]]] = []
-    refused: set[str] = set()
+    refused: dict[str, int] = {}
     stands = stance.stance_of(pieces)
     if len(found) > 1:
         found.sort(key=lambda place: (place.start - place.end, place.start))
@@ -127,12 +127,16 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
             if closed.sides:
                 ends.update(dict.fromkeys(named, (first, beyond)))
             continue
-        refused.update(named)
+        refused.update(dict.fromkeys(named, first))
         if closed.opposites:
             chosen.update(closed.opposites[value] for value in named if value in closed.opposites)
-    if refused and not refused.isdisjoint(chosen):
-        sure = {value for first, _, named in stated for value in named if not only_suspected(pieces, first)}
-        chosen -= refused - sure
+    if refused and not chosen.isdisjoint(refused):
+        chosen -= refused.keys() - {
+            value
+            for first, _, named in stated
+            for value in named
+            if first > refused.get(value, 0) or not only_suspected(pieces, first)
+        }
     if len(chosen) > 1:
         _leave_out_renamed(pieces, stated, chosen)
     if len(chosen) > 1 and closed.sides:

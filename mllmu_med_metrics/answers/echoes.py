@@ -23,7 +23,8 @@ _DISAGREEING = trie_of(
 _THEREFORE = frozenset({"so", "hence", "therefore", "thus", "then", ";", ".", ":", "!", ",", "a", "say"})
 # What agrees with a question before it, beside yes.
 _AGREES = _YES | word_set(
-    "correct indeed right true definitely certainly probably likely possibly maybe perhaps affirmative exactly absolutely positive present 是 对 有"
+    "correct indeed right true definitely certainly probably likely possibly maybe perhaps affirmative exactly absolutely positive present seen visible certain "
+    "clearly obviously evident confirmed detected found noted 是 对 有"
 )
 _AFTER_YES = frozenset("的.,!?;")
 _ANAPHORS = frozenset({"it", "there", "they", "that", "this", "i"})
@@ -77,6 +78,13 @@ def agrees_after(pieces: Sequence[str], at: int, asked: int) -> bool:
     # "Right" does not agree with "left or right?".
     if at >= len(pieces) or (pieces[at] == "right" and "right" in pieces[asked:begin]):
         return False
+    if pieces[at] == "is" and pieces[at + 1 : at + 2] == ("yes",):
+        return True
+    if pieces[at] in ("i", "we"):
+        return "yes" in pieces[at + 1 : at + 4] or _agrees(pieces, at)
+    # "Any cyst? A small one."
+    if pieces[at] in ("a", "an") and "one" in pieces[at + 1 : at + 4]:
+        return True
     if pieces[at] in ("the", "my") and at + 3 < len(pieces) and pieces[at + 1] in _NAMES_OF_ANSWERS:
         at += 3
     return _agrees(pieces, at)

@@ -25,7 +25,7 @@ _CUES = {
         "resembles/resembling/resembled/resemble/resemblance", "look/looks/looking/looked like/as", "akin to",
         "similar/similarity to", "appear/appears/appearing/seem/seems/seemed/appeared to/like/as", "reminiscent of",
         "suggest/suggests/suggesting/suggestive", "be/is/was taken for", "at first glance/sight", "superficially",
-        "likeness to", "recall/recalls/recalling", "could/might/may be", "seem/seems/seemed/appeared/appears",
+        "likeness to", "recall/recalls/recalling", "could/might/may be", "could/might have been", "seem/seems/seemed/appeared/appears",
         "raise/raises/raised the", "evoke/evokes",
     ),
     # What it was taken for, likewise.
@@ -67,6 +67,9 @@ _SETTLES = word_set(
 _NAMES_IT = word_set("actually really the this my in here further what")
 _BEFORE_NAME = word_set("it this in fact out to now known just only")
 _ADVERSE = word_set("but yet however")
+_ADVERSE_FIRST = (("but",), ("yet",), ("however",))
+# What only looked like a thing: "could have been a mass. It is a cyst."
+_UNREAL = word_set("resembles resemble resembled been think thought")
 _IT_IS = tuple((word, verb) for word in ("it", "this") for verb in ("is", "was"))
 _IN_POINT = frozenset({"here", "this", "it"})
 _HAN_LIKE = ("貌似", "误诊", "误认")
@@ -160,11 +163,16 @@ class _Sentence:
         if stop + 1 >= len(self.pieces):
             return False
         if self.pieces[stop] == ".":
-            return cue_at(self.pieces, stop + 1, _IN_FACT_TRIE) > 0
+            return cue_at(self.pieces, stop + 1, _IN_FACT_TRIE) > 0 or self.pieces[stop + 1] in _ADVERSE or (
+                not _UNREAL.isdisjoint(self.pieces[max(0, stop - 8) : stop])
+                and tuple(self.pieces[stop + 1 : stop + 3]) in _IT_IS
+            )
         return self.pieces[stop] in _ADVERSE or self.pieces[stop] == ";"
 
     def _says_what_it_is(self, stop: int) -> bool:
         """Say whether a clause names what the thing is, or that it is not what was named: "but it is a cyst"."""
+        stop += self.pieces[stop : stop + 1] == (".",) and self.pieces[stop + 1 : stop + 2] in _ADVERSE_FIRST
+        stop += self.pieces[stop + 1 : stop + 2] == (",",)
         clause = self.pieces[stop + 1 : next_stop(self.pieces, stop + 1)]
         if not _SETTLES.isdisjoint(clause[: 4 if clause[:1] in (("i",), ("we",)) else 1]):
             return True

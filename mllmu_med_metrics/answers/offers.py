@@ -9,7 +9,7 @@ from mllmu_med_metrics.answers.pieces import is_word, word_set
 
 # What repeats a question, whatever is asked.
 _ASKS: Trie = trie_of(
-    "whether", "to answer", "in answer/response/reply to", "answering/addressing your/the/whether/if",
+    "whether", "to the question/query", "to answer", "in answer/response/reply to", "answering/addressing your/the/whether/if",
     "you/they/he/she asked/ask/wonder/wondered/inquired/want/wanted whether/if/about/which/for/to",
     "you would like to know", "your question was/is/about/on/as", "as to/for whether/which/what", "on whether",
     "asked/ask/asks whether/if/about/to", "the question is/asks/was/of whether/if/about/which/what/where", "question is/was whether/if",
@@ -52,7 +52,13 @@ def _own_clause(pieces: Sequence[str], comma: int) -> bool:
     if not clause or clause[0] in ("and", "or"):
         return False
     stop = next((at for at, word in enumerate(clause) if word in (",", "and", "or")), len(clause))
-    return clause[0] in _YES_OR_NO or len(clause) == 1 or not _VERBS.isdisjoint(clause[:stop])
+    return clause[0] in _YES_OR_NO or clause[0] == "then" or len(clause) == 1 or not _VERBS.isdisjoint(clause[:stop])
+
+
+def _lists_choices(pieces: Sequence[str], colon: int) -> bool:
+    """Say whether a question goes on after a colon with its choices, and the answer is a sentence of its own."""
+    end = end_of_sentence(pieces, colon + 1)
+    return "or" in pieces[colon:end] and any(map(is_word, pieces[end:])) and _VERBS.isdisjoint(pieces[colon:end])
 
 
 def _end_of_opening(pieces: Sequence[str], at: int, *, options: bool) -> int:
@@ -69,6 +75,8 @@ def _end_of_opening(pieces: Sequence[str], at: int, *, options: bool) -> int:
                 at += 1
             if options:
                 return min(at + 1, len(pieces))
+        elif pieces[at] == ":" and not options and _lists_choices(pieces, at):
+            pass
         elif pieces[at] == ":" or (pieces[at] == "," and not listed and _own_clause(pieces, at)) or pieces[at] in ("but", "however") or (options and pieces[at] in _ANSWERS) or (between and pieces[at] in ("i", "we", "it") and pieces[at - 1] not in ("and", "or", "is")):
             break
         at += 1

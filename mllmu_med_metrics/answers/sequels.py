@@ -76,15 +76,20 @@ _GOVERNS = word_set(
 _SOUGHT = word_set(
     "suspected sought considered thought questioned searched looked expected raised feared suspicion concern queried"
 )
+_HEARSAY = _SOUGHT | word_set(
+    "reported described mentioned mentions reports resembles resemble looks look might may could think thought earlier "
+    "prior previous previously last ask asks asked asking wonder wonders wants history diagnosed worried"
+)
+_STUDIES = word_set("scan study image film ct mri xray radiograph examination exam result ultrasound view")
 _FREE_THINGS = word_set("of from air fluid gas intraperitoneal flowing floating wall margin edge fragment fragments")
 _PERFECT = frozenset({"has", "have", "had"})
 _RELATIVES = frozenset({"which", "that", "who"})
 _PARTICIPLES = word_set("not ruled rejected refuted excluded discarded dismissed disproved")
 _EXCEPTS = tuple((word,) for word in ("apart", "aside", "besides", "except", "save", "other"))
-_AS_FOR = word_set("as regarding concerning with for to regard respect about on the a an any of presence possible")
+_AS_FOR = word_set("as regards regarding concerning with for to regard respect about on the a an any of presence possible")
 _FILLERS = word_set(
     "and but yet however although though now today here then currently so in fact , i we have on this image scan study a an "
-    "small tiny subtle early minor"
+    "small tiny subtle early minor review inspection second look closer"
 )
 _NOW_OR_END = ENDS | word_set("seen present visible found identified here now today detected and noted evident")
 # What stands for a thing named before; a clause of these and the next words alone is about that thing.
@@ -223,7 +228,7 @@ class _Sequel:
             if self.pieces[place] == "?":
                 return NOTHING
             if self.pieces[place] in BREAKS or self.pieces[place] in (",", "and"):
-                word = self._tail(place)
+                word = self._after_break(place) if self.pieces[place] in BREAKS else self._tail(place)
                 if word or self.pieces[place] in SENTENCE_ENDS:
                     return word
         return NOTHING
@@ -324,6 +329,8 @@ class _Sequel:
     def _after_comma(self, comma: int, others: float) -> str:
         """Return what is said after a comma: of a list, by an aside, a relative clause, or a lone verdict."""
         following = self._at(comma + 1)
+        if following in ("but", "yet"):
+            return self._after_break(comma + 1)
         # "There is a cyst, isn't there."
         if following in AUXILIARIES and self._at(comma + 2) == "not" and self._at(comma + 3) in _PRONOUNS:
             return NOTHING
@@ -418,7 +425,10 @@ class _Sequel:
 
     def _after_break(self, at: int) -> str:
         """Return what the next clause says of the thing by a pronoun, or of what was only suspected."""
-        return (self.pieces[at] in ("but", "yet") and self._refuted_after(at)) or self._tail(at)
+        turns = self.pieces[at] in ("but", "yet") or (
+            self.pieces[at] == "." and not _STUDIES.isdisjoint(self.pieces[at + 1 : at + 3])
+        )
+        return (turns and self._refuted_after(at)) or self._tail(at)
 
     def _refuted_after(self, at: int) -> str:
         """Return what is said after "and" or "but" of what was only suspected or sought."""
@@ -466,9 +476,12 @@ def appears_after_all(pieces: Sequence[str], end: int) -> bool:
 
 
 def only_suspected(pieces: Sequence[str], first: int) -> bool:
-    """Say whether the clause of what is named at pieces[first] only suspects or seeks it: "a stone was suspected"."""
+    """Say whether the clause of what is named at pieces[first] only suspects, seeks, likens or reports it.
+
+    "A stone was suspected", "it resembles a stone", "the report mentions a stone": a later denial outweighs it.
+    """
     start = start_of_clause(pieces, first)
-    return not _SOUGHT.isdisjoint(pieces[start : next_stop(pieces, first)])
+    return not _HEARSAY.isdisjoint(pieces[start : next_stop(pieces, first)])
 
 
 def sequel(pieces: Sequence[str], first: int, end: int) -> str:

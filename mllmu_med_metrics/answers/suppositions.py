@@ -21,13 +21,14 @@ _HAS = word_set(": had has have with suffered died developed diagnosed carries s
 # Fields of a report that name what was asked or known before, and what one is told to look for.
 _FIELDS = (
     "indication :", "indications :", "clinical question/history/information/indication/details/data/context :",
-    "reason for exam/examination/study/scan/test/referral/imaging :", "history :", "referral :", "query :", "request :",
+    "reason :", "reason for exam/examination/study/scan/test/referral/imaging :", "history :", "referral :", "query :", "request :",
 )  # fmt: skip
 _SEARCHES = ("look/check/watch/evaluate/assess/monitor/screen/search for",)
 # What one has looked for or did a scan for; it is there only if the text goes on to say so.
 _SOUGHT = (
     "looked/searched/checked/tested/examined/screened/inspected/looking/searching/checking/testing for",
     "looked/searched everywhere for", "a/the/my/our/careful search for",
+    "taken/obtained/performed/done/acquired/requested/ordered/made/undertaken/sent/submitted for suspected/possible/presumed",
     *(
         f"{done} to {search}"
         for done in ("taken/obtained/performed/done/acquired/requested/ordered/made/undertaken/sent/submitted", "carried out")
@@ -171,12 +172,19 @@ class _Sentence:
         clause = pieces[start:stop]
         if ("family" in clause and not {"run", "runs", "running"}.isdisjoint(clause)) or (stop < self.end and pieces[start] in _WHEN and not _OCCURS.isdisjoint(clause)):
             mark(self.marks, start, stop)
+        elif pieces[start] in _TYPICALLY:
+            self._typical_subject(start + 1 + (pieces[start + 1 : start + 2] == (",",)))
         elif pieces[start] in ("a", "an") or (pieces[start].endswith("s") and start + 1 < self.end):
             self._in_general()
             if pieces[start] not in ("a", "an"):
                 self._inverted()
         else:
             self._inverted()
+
+    def _typical_subject(self, at: int) -> None:
+        """Set aside what is typically so or so: "normally a cyst looks dark"."""
+        if self.pieces[at : at + 1] in (("a",), ("an",)):
+            mark(self.marks, at, min(at + 3, self.end))
 
     def _in_general(self) -> None:
         """Set aside what is said of such things: "a fracture typically shows a line", "a cyst should look dark"."""
@@ -205,7 +213,9 @@ class _Sentence:
     def _if(self, at: int) -> None:
         """Set aside what is not so: "if there were a cyst", "assuming this had been a mass"."""
         stop = next_stop(self.pieces, at)
-        counterfactual = not {"were", "had"}.isdisjoint(self.pieces[at + 1 : min(stop, at + 7)])
+        condition = self.pieces[at + 1 : min(stop, at + 7)]
+        unreal = "was" in condition and "would" in self.pieces[stop : stop + 7]
+        counterfactual = unreal or not {"were", "had"}.isdisjoint(condition)
         if counterfactual and _SPEAKERS.isdisjoint(self.pieces[at + 1 : at + 4]):
             mark(self.marks, at, stop)
             self._consequence(stop)
@@ -232,6 +242,8 @@ class _Sentence:
         if doing in _EXPECTS:
             if subject[-1] in ("one", "you") or not _ADVERSE.isdisjoint(pieces[at : self.end]):
                 self._set_clause(begin, at)
+        elif subject[0] in _POINTS_AT and pieces[at + 1 : at + 3] == ("have", "been"):
+            self._set_clause(at)
         elif doing == "be" and subject[0] in _POINTS_AT and "if" in pieces[verb : self.end]:
             # "It would be a cyst if it were dark."
             mark(self.marks, verb, pieces.index("if", verb))
