@@ -6,13 +6,13 @@ from itertools import pairwise
 
 from mllmu_med_metrics.answers import stance
 from mllmu_med_metrics.answers.adjectives import named_by_adjective
-from mllmu_med_metrics.answers.closed_sets import ClosedSet, closed_set
+from mllmu_med_metrics.answers.closed_sets import ClosedSet, closed_set, distinct_values
 from mllmu_med_metrics.answers.coordination import written_once
 from mllmu_med_metrics.answers.counting import counts_nothing, is_no_count
 from mllmu_med_metrics.answers.degeneration import degenerate
 from mllmu_med_metrics.answers.echoes import chinese_yes_or_no, yes_or_no
 from mllmu_med_metrics.answers.facts import fact_key, fold_word
-from mllmu_med_metrics.answers.identities import called_another
+from mllmu_med_metrics.answers.identities import POINTERS, called_another
 from mllmu_med_metrics.answers.pieces import PUNCTUATION, pieces_of
 from mllmu_med_metrics.answers.refusal import abstains
 from mllmu_med_metrics.answers.sequels import only_suspected
@@ -69,16 +69,13 @@ def _leave_out_renamed(
     pieces: Sequence[str], stated: list[tuple[int, int, tuple[str, ...]]], chosen: set[str]
 ) -> None:
     """Leave out a value that names what is then said to be another: "the mass is a cyst"."""
+    if POINTERS.isdisjoint(pieces):
+        return
     stated.sort()
     for (first, end, named), (start, _, other) in pairwise(stated):
         once = sum(named == names for _, _, names in stated) == 1
         if once and named != other and called_another(pieces, first, end, start):
             chosen.difference_update(named)
-
-
-@lru_cache(maxsize=8192)
-def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
 
 
 def _unfound(answer: str, pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, chosen: set[str]) -> None:
@@ -101,7 +98,8 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
     stated: list[tuple[int, int, tuple[str, ...]]] = []
     refused: dict[str, int] = {}
     stands = stance.stance_of(pieces)
-    if len(found) > 1:
+    several, sides = len(found) > 1, closed.sides
+    if several:
         found.sort(key=lambda place: (place.start - place.end, place.start))
     for start, end, form in found:
         if taken and not taken.isdisjoint(range(start, end)):
@@ -110,10 +108,11 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
         # A phrase is not put together across punctuation: "left. Upper" is not "left upper".
         if beyond - first != end - start:
             continue
-        taken.update(range(start, end))
+        if several:
+            taken.update(range(start, end))
         if (form < ":" or form in _MORE_THAN_VALUES) and is_no_count(pieces, first, beyond):
             continue
-        if closed.sides and beyond - first == 1 and is_no_side(pieces, first):
+        if sides and end - start == 1 and is_no_side(pieces, first):
             continue
         says = stance.SAYS if stands is None else stands.to(first, beyond)
         if says is stance.SETS_ASIDE:
@@ -124,7 +123,7 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
                 continue
             chosen.update(named)
             stated.append((first, beyond, named))
-            if closed.sides:
+            if sides:
                 ends.update(dict.fromkeys(named, (first, beyond)))
             continue
         refused.update(dict.fromkeys(named, first))
@@ -139,8 +138,8 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
         }
     if len(chosen) > 1:
         _leave_out_renamed(pieces, stated, chosen)
-    if len(chosen) > 1 and closed.sides:
-        _join_sides(closed, chosen, ends, pieces)
+        if sides:
+            _join_sides(closed, chosen, ends, pieces)
     if closed.nothing is not None and not chosen and counts_nothing(pieces):
         chosen.add(closed.nothing)
 
@@ -169,7 +168,7 @@ def values_said(answer: str, values: Sequence[str]) -> frozenset[str]:
 
     "Yes" and "no" count only where the answer begins with them. Values that are the same fact are one value, the first.
     """
-    return _said(answer, _distinct(tuple(values)))
+    return _said(answer, distinct_values(tuple(values)))
 
 
 def says(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
@@ -183,7 +182,7 @@ def says(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
     >>> says("A cyst is seen.", "cyst")
     True
     """
-    return fact in _said(answer, _distinct((fact, *fact_values)))
+    return fact in _said(answer, distinct_values((fact, *fact_values)))
 
 
 def says_only(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
@@ -193,4 +192,4 @@ def says_only(answer: str, fact: str, fact_values: Sequence[str] = ()) -> bool:
     >>> [says_only(told, "lung", organs) for told in ("The lung.", "The lung or the liver.", "Lung, not liver.")]
     [True, False, True]
     """
-    return _said(answer, _distinct((fact, *fact_values))) == {fact}
+    return _said(answer, distinct_values((fact, *fact_values))) == {fact}

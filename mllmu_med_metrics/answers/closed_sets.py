@@ -56,6 +56,22 @@ def _negated(table: Mapping[str, str]) -> dict[str, str]:
 
 
 @lru_cache(maxsize=8192)
+def distinct_values(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return each value once: in one order for all orders of the same values, unless two of them share a name.
+
+    Then the first of them counts, so that their order stays. An answer read for one fact of a closed set need not be
+    read anew for another.
+
+    >>> distinct_values(("mass", "cyst", "mass")), distinct_values(("xray", "radiograph"))
+    (('cyst', 'mass'), ('xray', 'radiograph'))
+    """
+    distinct = tuple(dict.fromkeys(values))
+    names = [forms(value) | names_alone(value) | adjectives(value) | turned(value) for value in distinct]
+    alike = sum(map(len, names)) > len(frozenset().union(*names))
+    return distinct if alike else tuple(sorted(distinct))
+
+
+@lru_cache(maxsize=8192)
 def closed_set(values: tuple[str, ...]) -> ClosedSet:
     """Return the form -> value table of a set of values (first value wins) and all that is read with it."""
     table: dict[str, str] = {}

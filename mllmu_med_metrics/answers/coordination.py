@@ -39,7 +39,9 @@ def written_once(words: Sequence[str], shared: Mapping[tuple[str, ...], tuple[st
             if (before := tuple(words[at : at + length])) in shared:
                 form, end = shared[before]
                 rest = words[at + length : at + length + _REACH]
-                stop = next((place for place, word in enumerate(rest) if word not in _JOINS and word not in begun), None)
+                stop = next(
+                    (place for place, word in enumerate(rest) if word not in _JOINS and word not in begun), None
+                )
                 if stop and rest[stop] == end and not begun.isdisjoint(rest[:stop]):
                     found.append(Found(at, at + length, form))
                 break

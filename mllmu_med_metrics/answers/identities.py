@@ -6,7 +6,8 @@ from mllmu_med_metrics.answers.clauses import BE, ENDS
 from mllmu_med_metrics.answers.cues import passing
 from mllmu_med_metrics.answers.pieces import word_set
 
-_POINTERS = word_set("the this that what alleged supposed")
+# Before the name: "the mass", "what seems a mass".
+POINTERS = word_set("the this that what alleged supposed")
 _BECOMES = word_set("turned turns out proved proves proven to become becomes became found known shown now")
 _ARTICLES = frozenset({"a", "an"})
 # Between the name and the verb: "the mass that was felt here is ...", and what may stand before the article.
@@ -21,14 +22,20 @@ def called_another(pieces: Sequence[str], first: int, end: int, start: int) -> b
     >>> called_another(pieces_of("The mass turned out to be a cyst."), 1, 2, 7)
     True
     """
-    if _POINTERS.isdisjoint(pieces[max(0, first - 2) : first]) or not end < start <= end + _LONGEST:
+    if POINTERS.isdisjoint(pieces[max(0, first - 2) : first]) or not end < start <= end + _LONGEST:
         return False
     between = list(pieces[end:start])
-    article = next((at for at in range(len(between) - 1, max(-1, len(between) - 4), -1) if between[at] in _ARTICLES), None)
+    article = next(
+        (at for at in range(len(between) - 1, max(-1, len(between) - 4), -1) if between[at] in _ARTICLES), None
+    )
     if article is None:
         return False
     verb = article
-    while verb and between[verb - 1] not in BE and (passing(between[verb - 1]) or between[verb - 1] in ("in", "fact", ",")):
+    while (
+        verb
+        and between[verb - 1] not in BE
+        and (passing(between[verb - 1]) or between[verb - 1] in ("in", "fact", ","))
+    ):
         verb -= 1
     if not verb or not (between[verb - 1] in BE or between[verb - 1] in _BECOMES):
         return False

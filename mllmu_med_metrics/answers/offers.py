@@ -34,6 +34,9 @@ _VERBS = (
     | _ANSWERS
     | word_set("fits fit shows says lies i it this we choose pick matches applies here there wins prevails")
 )
+_ASKING = frozenset({"ask", "asks", "asked", "question"})
+# A second letter of options.
+_LETTERS = frozenset({"b"})
 _YES_OR_NO = word_set("yes no none")
 _STARTS = frozenset({*_ASKS, *_TOPICS, *_OPTIONS}) | _BEFORE_OPTIONS
 # Without any of these nothing is repeated.
@@ -115,7 +118,7 @@ def _opening(pieces: Sequence[str], start: int) -> int:
 def _asked_within(pieces: Sequence[str], start: int, end: int) -> int:
     """Return the place of "asks whether" or "question is whether" in a sentence; its start where it has none."""
     for at in range(start, end):
-        if pieces[at] in ("ask", "asks", "asked", "question") and cue_at(pieces, at, _ASKS):
+        if pieces[at] in _ASKING and cue_at(pieces, at, _ASKS):
             return at
     return start
 
@@ -157,13 +160,19 @@ def only_offered(pieces: Sequence[str]) -> list[bool] | None:
     if TELLING.isdisjoint(pieces) and (not pieces or pieces[0] not in FIRST_WORDS):
         return None
     offered = [False] * len(pieces)
-    for stop in (_lettered(pieces), _final_answer(pieces)):
-        offered[:stop] = [True] * stop
-    for begin, stop in _fields(pieces):
-        offered[begin:stop] = [True] * (stop - begin)
+    if not _LETTERS.isdisjoint(pieces) or "final" in pieces:
+        for stop in (_lettered(pieces), _final_answer(pieces)):
+            offered[:stop] = [True] * stop
+    if ")" in pieces:
+        for begin, stop in _fields(pieces):
+            offered[begin:stop] = [True] * (stop - begin)
+    asks = not _ASKING.isdisjoint(pieces)
     start = 0
     while start < len(pieces):
         end = end_of_sentence(pieces, start)
+        if pieces[start] not in _STARTS and not asks:
+            start = end + 1
+            continue
         begin = start if pieces[start] in _STARTS else _asked_within(pieces, start, end)
         stop = _opening(pieces, begin)
         if stop > begin and any(map(is_word, pieces[stop:])) and not agrees_after(pieces, stop, begin):
