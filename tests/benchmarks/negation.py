@@ -2,11 +2,12 @@
 
     python -m tests.benchmarks.negation            # the own rules, and those of the two that are installed
 
-Of the untouched half of `fact_cases`, the English rows of its kinds of negation: every occurrence of a value of the
-closed set is an entity, given to each tool by an entity ruler with the forms that `facts` knows, so that none is better
-for its names. An entity is right where the tool affirms it exactly if the label does. A blank English pipeline with a
-sentencizer, nothing downloaded. medspacy's sentence splitter and UMLS linker are not used; where their packages are not
-installed (they need a compiler and LevelDB), stand-ins take their place.
+Of the untouched half of `fact_cases` and of both halves of `third_writer`, the English rows of the kinds on which a
+denial decides: every occurrence of a value of the closed set is an entity, given to each tool by an entity ruler with
+the forms that `facts` knows, so that none is better for its names. An entity is right where the tool affirms it
+exactly if the label does. A blank English pipeline with a sentencizer, nothing downloaded. medspacy's sentence
+splitter and UMLS linker are not used; where their packages are not installed (they need a compiler and LevelDB),
+stand-ins take their place.
 """
 
 import argparse
@@ -32,7 +33,9 @@ REPEATS = 5
 # Kinds that the other tools don't claim to read.
 OWN_KINDS = ("echoed question", "verbose")
 # Kinds of the third writer on which something else than a denial decides.
-NO_DENIAL = ("echoed question", "sides and positions", "numbers", "plurals, adjectives, articles and names", "abstention")
+NO_DENIAL = (
+    "echoed question", "sides and positions", "numbers", "plurals, adjectives, articles and names", "abstention",
+)  # fmt: skip
 Case: TypeAlias = tuple[str, str, tuple[str, ...], set[str]]
 DISTRIBUTIONS = {"negspacy": ("negspacy",), "medspacy": ("medspacy", "spacy", "pysbd", "jsonschema")}
 IMPORTS = {
