@@ -1,4 +1,4 @@
-"""Names that share their last word and write it once: "the frontal and parietal lobes", "the left, not the right, kidney"."""
+"""Names that share their last word, written once: "the frontal and parietal lobes", "the left, not the right, kidney"."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,7 +13,7 @@ _LONGEST = 3
 
 
 def shared_ends(values: Iterable[str]) -> dict[tuple[str, ...], tuple[str, str]]:
-    """Return the words before the last one -> (form, last word) of the values that share their last word with another."""
+    """Return the words before the last -> (form, last word) of the values that share their last word with another."""
     named = [words for value in values if 2 <= len(words := fact_words(value)) <= _LONGEST]
     ends = [words[-1] for words in named]
     return {

@@ -139,8 +139,10 @@ def _label_denies(label: Sequence[str]) -> bool:
     """Say whether a label denies all that it lists: "Absent: cyst", "Ruled out: cyst", "Are not seen: cyst"."""
     if len(label) == 1:
         return label[0] in _LABELS
-    if len(label) == 2 and (not _LABELS.isdisjoint(label) or (label[0] in ("not", "ruled") and label[1] in _SEEN | _UNREAD)):
-        return True
+    if len(label) == 2:
+        unread = label[0] in ("not", "ruled") and (label[1] in _SEEN or label[1] in _UNREAD)
+        if unread or not _LABELS.isdisjoint(label):
+            return True
     unseen = label[-1:] and (
         label[-1] in _LABELS
         or (label[-2:-1] == ("not",) and label[-1] in _SEEN)
@@ -363,7 +365,8 @@ class _Reader:
     def _except(self, at: int, length: int, kind: str) -> None:
         """Deny what is excepted, but not where all else is denied or well."""
         before = self.pieces[start_of_sentence(self.pieces, at) : at]
-        if self.level or not _ALL_WELL.isdisjoint(before) or (at == self.start and not _ALL_WELL.isdisjoint(self.pieces[at : end_of_sentence(self.pieces, at)])):
+        rest = self.pieces[at : end_of_sentence(self.pieces, at)] if at == self.start else ()
+        if self.level or not _ALL_WELL.isdisjoint(before) or not _ALL_WELL.isdisjoint(rest):
             self._close()
         else:
             self._open(at, DENIED, kind)
