@@ -83,11 +83,6 @@ def read_report(path: Path) -> dict[str, object]:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UserError(f"'{file}' is not JSON ({error}). Give the report.json that `mllmu-med bench` wrote.") from None
     needed = ("rows", "runs", "config", "versions", "dataset_checksum")
-    if isinstance(document, dict) and document.get("ues_version", 1) != UES_VERSION:
-        raise UserError(
-            f"'{file}' reports UES version {document.get('ues_version', 1)}, and this is mllmu-med with version "
-            f"{UES_VERSION}: their scores are not compared. Install the version that made it, or run the bench again."
-        )
     missing = [key for key in needed if not isinstance(document, dict) or key not in document]
     if missing:
         raise UserError(
@@ -146,6 +141,11 @@ def reproduce(
     document: Mapping[str, object], study: Study, *, workers: int | None = None
 ) -> tuple[list[Difference], list[str]]:
     """Run the study and return how its scores differ from the report's, and notes on what else is not the same."""
+    if document.get("ues_version", 1) != UES_VERSION:
+        raise UserError(
+            f"The report is of UES version {document.get('ues_version', 1)}, and this is mllmu-med with version "
+            f"{UES_VERSION}: their scores are not compared. Install the version that made it, or run the bench again."
+        )
     again = bench(study, workers=workers)
     notes = [
         f"{package} was {version}, is {again['versions'].get(package, 'absent')}"
