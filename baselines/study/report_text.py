@@ -124,7 +124,7 @@ def difference_lines(differences: Sequence[Mapping[str, object]]) -> list[str]:
     lines = ["| method | against | difference | 95 % | p |", "|---|---|---|---|---|"]
     for one in differences:
         ends = "-" if one["low"] is None else f"{one['low']:+.2f} to {one['high']:+.2f}"
-        p = "-" if one["p_holm"] is None else f"{one['p_holm']:.3f}"
+        p = "-" if one["p_holm"] is None else f"{one['p_holm']:.3f}" if one["p_holm"] >= 0.001 else "< 0.001"
         shown = "-" if one["difference"] is None else f"{one['difference']:+.2f}"
         lines.append(f"| {one['model']} | {one['against']} | {shown} | {ends} | {p} |")
     return lines
