@@ -179,6 +179,7 @@ def _in_half_precision(weights: Path) -> None:
 
     tensors = {name: value.to(torch.float16) for name, value in load_file(weights).items()}
     save_file(tensors, weights, metadata={"format": "pt"})
+    weights.chmod(0o644)  # as every other file of the package
 
 
 def main(argv: Sequence[str] | None = None) -> None:
