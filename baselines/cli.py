@@ -649,6 +649,14 @@ def methods(
     _print(values, as_json, "\n".join(f"{m['name']:<{width}}  {m['title']}: {m['objective']}" for m in values))
 
 
+@app.command()
+def models(as_json: Json = False) -> None:
+    """List the models that come with the package: what they are, and how they were made."""
+    from .model import published
+
+    _print(published.values(), as_json, "\n".join(published.lines()))
+
+
 @tasks_app.command("path")
 def tasks_path(lmms: Annotated[bool, typer.Option("--lmms", help="Those for lmms-eval.")] = False) -> None:
     """Print the folder of the task files, for ``--include_path`` of lm_eval or lmms_eval."""

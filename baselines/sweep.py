@@ -1,12 +1,15 @@
-"""Choose each method's defaults on a build of its own, with another seed than any that is reported.
+"""Choose each method's defaults on builds of their own, with other seeds than any that is reported.
 
-    python -m baselines.sweep --out runs/sweep --seed 1
+    python -m baselines.sweep --out runs/sweep --seeds 1,4 --unlearning-seeds 0,1
 
-A graph of stages, as a bench is: builds the phantom data set of that seed, learns target and retain_only, runs every
-method at every setting of the grid, scores each, and writes one line a run to ``OUT/sweep.jsonl``. The winner of a
-method in a scenario is the run with verdict ``ok`` and the highest UES; of equal ones (to 0.01) the gentlest: the
-lowest learning rate, or scale. Where no run ended ``ok`` the highest UES of all wins. The committed records are
-``results/sweep-nano.jsonl``; a test holds the shipped defaults equal to their winners.
+A graph of stages, as a bench is: builds the phantom data set of each seed, learns target and retain_only, runs every
+method at every setting of the grid with each unlearning seed, scores each run, and writes one line a run to
+``OUT/sweep.jsonl``. One run says little: from one target, the seed of unlearning alone moved a strict UES from .64 to
+.90. So the settings that win are those with the highest mean strict UES over all runs, of equal ones (to 0.01) the
+highest mean UES, of equal ones again the gentlest: the lowest learning rate, or scale. Settings under which some run
+did not end ``ok`` win only where all have such a run. A winner at an end of its grid is marked "edge" (`at_edge`): what
+lies beyond was not tried. The committed records are ``results/sweep-nano.jsonl``; a test holds the shipped defaults
+equal to their winners.
 """
 
 import argparse
@@ -14,10 +17,11 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from statistics import mean
 
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError, make_folder, unknown, using_paths
@@ -31,7 +35,7 @@ from .run.progress import Progress
 from .run.run_record import read_record
 from .study import bench, runner, stages
 from .study.graph import Graph, Part, Stage
-from .study.study import DATA, EVALUATION, Study
+from .study.study import DATA, EVALUATION, Study, run_folder
 
 RECORDS = "sweep-nano.jsonl"
 SETTINGS = "sweep.json"
@@ -58,19 +62,62 @@ def records() -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def winner(runs: Iterable[Mapping[str, object]], scenario: str, method: str) -> Mapping[str, object]:
-    """Return the run whose settings become the default of a method in a scenario.
+@dataclass(frozen=True)
+class Tried:
+    """What one setting of a method did in a scenario: means over its runs, a target and an unlearning seed each."""
 
-    Where none ended ``ok`` the highest UES of all wins, and the reports show what it is. Raises ValueError where the
-    method has no run with a score.
+    settings: Mapping[str, float]
+    recipe: Mapping[str, object]
+    runs: int
+    ues_strict: float
+    ues: float
+    verdicts: tuple[str, ...]
+
+    @property
+    def strength(self) -> tuple[float, float]:
+        """How hard it pulls: learning rate, then scale."""
+        return self.settings["learning_rate"], self.settings.get("scale", 1)
+
+
+def tried(runs: Iterable[Mapping[str, object]], scenario: str, method: str) -> list[Tried]:
+    """Return what each setting did, in the order of the records; a run without a score counts as 0."""
+    by_settings: dict[str, list[Mapping[str, object]]] = {}
+    for run in runs:
+        if (run["scenario"], run["method"]) == (scenario, method):
+            by_settings.setdefault(json.dumps(run["settings"], sort_keys=True), []).append(run)
+    return [
+        Tried(
+            settings=mine[0]["settings"],
+            recipe=mine[0].get("recipe", {}),
+            runs=len(mine),
+            ues_strict=mean(run["ues_strict"] or 0.0 for run in mine),
+            ues=mean(run["ues"] or 0.0 for run in mine),
+            verdicts=tuple(str(run["verdict"]) for run in mine),
+        )
+        for mine in by_settings.values()
+        if any(run["ues"] is not None for run in mine)
+    ]
+
+
+def winner(runs: Iterable[Mapping[str, object]], scenario: str, method: str) -> Tried:
+    """Return the settings that become the default of a method in a scenario.
+
+    Raises ValueError where the method has no run with a score.
     """
-    mine = [r for r in runs if r["scenario"] == scenario and r["method"] == method and r["ues"] is not None]
-    fit = [run for run in mine if run["verdict"] == "ok"] or mine
+    every = tried(runs, scenario, method)
+    fit = [one for one in every if set(one.verdicts) == {"ok"}] or every
     if not fit:
         raise ValueError(f"no run of {method} in {scenario} has a score")
-    best = max(run["ues"] for run in fit)
-    equal = [run for run in fit if run["ues"] >= best - EQUAL]
-    return min(equal, key=lambda run: (run["settings"]["learning_rate"], run["settings"].get("scale", 1)))
+    strictest = max(one.ues_strict for one in fit)
+    fit = [one for one in fit if one.ues_strict >= strictest - EQUAL]
+    best = max(one.ues for one in fit)
+    return min((one for one in fit if one.ues >= best - EQUAL), key=lambda one: one.strength)
+
+
+def at_edge(runs: Sequence[Mapping[str, object]], scenario: str, method: str) -> bool:
+    """Say whether the winner stands at an end of what was tried, so that a better one may lie beyond."""
+    strengths = sorted(one.strength for one in tried(runs, scenario, method))
+    return winner(runs, scenario, method).strength in (strengths[0], strengths[-1])
 
 
 def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
@@ -86,33 +133,36 @@ def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is swept: where, on the build of which seed, and which grids."""
+    """What is swept: where, on the builds of which seeds, from which unlearning seeds, and which grids."""
 
     out: Path
-    seed: int = 1
+    seeds: tuple[int, ...] = (1, 4)
+    unlearning_seeds: tuple[int, ...] = (0, 1)
     scenarios: tuple[str, ...] = STUDIED
     methods: tuple[str, ...] = tuple(METHODS)
 
-    @property
-    def study(self) -> Study:
-        """The study whose data set, target and retain_only every setting starts from."""
-        return Study(out=self.out, seed=self.seed, max_retain=MAX_RETAIN, views=False)
+    def study(self, seed: int) -> Study:
+        """The study of a seed, whose data set, target and retain_only every setting starts from."""
+        return Study(out=self.out / f"seed-{seed}", seed=seed, max_retain=MAX_RETAIN, views=False)
 
     def tries(self) -> list["Try"]:
-        """Return every setting of the grids, in the order of the records."""
+        """Return every run: every setting of the grids from every target and unlearning seed, in the records' order."""
         return [
-            Try(self, scenario, method, settings)
+            Try(self.study(seed), unlearning_seed, scenario, method, settings)
             for scenario in self.scenarios
             for method in self.methods
             for settings in settings_of(scenario, method)
+            for seed in self.seeds
+            for unlearning_seed in self.unlearning_seeds
         ]
 
 
 @dataclass(frozen=True)
 class Try:
-    """One setting of one method in one scenario."""
+    """One run: one setting of one method in one scenario, from the target of a study, with an unlearning seed."""
 
-    sweep: Sweep
+    study: Study
+    unlearning_seed: int
     scenario: str
     method: str
     settings: dict[str, float]
@@ -120,25 +170,23 @@ class Try:
     @property
     def id(self) -> str:
         """Names its stage, its folder and its record."""
-        return "-".join([self.scenario, self.method, *(f"{value:g}" for value in self.settings.values())])
+        words = (self.scenario, self.method, *(f"{value:g}" for value in self.settings.values()))
+        return "-".join([str(self.study.seed), *words, f"seed{self.unlearning_seed}"])
 
     @property
     def record(self) -> Path:
         """Where its record stands once it has been scored."""
-        return self.sweep.out / "tries" / f"{self.id}.json"
+        return self.study.out / "tries" / f"{self.id}.json"
 
 
 def plan(sweep: Sweep) -> Graph:
-    """Return the graph of a sweep: the study's target and gold, every setting from them, and the records of all."""
-    base = [stages.build(sweep.study)]
-    for scenario in sweep.scenarios:
-        for rows in ("target", "retain_only"):
-            base += [stages.learn(sweep.study, scenario, rows), stages.evaluate(sweep.study, scenario, rows)]
+    """Return the graph of a sweep: targets and golds, every setting from them, and the records of all."""
+    found = [stage for seed in sweep.seeds for stage in _references(sweep, seed)]
     tries = [
         Stage(
             id=one.id,
-            title=one.id.replace("-", ": ", 1).replace("-", " ", 1),
-            needs=tuple(f"{one.scenario}-evaluate-{rows}" for rows in ("target", "retain_only")),
+            title=one.id.replace("-", ": ", 1).replace("-", " ", 2),
+            needs=tuple(f"{one.study.seed}-{one.scenario}-evaluate-{rows}" for rows in ("target", "retain_only")),
             argv=_argv(sweep, one.id),
             run=partial(_try, one),
             cost=stages.COSTS["unlearn"] + stages.COSTS["evaluate"],
@@ -147,12 +195,25 @@ def plan(sweep: Sweep) -> Graph:
     ]
     needs = tuple(one.id for one in tries)
     records = Stage("records", "records", needs, _argv(sweep, "records"), partial(_gather, sweep), cost=1)
-    return Graph([*base, *tries, records])
+    return Graph([*found, *tries, records])
+
+
+def _references(sweep: Sweep, seed: int) -> Iterator[Stage]:
+    """Yield what makes the data set, target and gold of a seed, each named after it."""
+    study = sweep.study(seed)
+    made = [stages.build(study)]
+    for scenario in sweep.scenarios:
+        for rows in ("target", "retain_only"):
+            made += [stages.learn(study, scenario, rows), stages.evaluate(study, scenario, rows)]
+    for stage in made:
+        needs = tuple(f"{seed}-{need}" for need in stage.needs)
+        yield replace(stage, id=f"{seed}-{stage.id}", title=f"{seed}: {stage.title}", needs=needs)
 
 
 def _argv(sweep: Sweep, id: str) -> tuple[str, ...]:
-    words = ("--out", sweep.out, "--seed", sweep.seed, "--scenarios", ",".join(sweep.scenarios))
-    words = (*words, "--methods", ",".join(sweep.methods), "--stage", id)
+    words = ("--out", sweep.out, "--seeds", _joined(sweep.seeds))
+    words = (*words, "--unlearning-seeds", _joined(sweep.unlearning_seeds), "--scenarios", _joined(sweep.scenarios))
+    words = (*words, "--methods", _joined(sweep.methods), "--stage", id)
     return ("python", "-m", "baselines.sweep", *map(str, words))
 
 
@@ -165,15 +226,15 @@ def _try(one: Try, part: Part) -> bool:
 
     if one.record.is_file():
         return False
-    out, data = one.sweep.out, one.sweep.out / DATA
-    folder = out / one.scenario / one.id
+    study, data = one.study, one.study.out / DATA
+    folder = run_folder(study.out, one.scenario, one.id)
     settings = [f"{name}={value}" for name, value in one.settings.items()]
     recipe = config.unlearn_recipe(one.method, one.scenario, "nano", settings)
     unlearn(
-        model=out / one.scenario / "target", data_dir=data, scenario=one.scenario, method=one.method, out=folder,
-        recipe=recipe, seed=one.sweep.seed, progress=part,
+        model=run_folder(study.out, one.scenario, "target"), data_dir=data, scenario=one.scenario, method=one.method,
+        out=folder, recipe=recipe, seed=one.unlearning_seed, progress=part,
     )  # fmt: skip
-    questions = Questions(scenario=one.scenario, data_dir=data, max_retain=MAX_RETAIN, seed=one.sweep.seed)
+    questions = Questions(scenario=one.scenario, data_dir=data, max_retain=study.max_retain, seed=study.seed)
     evaluate(folder, questions, out=folder / EVALUATION)
     make_folder(one.record.parent)
     write_atomically(one.record, json.dumps(_record(one, folder, recipe)) + "\n")
@@ -187,7 +248,8 @@ def _record(one: Try, folder: Path, recipe: config.UnlearnRecipe) -> dict[str, o
     from mllmu_med_tasks import scores
 
     references = {
-        rows: scores.read(one.sweep.out / one.scenario / rows / EVALUATION) for rows in ("target", "retain_only")
+        rows: scores.read(run_folder(one.study.out, one.scenario, rows) / EVALUATION)
+        for rows in ("target", "retain_only")
     }
     value = ues.score(
         unlearned=scores.read(folder / EVALUATION).predictions, rows=references["target"].rows, replicates=0,
@@ -198,7 +260,8 @@ def _record(one: Try, folder: Path, recipe: config.UnlearnRecipe) -> dict[str, o
         "scenario": one.scenario,
         "method": one.method,
         "settings": one.settings,
-        "seed": one.sweep.seed,
+        "seed": one.study.seed,
+        "unlearning_seed": one.unlearning_seed,
         "dataset_checksum": run.dataset_checksum,
         **{name: value[name] for name in MEASURED},
         "steps": run.steps,
@@ -220,7 +283,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the sweep, or one stage of it, from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", default="1,4", help="of the builds, each with its target")
+    parser.add_argument("--unlearning-seeds", default="0,1", help="of the unlearning runs from each target")
     parser.add_argument("--scenarios", default=",".join(STUDIED))
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--workers", type=int, help="stages run side by side; as many as cores if absent")
@@ -237,7 +301,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _run(options: argparse.Namespace) -> None:
     sweep = Sweep(
         options.out,
-        options.seed,
+        _whole("--seeds", options.seeds),
+        _whole("--unlearning-seeds", options.unlearning_seeds),
         _known("scenario", options.scenarios, STUDIED),
         _known("method", options.methods, METHODS),
     )
@@ -255,6 +320,18 @@ def _run(options: argparse.Namespace) -> None:
             bench.run(partial(plan, sweep), sweep.out, options.workers)
 
 
+def _joined(words: Iterable[object]) -> str:
+    return ",".join(map(str, words))
+
+
+def _whole(option: str, text: str) -> tuple[int, ...]:
+    """Return the numbers of a comma-separated list."""
+    try:
+        return tuple(dict.fromkeys(int(word) for word in text.split(",")))
+    except ValueError:
+        raise UserError(f"{option} is '{text}'; it takes whole numbers with commas between, such as 1,4.") from None
+
+
 def _known(kind: str, text: str, known: Iterable[str]) -> tuple[str, ...]:
     """Return the words of a comma-separated list, each a known one."""
     words = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
@@ -266,18 +343,18 @@ def _known(kind: str, text: str, known: Iterable[str]) -> tuple[str, ...]:
 
 @contextmanager
 def _claimed(sweep: Sweep) -> Iterator[None]:
-    """Take a folder that is new, empty or a sweep's of this seed, and keep a second sweep out of it."""
+    """Take a folder that is new, empty or a sweep's of these seeds, and keep a second sweep out of it."""
     marker = sweep.out / SETTINGS
     if sweep.out.exists() and (not sweep.out.is_dir() or (any(sweep.out.iterdir()) and not marker.is_file())):
         raise UserError(f"The output folder '{sweep.out}' is in use by something else. Name an empty or new folder.")
     with taken(sweep.out):
-        settings = json.dumps({"seed": sweep.seed}) + "\n"
+        settings = json.dumps({"seeds": sweep.seeds, "unlearning_seeds": sweep.unlearning_seeds}) + "\n"
         if not marker.is_file():
             write_atomically(marker, settings)
         elif marker.read_text(encoding="utf-8", errors="replace") != settings:
             raise UserError(
-                f"'{sweep.out}' holds a sweep of another seed than {sweep.seed} ({marker}). Name another --out folder, "
-                "or give the seed it was started with to resume it."
+                f"'{sweep.out}' holds a sweep of other seeds ({marker}). Name another --out folder, or give the seeds "
+                "it was started with to resume it."
             )
         yield
 

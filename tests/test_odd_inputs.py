@@ -332,12 +332,14 @@ def test_a_method_file_that(name, refused, tmp_path):
 
 SWEEPS = {
     "an unknown stage": (("--stage", "zz"), "Unknown stage 'zz'"),
-    "a stage near another": (("--stage", "bulid"), "Did you mean 'build'"),
+    "a stage near another": (("--stage", "1-bulid"), "Did you mean '1-build'"),
     "an unknown scenario": (("--plan", "--scenarios", "privcy"), "Did you mean 'privacy'"),
     "an unknown method": (("--plan", "--methods", "gaa"), "Did you mean 'ga'"),
     "no scenario": (("--plan", "--scenarios", ","), "Unknown scenario ''"),
     "no worker": (("--workers", "0"), "--workers is 0"),
-    "a stage before what it needs": (("--stage", "privacy-target"), "no mllmu-med data set"),
+    "no seed": (("--plan", "--seeds", ","), "--seeds is ','"),
+    "a seed that is no number": (("--plan", "--unlearning-seeds", "0,x"), "--unlearning-seeds is '0,x'"),
+    "a stage before what it needs": (("--stage", "1-privacy-target"), "no mllmu-med data set"),
 }
 
 
@@ -347,15 +349,15 @@ def test_a_sweep_that_makes_no_sense(name, refused, tmp_path):
     refused("--out", tmp_path / "sweep", *words, says=says, main=sweep.main)
 
 
-@pytest.mark.parametrize("mine", ["a file", "a folder in use", "a sweep of another seed"])
+@pytest.mark.parametrize("mine", ["a file", "a folder in use", "a sweep of other seeds"])
 def test_a_sweep_leaves_other_folders_alone(mine, refused, tmp_path):
     out = tmp_path / "mine"
     if mine == "a file":
         out.write_text("mine")
     else:
         out.mkdir()
-        (out / ("sweep.json" if mine == "a sweep of another seed" else "mine.txt")).write_text('{"seed": 7}\n')
-    refused("--out", out, says="in use by something else|another seed than 1", main=sweep.main)
+        (out / ("sweep.json" if mine == "a sweep of other seeds" else "mine.txt")).write_text('{"seed": 7}\n')
+    refused("--out", out, says="in use by something else|a sweep of other seeds", main=sweep.main)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from baselines.model import usable
+from baselines.model import published, usable
 from baselines.model.model_files import ADAPTER, contents, hub_snapshot, sha256
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.record import canonical_json
@@ -50,12 +50,14 @@ class Loaded:
 
 
 def model_folder(model: str | Path) -> Path:
-    """Return the folder (or hub id) a name stands for: `nano`, a finished run's folder, a model folder, a hub id.
+    """Return the folder (or hub id) a name stands for: `nano`, a published model, a run's or model's folder, a hub id.
 
     Refuses what holds no model.
     """
     if str(model) == "nano":
         return Path(str(files("baselines") / "nano" / "model"))
+    if str(model) in published.names():
+        return published.get(str(model)).folder / "model"
     folder = Path(model)
     if (folder / "model" / "config.json").is_file():
         return folder / "model"
@@ -72,7 +74,7 @@ def model_folder(model: str | Path) -> Path:
     elif folder.is_absolute() or not HUB_ID.fullmatch(str(model)):
         raise UserError(
             f"There is no model folder {model}, and it is not a hub id (owner/name) either. "
-            "Give an existing folder, a hub id, or 'nano' for the embedded model."
+            "Give an existing folder, a hub id, 'nano' for the embedded model, or one that `mllmu-med models` lists."
         )
     return folder
 
@@ -311,7 +313,7 @@ def _stacked(place: Path) -> list[Path]:
 
 
 def short_name(model: str | Path) -> str:
-    """Return a model's name without machine paths: a hub id, `nano`, or the last part of a run's or model's folder."""
+    """Return a model's name without machine paths: a hub id, that of a packaged model, or the last part of a folder."""
     folder = Path(model)
     if not folder.is_dir():
         return str(model)

@@ -17,8 +17,8 @@ def test_a_default_is_its_sweeps_winner(scenario, method):
     won = sweep.winner(sweep.records(), scenario, method)
     recipe = config.unlearn_recipe(method, scenario)
     shipped = recipe.canonical()
-    assert {name: (shipped | shipped["options"])[name] for name in won["settings"]} == won["settings"]
-    assert shipped == won["recipe"]
+    assert {name: (shipped | shipped["options"])[name] for name in won.settings} == won.settings
+    assert shipped == won.recipe
 
 
 def test_the_sweep_ran_on_another_build_than_the_reported_one():
@@ -29,12 +29,15 @@ def test_the_sweep_ran_on_another_build_than_the_reported_one():
         assert run["dataset_checksum"] != reported["dataset_checksum"]
 
 
-def test_every_point_of_the_grid_was_run():
-    runs = sweep.records()
-    for scenario in STUDIED:
-        for method in METHODS:
-            tried = [r["settings"] for r in runs if (r["scenario"], r["method"]) == (scenario, method)]
-            assert tried == sweep.settings_of(scenario, method)
+@pytest.mark.parametrize("scenario", STUDIED)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_point_of_the_grid_was_run_from_every_target_and_seed(scenario, method):
+    mine = [r for r in sweep.records() if (r["scenario"], r["method"]) == (scenario, method)]
+    grids = {}
+    for run in mine:
+        grids.setdefault((run["seed"], run["unlearning_seed"]), []).append(run["settings"])
+    assert all(tried == sweep.settings_of(scenario, method) for tried in grids.values())
+    assert len({seed for seed, _ in grids}) >= 2 and len({seed for _, seed in grids}) >= 2
 
 
 def test_the_sweep_is_a_graph_whose_records_keep_the_order_of_the_grid(tmp_path):
@@ -42,30 +45,54 @@ def test_the_sweep_is_a_graph_whose_records_keep_the_order_of_the_grid(tmp_path)
     graph = sweep.plan(chosen)
     tries = [one.id for one in chosen.tries()]
     assert set(tries) <= graph.keys() and graph["records"].needs == tuple(tries)
-    assert graph[tries[0]].needs == ("privacy-evaluate-target", "privacy-evaluate-retain_only")
+    first = chosen.tries()[0]
+    assert (first.study.seed, first.unlearning_seed) == (1, 0)
+    assert graph[first.id].needs == ("1-privacy-evaluate-target", "1-privacy-evaluate-retain_only")
+    assert graph["4-privacy-target"].needs == ("4-build",)
     for one in reversed(chosen.tries()):
-        one.record.parent.mkdir(exist_ok=True)
+        one.record.parent.mkdir(parents=True, exist_ok=True)
         one.record.write_text(json.dumps({"id": one.id}) + "\n")
     assert graph["records"].run(lambda done, total: None)
     assert [json.loads(line)["id"] for line in (tmp_path / "sweep.jsonl").read_text().splitlines()] == tries
     assert not graph[tries[0]].run(lambda done, total: None)  # what has a record is not run again
 
 
-def _run(rate: float, ues: float | None, verdict: str = "ok") -> dict[str, object]:
-    return {"scenario": "privacy", "method": "ga", "settings": {"learning_rate": rate}, "ues": ues, "verdict": verdict}
+def _run(rate: float, strict: float | None, ues: float | None = None, verdict: str = "ok") -> dict[str, object]:
+    scores = {"ues_strict": strict, "ues": strict if ues is None else ues}
+    return {"scenario": "privacy", "method": "ga", "settings": {"learning_rate": rate}, "verdict": verdict, **scores}
 
 
-def test_of_equal_runs_the_gentler_wins_and_a_collapsed_one_never():
-    runs = [_run(1e-4, 0.5), _run(2e-4, 0.895), _run(4e-4, 0.9), _run(8e-4, 0.99, "collapsed"), _run(1e-3, None)]
-    assert sweep.winner(runs, "privacy", "ga")["settings"]["learning_rate"] == 2e-4
+def rate_that_wins(*runs: dict[str, object]) -> float:
+    return sweep.winner(runs, "privacy", "ga").settings["learning_rate"]
 
 
-def test_where_every_run_collapsed_the_highest_score_wins_and_keeps_its_verdict():
-    runs = [_run(1e-4, 0.0, "no-effect"), _run(2e-4, 0.4, "collapsed"), _run(4e-4, 0.3, "collapsed")]
-    won = sweep.winner(runs, "privacy", "ga")
-    assert (won["settings"]["learning_rate"], won["verdict"]) == (2e-4, "collapsed")
+def test_the_highest_mean_of_the_strict_score_wins_and_not_the_highest_run():
+    # Means .6 and .55: one lucky run of .9 does not make up for .2.
+    assert rate_that_wins(_run(1e-4, 0.6), _run(1e-4, 0.6), _run(2e-4, 0.9), _run(2e-4, 0.2)) == 1e-4
+
+
+def test_of_equal_strict_scores_the_higher_ues_wins_and_of_those_the_gentler():
+    assert rate_that_wins(_run(1e-4, 0.0, 0.5), _run(2e-4, 0.0, 0.8), _run(4e-4, 0.0, 0.805)) == 2e-4
+
+
+def test_settings_with_a_run_that_collapsed_win_only_where_all_have_one():
+    steady, mixed = [_run(1e-4, 0.5)] * 2, [_run(2e-4, 0.9), _run(2e-4, 0.8, verdict="collapsed")]
+    assert rate_that_wins(*steady, *mixed) == 1e-4
+    assert rate_that_wins(*mixed, _run(1e-4, 0.1, verdict="no-effect")) == 2e-4
+    assert sweep.winner(mixed, "privacy", "ga").verdicts == ("ok", "collapsed")
+
+
+def test_a_run_without_a_score_counts_as_nothing():
+    won = sweep.winner([_run(1e-4, 0.8), _run(1e-4, None, verdict="diverged")], "privacy", "ga")
+    assert (won.ues_strict, won.runs) == (0.4, 2)
+
+
+@pytest.mark.parametrize(("best", "edge"), [(1e-4, True), (2e-4, False), (4e-4, True)])
+def test_a_winner_at_an_end_of_its_grid_is_at_the_edge(best, edge):
+    runs = [_run(rate, 0.9 if rate == best else 0.1) for rate in (2e-4, 1e-4, 4e-4)]
+    assert sweep.at_edge(runs, "privacy", "ga") == edge
 
 
 def test_no_run_with_a_score_is_an_error():
     with pytest.raises(ValueError, match="no run of ga in privacy"):
-        sweep.winner([_run(1e-4, None, "diverged")], "privacy", "ga")
+        sweep.winner([_run(1e-4, None, verdict="diverged")], "privacy", "ga")
