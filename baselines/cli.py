@@ -112,6 +112,10 @@ Percents = Annotated[str, typer.Option(help="Forget shares to build, in percent 
 Methods = Annotated[str, typer.Option(help="Comma-separated methods: names, or Python files that define METHOD.")]
 Views = Annotated[bool, typer.Option("--views/--no-views", help="Ask the forget rows in every other way too.")]
 UnlearningSeeds = Annotated[int, typer.Option(min=1, help="How often each method runs from the one target.")]
+LearnAnew = Annotated[bool, typer.Option("--learn", help="Learn target and gold anew, published or not.")]
+Published = Annotated[
+    bool, typer.Option("--published", help="Take the model that comes with the package where it is this very one.")
+]
 Controls = Annotated[str, typer.Option(help="Comma-separated: retain_ft, format_matched; or none.")]
 BackendName = Annotated[
     str, typer.Option(help="hf: in this process; served: an OpenAI-compatible server; vllm: through vLLM.")
@@ -153,6 +157,7 @@ def bench(
     views: Views = Study.views,
     unlearning_seeds: UnlearningSeeds = Study.unlearning_seeds,
     controls: Controls = BENCH_CONTROLS,
+    learn: LearnAnew = Study.learn,
     max_retain: MaxRetain = Study.max_retain,
     max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
@@ -186,6 +191,7 @@ def bench(
         views=views,
         unlearning_seeds=unlearning_seeds,
         controls=() if controls == "none" else tuple(_words(controls, "--controls")),
+        learn=learn,
         max_retain=max_retain or None,
     )
     study = study_of.fast(study) if fast else study
@@ -367,6 +373,7 @@ def learn(
     preset: Preset = "nano",
     setting: Settings = None,
     seed: Seed = 0,
+    published: Published = False,
     resume: Resume = True,
     as_json: Json = False,
     report_to: ReportTo = None,
@@ -387,7 +394,7 @@ def learn(
         record = learn_rows(
             model=model, data_dir=_data(data), scenario=scenario, rows=rows.value, percent=percent, out=out,
             recipe=recipe, seed=seed, resume=resume, progress=partial(progress.part, f"learn {rows}"),
-            report_to=report_to,
+            report_to=report_to, published=published,
         )  # fmt: skip
     progress.finish(f"learn {rows}")
     _print(

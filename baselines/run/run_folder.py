@@ -121,6 +121,11 @@ class RunFolder:
             # In place of PEFT's template, in which nothing is filled in.
             (folder / "README.md").write_text(card, encoding="utf-8")
 
+    def copy_model(self, model: Path) -> None:
+        """Put a copy of a finished model folder in the place of the model that the run would save."""
+        with writing(self.folder), _replacing(self.folder / "model") as folder:
+            shutil.copytree(model, folder, dirs_exist_ok=True)
+
     def save_model(self, model: nn.Module, processor: ProcessorMixin) -> None:
         """Save an ordinary model folder: weights, configuration, processor."""
         with writing(self.folder), _replacing(self.folder / "model") as folder:

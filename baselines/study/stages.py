@@ -65,7 +65,8 @@ def build(study: Study) -> Stage:
 def learn(study: Study, scenario: str, rows: str) -> Stage:
     """Return what learns a model from these rows."""
     out = run_folder(study.out, scenario, rows)
-    words = ("--model", study.model, "--rows", rows, *_recipe(study, "learn"), "--out", out)
+    words = ["--model", study.model, "--rows", rows, *_recipe(study, "learn"), "--out", out]
+    words += [] if study.learn else ["--published"]
     return Stage(
         id=f"{scenario}-{rows}",
         title=f"{scenario}: learn {rows}",
@@ -154,6 +155,7 @@ def _learn(study: Study, scenario: str, rows: str, part: Part) -> bool:
         recipe=config.learn_recipe(study.preset, _settings(study, "learn"), scenario),
         seed=study.seed,
         progress=part,
+        published=not study.learn,
     )
     return record != before
 
@@ -262,5 +264,6 @@ def _study_arguments(study: Study) -> list[object]:
     arguments += ["--max-unusable", study.max_unusable] if study.max_unusable else []
     for key, value in (study.source_options or {}).items():
         arguments += ["--source-option", f"{key}={value}"]
-    flags = {"--no-views": not study.views, "--skip-bad-images": study.skip_bad_images, "--fast": study.fast}
+    flags = {"--no-views": not study.views, "--learn": study.learn, "--fast": study.fast}
+    flags |= {"--skip-bad-images": study.skip_bad_images}
     return [*arguments, *(flag for flag, wanted in flags.items() if wanted)]

@@ -28,7 +28,7 @@ UNLEARNED_CONTROL, LEARNED_CONTROL = "retain_ft", "format_matched"
 CONTROLS = (UNLEARNED_CONTROL, LEARNED_CONTROL)
 UNLEARNING_SEEDS = 3
 # What a study was before these settings existed; with them, whatever is asked.
-OLDER = {"unlearning_seeds": 1, "controls": []}
+OLDER = {"unlearning_seeds": 1, "controls": [], "learn": True}
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Study:
     seed: int = 0  # of the data, of what is learned, and the first of the unlearning seeds
     unlearning_seeds: int = UNLEARNING_SEEDS  # how often every method runs from the one target
     controls: tuple[str, ...] = CONTROLS
+    learn: bool = False  # whether target and gold are learned anew where they come with the package
     max_retain: int = 200
     fast: bool = False
 

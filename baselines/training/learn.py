@@ -13,6 +13,7 @@ from baselines.losses import IGNORED, nll_per_row
 from baselines.model import models
 from baselines.model.adapter import with_adapter
 from baselines.model.large_models import fit_to_device, model_to_save, on_cpu
+from baselines.model.published import Published, for_study
 from baselines.run.run_record import RunRecord
 from baselines.training.begin import Begun, Request, begun
 from baselines.training.collate import Batch, Encoder, Example, answer_logits, in_parts
@@ -37,15 +38,57 @@ def learn(
     progress: Progress | None = None,
     data: Rows | None = None,
     report_to: str | None = None,
+    published: bool = False,
 ) -> RunRecord:
     """Fine-tune language model and projector on the rows and save an ordinary model folder OUT/model.
 
     A finished run with the same configuration is reported, not repeated; an interrupted one resumes. `data` and
-    `report_to` as in :class:`~baselines.training.begin.Request`.
+    `report_to` as in :class:`~baselines.training.begin.Request`. With `published`, the model that comes with the
+    package is taken where it is what these rows, recipe and seed make; else it is learned all the same.
     """
     request = Request(model, data_dir, scenario, percent, out, seed, resume, data, report_to)
-    with begun(request, "learn", rows, recipe, {"rows": rows}) as run:
-        return run if isinstance(run, RunRecord) else _learn(run, request, rows, recipe, progress)
+    found = _published(request, rows, recipe) if published else None
+    decides = {"rows": rows} | ({"published": found.digest} if found else {})
+    with begun(request, "learn", rows, recipe, decides) as run:
+        if isinstance(run, RunRecord):
+            return run
+        return _taken(run, found) if found else _learn(run, request, rows, recipe, progress)
+
+
+def _published(request: Request, rows: LearnedRows, recipe: LearnRecipe) -> Published | None:
+    """Return the published model that this run would make; none of a control."""
+    if rows == "format_matched":
+        return None
+    return for_study(
+        request.scenario,
+        rows,
+        base_digest=models.digest(request.model),
+        recipe=recipe.canonical(),
+        data_dir=request.data_dir,
+        percent=request.percent,
+        seed=request.seed,
+    )
+
+
+def _taken(run: Begun, found: Published) -> RunRecord:
+    """Put the published model where the run would leave its own, with the record of how it was made."""
+    folder = run.folder
+    record = RunRecord.model_validate(
+        {
+            **found.record,
+            "run_id": folder.run_id,
+            "model": folder.model,
+            "config": folder.config,
+            "dataset_checksum": run.checksum,
+        }
+    )
+
+    def save() -> None:
+        folder.copy_model(found.folder / "model")
+        folder.finish(record)
+
+    run.processes.alone(save)
+    return record
 
 
 def _learn(run: Begun, request: Request, rows: str, recipe: LearnRecipe, progress: Progress | None) -> RunRecord:
