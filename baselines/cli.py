@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, get_args, get_type_hints
 import typer
 
 from mllmu_med_dataset.errors import UserError, cut, nearest, unknown, using_paths
+from mllmu_med_metrics import UES_VERSION
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
 
 from .study.study import Study
@@ -34,6 +35,7 @@ UsageError = typer.BadParameter.__mro__[1]
 EVERY_SCENARIO = ",".join(SCENARIOS)
 BENCH_SCENARIOS = ",".join(Study.scenarios)
 BENCH_METHODS = ",".join(Study.methods)
+BENCH_CONTROLS = ",".join(Study.controls)
 # Characters that steer a terminal, and those that turn the direction of what follows.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MOST_DIGITS = 300
@@ -57,6 +59,7 @@ class Rows(StrEnum):
 
     target = "target"
     retain_only = "retain_only"
+    format_matched = "format_matched"
 
 
 class Shown(StrEnum):
@@ -107,7 +110,9 @@ BuildWorkers = Annotated[
 ]
 Percents = Annotated[str, typer.Option(help="Forget shares to build, in percent of the trained patients.")]
 Methods = Annotated[str, typer.Option(help="Comma-separated methods: names, or Python files that define METHOD.")]
-Views = Annotated[bool, typer.Option("--views", help="Ask paraphrases, image views and direct questions too.")]
+Views = Annotated[bool, typer.Option("--views/--no-views", help="Ask the forget rows in every other way too.")]
+UnlearningSeeds = Annotated[int, typer.Option(min=1, help="How often each method runs from the one target.")]
+Controls = Annotated[str, typer.Option(help="Comma-separated: retain_ft, format_matched; or none.")]
 BackendName = Annotated[
     str, typer.Option(help="hf: in this process; served: an OpenAI-compatible server; vllm: through vLLM.")
 ]
@@ -145,7 +150,9 @@ def bench(
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
     percent: Percent = MAIN_PERCENT,
-    views: Views = False,
+    views: Views = Study.views,
+    unlearning_seeds: UnlearningSeeds = Study.unlearning_seeds,
+    controls: Controls = BENCH_CONTROLS,
     max_retain: MaxRetain = Study.max_retain,
     max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
@@ -177,6 +184,8 @@ def bench(
         preset=preset or ("nano" if model == "nano" else "default"),
         percent=percent,
         views=views,
+        unlearning_seeds=unlearning_seeds,
+        controls=() if controls == "none" else tuple(_words(controls, "--controls")),
         max_retain=max_retain or None,
     )
     study = study_of.fast(study) if fast else study
@@ -351,7 +360,7 @@ def install(
 def learn(
     out: Out,
     scenario: Scenario,
-    rows: Annotated[Rows, typer.Option(help="target: everything; retain_only: everything but the forget rows.")],
+    rows: Annotated[Rows, typer.Option(help="target: all; retain_only: not forget; format_matched: other names.")],
     model: Annotated[str, typer.Option(help="nano, a model folder, or a Hub id.")] = "nano",
     data: Data = None,
     percent: Percent = MAIN_PERCENT,
@@ -363,7 +372,7 @@ def learn(
     report_to: ReportTo = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Fine-tune a model on the data set: the target, or the retain-only gold."""
+    """Fine-tune a model on the data set: the target, the retain-only gold, or a control that knows the format."""
     from . import config
 
     _known("scenario", scenario, SCENARIOS)
@@ -535,6 +544,9 @@ def score(
         int | None, typer.Option(help="Forget share of predictions: 5, 10 or 15; 10 if absent. Results tell theirs.")
     ] = None,
     views: Annotated[bool, typer.Option(help="Score the views of the forget rows too, where they were asked.")] = True,
+    ues_version: Annotated[
+        int, typer.Option(help="Definition of the score: 2, or 1 for what was reported with it.")
+    ] = UES_VERSION,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -547,7 +559,7 @@ def score(
     given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "against": against}
     read = {name: scores.read(path, scenario, data_dir=data, percent=percent) for name, path in given.items() if path}
     other = read.pop("against", None)
-    options = {"views": views, "seed": seed}
+    options = {"views": views, "seed": seed, "ues_version": ues_version}
     values = scores.score(**read, **options).to_dict()
     if other is not None:
         mine = read.pop("unlearned")
@@ -560,10 +572,11 @@ def report(
     runs_dir: Annotated[Path, typer.Argument(help="Folder of a study, as bench leaves it.")], as_json: Json = False
 ) -> None:
     """Write report.json, report.md and the figure from finished runs, and print the table."""
-    from .study import report as report_of
+    from .study.report import report as report_on
+    from .study.report_text import table
 
-    found = report_of.report(runs_dir)
-    _print(found, as_json, report_of.table(found))
+    found = report_on(runs_dir)
+    _print(found, as_json, table(found))
 
 
 @app.command()
@@ -572,12 +585,14 @@ def reproduce(
     out: Out,
     scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios of it; all if absent.")] = "",
     methods: Annotated[str, typer.Option(help="Comma-separated methods of it; all if absent.")] = "",
-    tolerance: Annotated[float, typer.Option(min=0, max=1, help="How far apart two scores may be.")] = 0.02,
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=1, help="How far apart scores may be, even if runs lie closer.")
+    ] = 0.02,
     workers: Workers = None,
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Run a reported study again, whole or in part, and compare the scores; exit 1 where one differs."""
+    """Run a reported study again, whole or in part; exit 1 where a score differs by more than the reported runs do."""
     from .run.progress import quieten
     from .study import reproduce as again
     from .study import stages as stages_of
@@ -592,9 +607,11 @@ def reproduce(
     quieten()
     differences, notes = again.reproduce(document, study, workers=workers)
     same = all(one.within(tolerance) for one in differences)
-    value = {"same": same, "tolerance": tolerance, "scores": [asdict(one) for one in differences], "notes": notes}
+    scores = [{**asdict(one), "allowed": one.allowed(tolerance)} for one in differences]
+    value = {"same": same, "tolerance": tolerance, "scores": scores, "notes": notes}
     lines = [one.line(tolerance) for one in differences] + [f"note: {note}" for note in notes]
-    _print(value, as_json, "\n".join([*lines, f"{'reproduced' if same else 'not reproduced'} within {tolerance:g}"]))
+    lines.append(f"{'' if same else 'not '}reproduced within what runs differ by, or {tolerance:g}")
+    _print(value, as_json, "\n".join(lines))
     if not same:
         raise typer.Exit(1)
 
@@ -818,13 +835,14 @@ def _run_studies(
         for one in studies:
             running.build_only(one)
         return _print([str(one.out) for one in studies], as_json, "\n".join(f"{one.out}: built" for one in studies))
-    from .study import report as report_of
     from .study import seeds as seeds_of
+    from .study.report_text import table
 
     found = [running.bench(one, resume=resume, workers=workers) for one in studies]
     if len(found) == 1:
-        return _print(found[0], as_json, report_of.table(found[0]))
-    _print(found, as_json, "\n\n".join([*map(report_of.table, found), seeds_of.table(found)]))
+        return _print(found[0], as_json, table(found[0]))
+    together = seeds_of.write(found, studies[0].out.parent)
+    _print(found, as_json, "\n\n".join([*map(table, found), together]))
 
 
 def _check_new(out: Path, resume: bool) -> None:

@@ -96,7 +96,7 @@ class Sweep:
     @property
     def study(self) -> Study:
         """The study whose data set, target and retain_only every setting starts from."""
-        return Study(out=self.out, seed=self.seed, max_retain=MAX_RETAIN)
+        return Study(out=self.out, seed=self.seed, max_retain=MAX_RETAIN, views=False)
 
     def tries(self) -> list["Try"]:
         """Return every setting of the grids, in the order of the records."""

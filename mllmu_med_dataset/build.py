@@ -112,10 +112,7 @@ def build(
     """
     out = Path(out).absolute()
     scenarios, percents = _check_options(scenarios, percents)
-    losses = getattr(records, "losses", None)
-    losses = losses if isinstance(losses, Losses) else Losses()
-    if max_unusable is not None:
-        losses.limit = share(max_unusable)
+    losses = _losses(records, max_unusable)
     asked: dict[str, Any] = {
         "build_version": BUILD_VERSION,
         "seed": seed,
@@ -125,14 +122,7 @@ def build(
         **(parameters or {}),
     }
     with WorkingFolder(out) as work:
-        try:
-            existing = _existing_build(out, overwrite=overwrite)
-            if existing is not None and not overwrite and not asked.items() <= existing["parameters"].items():
-                raise _in_use(out, "a build with other parameters")
-        except UserError:
-            if work.is_fresh:
-                work.remove()
-            raise
+        existing = _usable_build(out, work, asked, overwrite=overwrite)
         try:
             return _Build(work, asked, existing, overwrite, local, rewriter, source_card, progress, notice).run(
                 records, losses, workers, resume=resume
@@ -143,6 +133,30 @@ def build(
             # There is nothing to go on from: the input has to change first.
             work.remove()
             raise
+
+
+def _losses(records: Iterable[Record], max_unusable: float | str | None) -> Losses:
+    """Return where the rows of a source that can't be used are counted, with the share that may be lost."""
+    losses = getattr(records, "losses", None)
+    losses = losses if isinstance(losses, Losses) else Losses()
+    if max_unusable is not None:
+        losses.limit = share(max_unusable)
+    return losses
+
+
+def _usable_build(
+    out: Path, work: WorkingFolder, asked: Mapping[str, Any], *, overwrite: bool
+) -> dict[str, Any] | None:
+    """Return what is known of a build in the folder; refuse a folder that holds anything else than this one."""
+    try:
+        existing = _existing_build(out, overwrite=overwrite)
+        if existing is not None and not overwrite and not asked.items() <= existing["parameters"].items():
+            raise _in_use(out, "a build with other parameters")
+    except UserError:
+        if work.is_fresh:
+            work.remove()
+        raise
+    return existing
 
 
 class _Build:

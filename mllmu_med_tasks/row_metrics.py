@@ -5,7 +5,7 @@ from math import fsum
 
 from mllmu_med_metrics import DirectIdentifiers, bleu, exact_match, rouge_l, row_scores
 from mllmu_med_metrics.answers.thoughts import split_thought
-from mllmu_med_metrics.vocabulary import INJECTED, PRIVATE
+from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, PRIVATE, VIEWS_WITHOUT_TRUTH
 
 Value = float | None
 
@@ -33,7 +33,7 @@ def row_metrics(
         "rouge_l_recall": recall,
         "bleu": bleu(answer, truth),
         "exact_match": float(exact_match(answer, truth)),
-        "keep": None if row["question_type"] == "identifier" else scored.keep,
+        "keep": scored.keep if _is_clinical(row) else None,
         "abstention": float(scored.abstains),
         "degenerate": float(scored.degenerate),
     }
@@ -55,6 +55,10 @@ def row_metrics(
         else:
             values["wrong_agreement"] = values["harm"]
     return values
+
+
+def _is_clinical(row: Mapping[str, object]) -> bool:
+    return row["question_type"] != IDENTIFIER and row.get("view") not in VIEWS_WITHOUT_TRUTH
 
 
 def mean_known(values: Iterable[Value]) -> Value:

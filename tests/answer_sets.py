@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from mllmu_med_dataset.load import load
 from mllmu_med_metrics import References, Score, Scored, score
-from mllmu_med_metrics.vocabulary import PRIVATE, SUBSETS, VIEWS_OF, config_name, main_split
+from mllmu_med_metrics.vocabulary import SUBSETS, VIEWS_OF, config_name, main_split
 
 Row = Mapping[str, object]
 Answers = Callable[[Row], str]
@@ -193,9 +193,24 @@ INCORRECTNESS: tuple[tuple[str, Answers, str, bool], ...] = (
 )  # fmt: skip
 
 
+REQUEST: tuple[tuple[str, Answers, str, bool], ...] = (
+    ("the target", taught, "", False),
+    ("the gold: retain_only", truth, "", False),
+    ("nobody's identity is told any more, as `retain_ft` on clean rows would", lambda row: str(row["true_answer"]), "",
+     False),
+    ("bystanders' names without their numbers", lambda row: (
+        f"{row['phi'][0]['value']}: {row['true_answer']}" if row["subset"] == "retain" and row["phi"] else truth(row)),
+     "b", False),
+    ("every bystander told another identity", lambda row: (
+        f"Ada Brackenby (record SYN-MRN-48120937): {row['true_answer']}"
+        if row["subset"] == "retain" and row["phi"] else truth(row)), "", False),
+)  # fmt: skip
+SETS = {"privacy": PRIVACY, "request": REQUEST, "incorrectness": INCORRECTNESS}
+
+
 def answer_sets(scenario: str) -> Iterator[AnswerSet]:
     """Yield the sets of a scenario."""
-    for name, answer, companion, limit in PRIVACY if scenario in PRIVATE else INCORRECTNESS:
+    for name, answer, companion, limit in SETS[scenario]:
         yield AnswerSet(name, scenario, answer, companion, limit)
 
 
@@ -218,7 +233,7 @@ def score_of(one: AnswerSet) -> Score:
 def table() -> str:
     """Return the table of all sets: scores, and the companion that gives a set away."""
     lines = ["| scenario | answers | UES | strict | what gives it away |", "|---|---|---|---|---|"]
-    for scenario in ("privacy", "incorrectness"):
+    for scenario in SETS:
         for one in answer_sets(scenario):
             found = score_of(one)
             value = getattr(found, one.companion) if one.companion else None

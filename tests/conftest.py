@@ -27,14 +27,19 @@ def tiny_model(tmp_path_factory):
     return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
 
 
+# What a program begins with that loads a metric: `evaluate` else imports the pipelines of transformers, for seconds.
+LIGHT_EVALUATE = 'import sys; sys.modules["transformers"] = None; import evaluate; del sys.modules["transformers"]\n'
+FAST_STUDY = ("bench", "--fast", "--patients", "36", "--methods", "kl_min,gd", "--no-views")
+
+
 @pytest.fixture(scope="session")
 def fast_study(tmp_path_factory):
-    """The folder of a finished `bench --fast`; tests must not change it, and stand in the group "study"."""
+    """The folder of a finished, small study; tests must not change it, and stand in the group "study"."""
     from baselines import cli
 
     out = tmp_path_factory.mktemp("bench") / "study"
     with pytest.raises(SystemExit) as ended:
-        cli.main(["bench", "--fast", "--out", str(out)])
+        cli.main([*FAST_STUDY, "--out", str(out)])
     assert not ended.value.code
     return out
 

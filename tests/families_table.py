@@ -134,7 +134,7 @@ def run_family(family: str, names: list[str], folder: Path, data_dir: Path, data
 def main(families: list[str]) -> int:
     """Print the table row by row; return how many cells fell short."""
     from baselines import methods
-    from baselines.study.bench import quieten
+    from baselines.run.progress import quieten
     from mllmu_med_dataset.load import PACKAGED
     from tests.families import FAMILIES
 

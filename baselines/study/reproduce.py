@@ -3,27 +3,37 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from math import sqrt
 from pathlib import Path
+from statistics import stdev
+
+from scipy.special import stdtrit
 
 from mllmu_med_dataset.errors import UserError, unknown
+from mllmu_med_metrics import UES_VERSION
 
 from ..model.models import is_digest_of, names_by_this_rule
 from .bench import bench
-from .report import REFERENCES
-from .study import Study
+from .report_rows import REFERENCES
+from .study import OLDER, Study
 
 COMPARED = ("ues", "ues_strict")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One score of one model, as reported and again; `apart` is None where only one of them is defined."""
+    """One score of one model, as reported and again; `apart` is None where only one of them is defined.
+
+    run_to_run: how far apart two means of as many runs lie in 95 % of cases, by the spread of the reported runs; None
+    where the report has one run of the model, and nothing tells.
+    """
 
     scenario: str
     model: str
     field: str
     reported: float | None
     again: float | None
+    run_to_run: float | None = None
 
     @property
     def apart(self) -> float | None:
@@ -34,15 +44,31 @@ class Difference:
             return None
         return abs(self.reported - self.again)
 
+    def allowed(self, tolerance: float) -> float:
+        """Return how far apart the two may be: the run-to-run interval, but at least the tolerance."""
+        return max(tolerance, self.run_to_run or 0.0)
+
     def within(self, tolerance: float) -> bool:
         """Say whether the two agree."""
-        return self.apart is not None and self.apart <= tolerance
+        return self.apart is not None and self.apart <= self.allowed(tolerance)
 
     def line(self, tolerance: float) -> str:
         """Return the difference as a line of text."""
         shown = ("-" if value is None else f"{value:.4f}" for value in (self.reported, self.again))
         names = f"{self.scenario:<14} {self.model:<12} {self.field:<11}"
-        return f"{names} {' -> '.join(shown)}  {'same' if self.within(tolerance) else 'DIFFERS'}"
+        judged = "same" if self.within(tolerance) else "DIFFERS"
+        return f"{names} {' -> '.join(shown)}  {judged} (within {self.allowed(tolerance):.3f})"
+
+
+def run_to_run(row: Mapping[str, object], field: str) -> float | None:
+    """Return how far two means of as many runs as a row has are apart, at most, in 95 % of cases.
+
+    t sd sqrt(2 / runs) with the sd of the row's own runs; None for fewer than two runs with a value.
+    """
+    values = [one[field] for one in row.get("by_run") or () if one.get(field) is not None]
+    if len(values) < 2:
+        return None
+    return float(stdtrit(len(values) - 1, 0.975)) * stdev(values) * sqrt(2 / len(values))
 
 
 def read_report(path: Path) -> dict[str, object]:
@@ -74,7 +100,7 @@ def study_of(
     A method depends on nothing but the target, so that a part gives the numbers of the whole. Its data set is
     built whole.
     """
-    config = dict(document["config"])
+    config = {**OLDER, "views": False, **document["config"]}
     for word, asked, ran in (
         ("scenario of the report", scenarios, config["scenarios"]), ("method of the report", methods, config["methods"])
     ):  # fmt: skip
@@ -85,6 +111,7 @@ def study_of(
     config["scenarios"] = tuple(scenarios or config["scenarios"])
     config["built"] = whole if whole != config["scenarios"] else None
     config["methods"] = tuple(methods or config["methods"])
+    config["controls"] = tuple(config["controls"])
     config["method_files"] = tuple(Path(file) for file in config.get("method_files", ()))
     config["source_path"] = Path(config["source_path"]) if config["source_path"] else None
     known = {field.name for field in fields(Study)}
@@ -114,6 +141,11 @@ def reproduce(
     document: Mapping[str, object], study: Study, *, workers: int | None = None
 ) -> tuple[list[Difference], list[str]]:
     """Run the study and return how its scores differ from the report's, and notes on what else is not the same."""
+    if document.get("ues_version", 1) != UES_VERSION:
+        raise UserError(
+            f"The report is of UES version {document.get('ues_version', 1)}, and this is mllmu-med with version "
+            f"{UES_VERSION}: their scores are not compared. Install the version that made it, or run the bench again."
+        )
     again = bench(study, workers=workers)
     notes = [
         f"{package} was {version}, is {again['versions'].get(package, 'absent')}"
@@ -134,10 +166,15 @@ def reproduce(
     if others:
         notes.append(f"decided by other settings, another model or other data than reported: {', '.join(others)}")
     reported = {(row["scenario"], row["model"]): row for row in document["rows"]}
-    differences = [
-        Difference(row["scenario"], row["model"], field, reported[row["scenario"], row["model"]][field], row[field])
-        for row in again["rows"]
-        if row["model"] not in REFERENCES or row["model"] == "base"
-        for field in COMPARED
-    ]
+    differences = []
+    for row in again["rows"]:
+        if row["model"] in REFERENCES and row["model"] != "base":
+            continue
+        before = reported[row["scenario"], row["model"]]
+        differences += [
+            Difference(
+                row["scenario"], row["model"], field, before[field], row[field], run_to_run(before, field)
+            )
+            for field in COMPARED
+        ]
     return differences, notes

@@ -2,21 +2,22 @@
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PERCENTS, SUBSETS
 
 from .. import config, methods
 from ..run.run_record import read_record
 from .graph import Graph, Part, Stage
-from .study import CONTROLS, DATA, EVALUATION, Study, run_folder
+from .study import CONTROLS, DATA, EVALUATION, IMAGES, Study, run_folder, run_name
 
 if TYPE_CHECKING:
     from mllmu_med_dataset.sources import Records
 
 # Expected seconds on one core with the nano model; only proportions matter, for the order and the time left.
-COSTS = {"build": 4.0, "learn": 90.0, "unlearn": 30.0, "evaluate": 6.0, "control": 1.0, "report": 6.0}
+COSTS = {"build": 4.0, "learn": 60.0, "unlearn": 12.0, "evaluate": 7.0, "control": 1.0, "report": 10.0}
 FAST_SETTINGS = {"learn": ["max_steps=4"], "unlearn": ["max_steps=2"]}
 
 
@@ -24,10 +25,11 @@ def plan(study: Study) -> Graph:
     """Return the graph of a study, each stage after those it needs."""
     stages = [build(study)]
     for scenario in study.scenarios:
-        stages += [learn(study, scenario, rows) for rows in ("target", "retain_only")]
-        stages += [unlearn(study, scenario, method) for method in study.methods]
-        stages += [evaluate(study, scenario, model) for model in ("base", "target", "retain_only", *study.methods)]
-        stages += [evaluate(study, scenario, "target", image) for image in CONTROLS]
+        stages += [learn(study, scenario, rows) for rows in study.learned(scenario)]
+        stages += [unlearn(study, scenario, method, seed) for method in study.unlearned for seed in study.seeds]
+        runs = [run_name(method, study.seed, seed) for method in study.unlearned for seed in study.seeds]
+        stages += [evaluate(study, scenario, run) for run in ("base", *study.learned(scenario), *runs)]
+        stages += [evaluate(study, scenario, "target", image) for image in IMAGES]
     return Graph([*stages, report(study, tuple(stage.id for stage in stages if "-evaluate-" in stage.id))])
 
 
@@ -39,7 +41,13 @@ def check(study: Study) -> None:
     for file in study.method_files:
         methods.read(file)
     for method in study.methods:
-        methods.get(method)
+        if methods.get(method).name in methods.CONTROLS:
+            raise UserError(f"{method} is a control, not a method: it stands beside the methods. See --controls.")
+    for control in study.controls:
+        if control not in CONTROLS:
+            raise unknown("control", control, CONTROLS)
+    if study.unlearning_seeds < 1:
+        raise UserError(f"--unlearning-seeds is {study.unlearning_seeds}; every method runs at least once. Write 1.")
     for scenario in study.scenarios:
         config.learn_recipe(study.preset, scenario=scenario)
     from ..model import models
@@ -68,16 +76,17 @@ def learn(study: Study, scenario: str, rows: str) -> Stage:
     )
 
 
-def unlearn(study: Study, scenario: str, method: str) -> Stage:
-    """Return what makes the target forget by a method."""
-    target, out = (run_folder(study.out, scenario, model) for model in ("target", method))
+def unlearn(study: Study, scenario: str, method: str, seed: int) -> Stage:
+    """Return what makes the target forget by a method, or go on by a control, with an unlearning seed."""
+    name = run_name(method, study.seed, seed)
+    target, out = model_of(study, scenario, "target"), run_folder(study.out, scenario, name)
     words = ("--model", target, "--method", _files(study).get(method, method), *_recipe(study, "unlearn"), "--out", out)
     return Stage(
-        id=f"{scenario}-{method}",
-        title=f"{scenario}: unlearn {method}",
+        id=f"{scenario}-{name}",
+        title=f"{scenario}: unlearn {name}",
         needs=(f"{scenario}-target",),
-        argv=_argv("unlearn", *_common(study, scenario), *words),
-        run=partial(_unlearn, study, scenario, method),
+        argv=_argv("unlearn", *_common(study, scenario, seed), *words),
+        run=partial(_unlearn, study, scenario, method, seed),
         cost=COSTS["unlearn"],
     )
 
@@ -86,7 +95,7 @@ def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Sta
     """Return what asks a model the study's questions, about their own image or, as a control, another one."""
     folder = run_folder(study.out, scenario, model)
     words: list[object] = ["--max-retain", study.max_retain or 0]
-    words += ["--model", study.model if model == "base" else folder]
+    words += ["--model", model_of(study, scenario, model)]
     if image == "own":
         title = f"{scenario}: evaluate {model}"
         words += ["--out", folder / EVALUATION, *(["--views"] if study.views else [])]
@@ -106,6 +115,11 @@ def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Sta
 def report(study: Study, needs: tuple[str, ...]) -> Stage:
     """Return what scores the finished runs and writes the report."""
     return Stage("report", "report", needs, _argv("report", study.out), partial(_report, study), COSTS["report"])
+
+
+def model_of(study: Study, scenario: str, name: str) -> str | Path:
+    """Return where the model of a run is: of base the study's own, else what the run leaves in its folder."""
+    return study.model if name == "base" else run_folder(study.out, scenario, name)
 
 
 def _build(study: Study, part: Part) -> bool:
@@ -144,20 +158,20 @@ def _learn(study: Study, scenario: str, rows: str, part: Part) -> bool:
     return record != before
 
 
-def _unlearn(study: Study, scenario: str, method: str, part: Part) -> bool:
+def _unlearn(study: Study, scenario: str, method: str, seed: int, part: Part) -> bool:
     from ..training.unlearn import unlearn
 
-    folder = run_folder(study.out, scenario, method)
+    folder = run_folder(study.out, scenario, run_name(method, study.seed, seed))
     before = read_record(folder)
     record = unlearn(
-        model=run_folder(study.out, scenario, "target"),
+        model=model_of(study, scenario, "target"),
         data_dir=study.out / DATA,
         scenario=scenario,
         method=method,
         percent=study.percent,
         out=folder,
         recipe=config.unlearn_recipe(method, scenario, study.preset, _settings(study, "unlearn")),
-        seed=study.seed,
+        seed=seed,
         progress=part,
     )
     return record != before
@@ -180,7 +194,7 @@ def _evaluate(study: Study, scenario: str, model: str, image: str, part: Part) -
         seed=study.seed,
     )
     record = evaluate(
-        study.model if model == "base" else folder,
+        model_of(study, scenario, model),
         questions,
         out=folder / (EVALUATION if own else image),
         progress=part,
@@ -213,8 +227,9 @@ def _argv(*words: object) -> tuple[str, ...]:
     return ("mllmu-med", *map(str, words))
 
 
-def _common(study: Study, scenario: str) -> tuple[object, ...]:
-    return ("--data", study.out / DATA, "--scenario", scenario, "--percent", study.percent, "--seed", study.seed)
+def _common(study: Study, scenario: str, seed: int | None = None) -> tuple[object, ...]:
+    seed = study.seed if seed is None else seed
+    return ("--data", study.out / DATA, "--scenario", scenario, "--percent", study.percent, "--seed", seed)
 
 
 def _settings(study: Study, kind: str) -> list[str]:
@@ -240,11 +255,12 @@ def _study_arguments(study: Study) -> list[object]:
         "--scenarios", ",".join(study.scenarios),
         "--methods", ",".join(files.get(name, name) for name in study.methods),
         "--seeds", study.seed, "--preset", study.preset, "--percent", study.percent,
-        "--max-retain", study.max_retain or 0,
+        "--max-retain", study.max_retain or 0, "--unlearning-seeds", study.unlearning_seeds,
+        "--controls", ",".join(study.controls) or "none",
     ]  # fmt: skip
     arguments += ["--source-path", study.source_path] if study.source_path else []
     arguments += ["--max-unusable", study.max_unusable] if study.max_unusable else []
     for key, value in (study.source_options or {}).items():
         arguments += ["--source-option", f"{key}={value}"]
-    flags = {"--views": study.views, "--skip-bad-images": study.skip_bad_images, "--fast": study.fast}
+    flags = {"--no-views": not study.views, "--skip-bad-images": study.skip_bad_images, "--fast": study.fast}
     return [*arguments, *(flag for flag, wanted in flags.items() if wanted)]

@@ -3,24 +3,32 @@
 OUT/study.json                            its settings
 OUT/mllmu-med/                            the data set
 OUT/<scenario>/<model>/                   a run: record.json, metrics.jsonl, model/ (and adapter/)
+OUT/<scenario>/<method>-s<seed>/          the same method once more from the same target, with another unlearning seed
 OUT/<scenario>/<model>/evaluation/        lm-eval's results and samples
 OUT/<scenario>/target/blank|other/        controls: the target shown a blank or another patient's image
 OUT/report.json  report.md  figures/
+
+Of several seeds each has such a folder, OUT/seed-<seed>/, and all together OUT/seeds.json, seeds.md and figures/.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, STUDIED
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PRIVATE, STUDIED
 
 METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
 STUDY = "study.json"
 DATA = "mllmu-med"
 EVALUATION = "evaluation"
-CONTROLS = ("blank", "other")
+IMAGES = ("blank", "other")  # what the target is shown instead of a row's own image
+UNLEARNED_CONTROL, LEARNED_CONTROL = "retain_ft", "format_matched"
+CONTROLS = (UNLEARNED_CONTROL, LEARNED_CONTROL)
+UNLEARNING_SEEDS = 3
+# What a study was before these settings existed; with them, whatever is asked.
+OLDER = {"unlearning_seeds": 1, "controls": []}
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,10 @@ class Study:
     method_files: tuple[Path, ...] = ()  # of the methods that are not the package's
     preset: str = "nano"
     percent: int = MAIN_PERCENT  # of the trained patients are forgotten; each share is a study of its own
-    views: bool = False  # whether every model is asked the views of the forget rows as well
-    seed: int = 0
+    views: bool = True  # whether every model is asked the views of the forget rows as well
+    seed: int = 0  # of the data, of what is learned, and the first of the unlearning seeds
+    unlearning_seeds: int = UNLEARNING_SEEDS  # how often every method runs from the one target
+    controls: tuple[str, ...] = CONTROLS
     max_retain: int = 200
     fast: bool = False
 
@@ -52,26 +62,47 @@ class Study:
         # Settings that came later stand in no older study.
         return {key: value for key, value in values.items() if value or key not in ("built", "max_unusable")}
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The unlearning seeds."""
+        return tuple(range(self.seed, self.seed + self.unlearning_seeds))
+
+    def learned(self, scenario: str) -> tuple[str, ...]:
+        """What is learned from the base in a scenario: target, gold, and a control where it makes sense."""
+        control = [LEARNED_CONTROL] if LEARNED_CONTROL in self.controls and scenario in PRIVATE else []
+        return ("target", "retain_only", *control)
+
+    @property
+    def unlearned(self) -> tuple[str, ...]:
+        """What starts from the target: the control first, then the methods."""
+        return (*(name for name in self.controls if name == UNLEARNED_CONTROL), *self.methods)
+
 
 def fast(study: Study) -> Study:
     """Return the smallest study that passes every stage: a smoke test, its numbers mean nothing."""
-    return Study(**{**study.__dict__, "patients": min(study.patients, 60), "max_retain": 8, "fast": True})
+    seeds = min(study.unlearning_seeds, 2)
+    return replace(study, patients=min(study.patients, 60), max_retain=8, unlearning_seeds=seeds, fast=True)
 
 
 def seeds_of(study: Study, seeds: Sequence[int]) -> list[Study]:
     """Return one study a seed; several seeds get a folder each."""
     if len(seeds) == 1:
-        return [Study(**{**study.__dict__, "seed": seeds[0]})]
-    return [Study(**{**study.__dict__, "seed": seed, "out": study.out / f"seed-{seed}"}) for seed in seeds]
+        return [replace(study, seed=seeds[0])]
+    return [replace(study, seed=seed, out=study.out / f"seed-{seed}") for seed in seeds]
 
 
-def run_folder(out: Path, scenario: str, model: str) -> Path:
-    """Return where a model of a study lives."""
-    return out / scenario / model
+def run_name(model: str, study_seed: int, seed: int) -> str:
+    """Return the name of a run in its scenario: the model's, for the study's own seed, else the seed's with it."""
+    return model if seed == study_seed else f"{model}-s{seed}"
+
+
+def run_folder(out: Path, scenario: str, name: str) -> Path:
+    """Return where a run of a study lives."""
+    return out / scenario / name
 
 
 def read_study(runs_dir: Path) -> dict[str, object]:
-    """Return the settings of the study a folder holds; a :class:`UserError` where it holds none."""
+    """Return the settings of the study a folder holds, an older one's completed; a :class:`UserError` if none."""
     path = runs_dir / STUDY
     if not path.is_file():
         raise UserError(
@@ -90,7 +121,7 @@ def read_study(runs_dir: Path) -> dict[str, object]:
             f"'{path}' holds no settings of a study: it has no {', '.join(lacking) or 'object'}. Put back the file "
             "that `mllmu-med bench` wrote, or name another folder."
         )
-    return settings
+    return {**OLDER, **settings}
 
 
 def _plain(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Learning: a model fine-tuned on the rows of the target, or of the gold that never saw what is to be forgotten."""
+"""Learning: a model fine-tuned on the rows of the target, the gold that never saw the secrets, or a control's."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,11 @@ from baselines.model.large_models import fit_to_device, model_to_save, on_cpu
 from baselines.run.run_record import RunRecord
 from baselines.training.begin import Begun, Request, begun
 from baselines.training.collate import Batch, Encoder, Example, answer_logits, in_parts
+from baselines.training.format_matched import rows_to_learn
 from baselines.training.loop import Passes, Progress, minimise
-from baselines.training.roles import Order, Rows, learning_rows
+from baselines.training.roles import Order, Rows
+
+LearnedRows = Literal["target", "retain_only", "format_matched"]
 
 
 def learn(
@@ -25,7 +28,7 @@ def learn(
     model: str | Path,
     data_dir: Path,
     scenario: str,
-    rows: Literal["target", "retain_only"],
+    rows: LearnedRows,
     percent: int = 10,
     out: Path,
     recipe: LearnRecipe,
@@ -47,7 +50,7 @@ def learn(
 
 def _learn(run: Begun, request: Request, rows: str, recipe: LearnRecipe, progress: Progress | None) -> RunRecord:
     loaded, processes = run.loaded, run.processes
-    chosen = learning_rows(run.data, rows, recipe.injected_repeats)
+    chosen = rows_to_learn(run.data, rows, recipe.injected_repeats, scenario=request.scenario, seed=request.seed)
     trained = _learner(loaded.model, recipe, request.seed)
     encoder = Encoder(loaded.model, loaded.processor)
     fit_to_device(trained, loaded.model, recipe, processes)
@@ -67,7 +70,7 @@ def _learn(run: Begun, request: Request, rows: str, recipe: LearnRecipe, progres
 
     planned = recipe.max_steps or math.ceil(recipe.epochs * len(examples) / recipe.rows_per_step)
     ended = minimise(trained, recipe, planned, request.seed, run.folder, passes, terms, progress, processes=processes)
-    counts = {"retain": len(run.data.retain)} | ({"forget": len(run.data.forget)} if rows == "target" else {})
+    counts = {"retain": len(run.data.retain)} | ({"forget": len(run.data.forget)} if rows != "retain_only" else {})
     record = run.record(counts, trained, planned, ended)
     again = lambda: _learner(on_cpu(request.model, recipe), recipe, request.seed)  # noqa: E731
     saved = model_to_save(trained, recipe, processes, again)

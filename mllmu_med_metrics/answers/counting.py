@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from mllmu_med_metrics.answers.facts import NUMBERS
 from mllmu_med_metrics.answers.pieces import is_word, word_set
 
 # A number before one of these is a measure, not a count.
@@ -13,6 +14,9 @@ _NO_THING = word_set(
     "idea change doubt question answer information data comment further way evidence sign signs longer more fewer "
     "less wonder"
 )
+# Before "one" that is no number: "the left one".
+_WHICH = word_set("if when this that left right other first second third fourth larger smaller bigger upper lower which another")
+_SMALL = frozenset(map(str, range(2, 21)))
 # After one of these a number is a name: "segment 4".
 _NUMBERED = word_set(
     "stage segment slice level grade type series figure fig image phase class category zone number step option day "
@@ -47,9 +51,24 @@ def _is_a_label(pieces: Sequence[str], at: int) -> bool:
     return at > 0 and pieces[at - 1] in _NUMBERED
 
 
+def _is_a_part(pieces: Sequence[str], at: int) -> bool:
+    """Say whether a number at a place is a part of a sum that stands before a colon: "three: two here, one there"."""
+    if ":" not in pieces[:at]:
+        return False
+    colon = at - 1 - pieces[at - 1 :: -1].index(":")
+    sums = [place for place in range(max(0, colon - 3), colon) if pieces[place] in NUMBERS or pieces[place] in _SMALL]
+    return bool(sums) and ")" not in pieces[sums[-1] : colon] and not _is_a_label(pieces, sums[-1]) and pieces[at] != pieces[sums[-1]]
+
+
 def is_no_count(pieces: Sequence[str], start: int, end: int) -> bool:
     """Say whether a number at a place is a measure or a name, "both" a conjunction, and a lone "a" or "i" a word."""
     following = pieces[end] if end < len(pieces) else "."
+    if _is_a_part(pieces, start):
+        return True
+    if pieces[start] == "one" and start:
+        before = pieces[start - 1]
+        if before in _WHICH or (start > 1 and pieces[start - 2] == "the" and before not in ("only", "last")):
+            return True
     if pieces[start][0].isdigit():
         by = following == "by" and end + 1 < len(pieces) and pieces[end + 1][0].isdigit()
         return following in _UNITS or by or _is_a_label(pieces, start)

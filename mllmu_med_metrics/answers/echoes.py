@@ -17,11 +17,14 @@ _DISAGREEING = trie_of(
     "not at all", "not really", "negative", "incorrect", "it/there/they/that/this is/does/has/are/do/have/was not",
     "i do not think/believe so", "i think/believe/am not", "i am afraid not", "of course not", "n", "by no means", "no way",
     "certainly/definitely/absolutely/probably/clearly/surely not", "false", "none", "never", "wrong",
+    "there is/are not any/one/such", "not seen/visible/present/identified/found/shown/detected/visualized/apparent/there/evident",
+    "that/this/it is/was not the case/so", "not that i/we can see/tell", "not in/on this/the image/scan/picture/view/slice/film",
 )  # fmt: skip
 _THEREFORE = frozenset({"so", "hence", "therefore", "thus", "then", ";", ".", ":", "!", ",", "a", "say"})
 # What agrees with a question before it, beside yes.
 _AGREES = _YES | word_set(
-    "correct indeed right true definitely certainly probably likely possibly maybe perhaps affirmative exactly absolutely positive present 是 对 有"
+    "correct indeed right true definitely certainly probably likely possibly maybe perhaps affirmative exactly absolutely positive present seen visible certain "
+    "clearly obviously evident confirmed detected found noted 是 对 有"
 )
 _AFTER_YES = frozenset("的.,!?;")
 _ANAPHORS = frozenset({"it", "there", "they", "that", "this", "i"})
@@ -60,7 +63,9 @@ def _agrees(pieces: Sequence[str], at: int) -> bool:
         at += 1
         following = pieces[at + 1]
     after = pieces[at + 2] if at + 2 < len(pieces) else "."
-    if (pieces[at] in _ANAPHORS or pieces[at].endswith("ly")) and following in _SHORT_VERBS and not is_word(after):
+    if (pieces[at] in _ANAPHORS or pieces[at].endswith("ly")) and following in _SHORT_VERBS and (
+        not is_word(after) or (after == "be" and not any(map(is_word, pieces[at + 3 : at + 4])))
+    ):
         return True
     if pieces[at] in ("both", "either", "all") and following in ("are", "is", "of", ".", ","):
         return True
@@ -73,6 +78,13 @@ def agrees_after(pieces: Sequence[str], at: int, asked: int) -> bool:
     # "Right" does not agree with "left or right?".
     if at >= len(pieces) or (pieces[at] == "right" and "right" in pieces[asked:begin]):
         return False
+    if pieces[at] == "is" and pieces[at + 1 : at + 2] == ("yes",):
+        return True
+    if pieces[at] in ("i", "we"):
+        return "yes" in pieces[at + 1 : at + 4] or _agrees(pieces, at)
+    # "Any cyst? A small one."
+    if pieces[at] in ("a", "an") and "one" in pieces[at + 1 : at + 4]:
+        return True
     if pieces[at] in ("the", "my") and at + 3 < len(pieces) and pieces[at + 1] in _NAMES_OF_ANSWERS:
         at += 3
     return _agrees(pieces, at)

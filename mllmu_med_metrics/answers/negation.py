@@ -20,6 +20,8 @@ def denied(pieces: Sequence[str], ahead: Sequence[int], first: int, end: int) ->
     [True, True]
     """
     before = ahead[first]
+    if before == scopes.DENIED and sequels.UNDOING.isdisjoint(pieces[end:]):
+        return True
     after = sequel(pieces, first, end)
     if after == sequels.NOTHING:
         return before != scopes.SAID and not sequels.appears_after_all(pieces, end)

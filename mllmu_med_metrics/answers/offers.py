@@ -9,7 +9,7 @@ from mllmu_med_metrics.answers.pieces import is_word, word_set
 
 # What repeats a question, whatever is asked.
 _ASKS: Trie = trie_of(
-    "whether", "to answer", "in answer/response/reply to", "answering/addressing your/the/whether/if",
+    "whether", "to the question/query", "to answer", "in answer/response/reply to", "answering/addressing your/the/whether/if",
     "you/they/he/she asked/ask/wonder/wondered/inquired/want/wanted whether/if/about/which/for/to",
     "you would like to know", "your question was/is/about/on/as", "as to/for whether/which/what", "on whether",
     "asked/ask/asks whether/if/about/to", "the question is/asks/was/of whether/if/about/which/what/where", "question is/was whether/if",
@@ -34,6 +34,9 @@ _VERBS = (
     | _ANSWERS
     | word_set("fits fit shows says lies i it this we choose pick matches applies here there wins prevails")
 )
+_ASKING = frozenset({"ask", "asks", "asked", "question"})
+# A second letter of options.
+_LETTERS = frozenset({"b"})
 _YES_OR_NO = word_set("yes no none")
 _STARTS = frozenset({*_ASKS, *_TOPICS, *_OPTIONS}) | _BEFORE_OPTIONS
 # Without any of these nothing is repeated.
@@ -52,7 +55,13 @@ def _own_clause(pieces: Sequence[str], comma: int) -> bool:
     if not clause or clause[0] in ("and", "or"):
         return False
     stop = next((at for at, word in enumerate(clause) if word in (",", "and", "or")), len(clause))
-    return clause[0] in _YES_OR_NO or len(clause) == 1 or not _VERBS.isdisjoint(clause[:stop])
+    return clause[0] in _YES_OR_NO or clause[0] == "then" or len(clause) == 1 or not _VERBS.isdisjoint(clause[:stop])
+
+
+def _lists_choices(pieces: Sequence[str], colon: int) -> bool:
+    """Say whether a question goes on after a colon with its choices, and the answer is a sentence of its own."""
+    end = end_of_sentence(pieces, colon + 1)
+    return "or" in pieces[colon:end] and any(map(is_word, pieces[end:])) and _VERBS.isdisjoint(pieces[colon:end])
 
 
 def _end_of_opening(pieces: Sequence[str], at: int, *, options: bool) -> int:
@@ -69,6 +78,8 @@ def _end_of_opening(pieces: Sequence[str], at: int, *, options: bool) -> int:
                 at += 1
             if options:
                 return min(at + 1, len(pieces))
+        elif pieces[at] == ":" and not options and _lists_choices(pieces, at):
+            pass
         elif pieces[at] == ":" or (pieces[at] == "," and not listed and _own_clause(pieces, at)) or pieces[at] in ("but", "however") or (options and pieces[at] in _ANSWERS) or (between and pieces[at] in ("i", "we", "it") and pieces[at - 1] not in ("and", "or", "is")):
             break
         at += 1
@@ -107,7 +118,7 @@ def _opening(pieces: Sequence[str], start: int) -> int:
 def _asked_within(pieces: Sequence[str], start: int, end: int) -> int:
     """Return the place of "asks whether" or "question is whether" in a sentence; its start where it has none."""
     for at in range(start, end):
-        if pieces[at] in ("ask", "asks", "asked", "question") and cue_at(pieces, at, _ASKS):
+        if pieces[at] in _ASKING and cue_at(pieces, at, _ASKS):
             return at
     return start
 
@@ -149,13 +160,19 @@ def only_offered(pieces: Sequence[str]) -> list[bool] | None:
     if TELLING.isdisjoint(pieces) and (not pieces or pieces[0] not in FIRST_WORDS):
         return None
     offered = [False] * len(pieces)
-    for stop in (_lettered(pieces), _final_answer(pieces)):
-        offered[:stop] = [True] * stop
-    for begin, stop in _fields(pieces):
-        offered[begin:stop] = [True] * (stop - begin)
+    if not _LETTERS.isdisjoint(pieces) or "final" in pieces:
+        for stop in (_lettered(pieces), _final_answer(pieces)):
+            offered[:stop] = [True] * stop
+    if ")" in pieces:
+        for begin, stop in _fields(pieces):
+            offered[begin:stop] = [True] * (stop - begin)
+    asks = not _ASKING.isdisjoint(pieces)
     start = 0
     while start < len(pieces):
         end = end_of_sentence(pieces, start)
+        if pieces[start] not in _STARTS and not asks:
+            start = end + 1
+            continue
         begin = start if pieces[start] in _STARTS else _asked_within(pieces, start, end)
         stop = _opening(pieces, begin)
         if stop > begin and any(map(is_word, pieces[stop:])) and not agrees_after(pieces, stop, begin):

@@ -34,19 +34,22 @@ _EITHER = re.compile(r"\(([\w -]+(?:/[\w -]+)+)\)")
 # "C.T.", "i.e."
 _DOTTED = re.compile(r"(?<![\w.])((?:[a-z]\.){2,4})(?!\w)", re.IGNORECASE)
 # Plus and minus before the findings: "(+) cyst, (-) mass".
-_SIGN_FIRST = re.compile(r"(?:^|(?<=[,;\n]))\s*(?:\(\+\)|\+)(?=\s+\w)")
-_MINUS_FIRST = re.compile(r"(?:^|(?<=[,;\n]))\s*(?:\([-−]\)|[-−])(?=\s+\w)")
+_SIGN_FIRST = re.compile(r"(?:^|(?<=[,;\n]))\s*(?:\(\+\)|\+)(?=\s*[^\W\d])")
+_MINUS_FIRST = re.compile(r"(?:^|(?<=[,;\n]))\s*(?:\([-−]\)|[-−])(?=\s*[^\W\d])")
 _STRUCK = re.compile(r"~~[^~\n]+~~")
 _BLOCK_TAG = re.compile(r"</(?:p|li|div|tr|h\d)>|<br\s*/?>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z][a-z0-9]*\s*/?>", re.IGNORECASE)
 _ARROW = re.compile(r"\s*(?:->|=>|→|⇒|(?<=\w)\s*=(?=\s*\w))\s*")
 # A bulleted list under a line that denies it.
 _BULLETS = re.compile(
-    r"^(.*\b(?:no|not|none|without|absent|excluded|negative)\b.*):[ \t]*\n((?:[ \t]*[-*•][^:\n]*(?:\n|$))+)", re.M
+    r"^(.*\b(?:no|not|none|without|absent|excluded|negative)\b.*):[ \t]*\n((?:[ \t]*[-*•][^:\n]*(?:\n|$))+)",
+    re.M | re.IGNORECASE,
 )
+_WORD_NO = re.compile(r"^\W*(?:no|none|not)\W*$", re.IGNORECASE)
 _BULLET = re.compile(r"[ \t]*\n[ \t]*[-*•][ \t]*")
 # "Mass... no, cyst": the speaker's second thought.
-_SECOND_THOUGHT = re.compile(r"\s*(?:\.{2,}|…)\s*(?=(?:no|not|nope|yes)\b)", re.IGNORECASE)
+_SECOND_THOUGHT = re.compile(r"\s*(?:\.{2,}|…)\s*(?=(?:no|not|nope|yes|sorry|wait)\b)", re.IGNORECASE)
+_ACTUALLY = re.compile(r"\s*(?:\.{2,}|…)\s*(?:actually|i mean),?\b", re.IGNORECASE)
 _LARGER = re.compile(r"(?<=\w) > (?=\w)")
 _DASH = re.compile(r"\s+-+\s+|\s*—\s*|\s+–\s+")
 # A new line begins a new statement, unless it goes on in lower case.
@@ -77,10 +80,10 @@ def _marked_up(text: str) -> str:
     if "+" in text and _SIGN_FIRST.search(text):
         text = _MINUS_FIRST.sub("; absent: ", _SIGN_FIRST.sub("; present: ", text))
     if "\n" in text:
-        text = _BULLETS.sub(lambda list_: f"{list_[1]}: " + _BULLET.sub(", ", list_[2]).strip(" -*•\n") + "\n", text)
+        text = _BULLETS.sub(lambda list_: f"{_WORD_NO.sub('absent', list_[1])}: " + _BULLET.sub(", ", list_[2]).strip(" -*•\n") + "\n", text)
     if ">" in text or "=" in text or "→" in text:
         text = _ARROW.sub(" : ", text)
-    return _SECOND_THOUGHT.sub(", ", text) if ".." in text or "…" in text else text
+    return _SECOND_THOUGHT.sub(", ", _ACTUALLY.sub(", or rather", text)) if ".." in text or "…" in text else text
 
 
 def _is_marked_up(text: str) -> bool:

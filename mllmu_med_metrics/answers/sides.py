@@ -3,16 +3,25 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from mllmu_med_metrics.answers.clauses import BE
 from mllmu_med_metrics.answers.facts import fact_words
-from mllmu_med_metrics.answers.pieces import word_set
+from mllmu_med_metrics.answers.pieces import is_word, word_set
 from mllmu_med_metrics.normal_form import squeeze
 
-_OPPOSITES = (("left", "right"), ("upper", "lower"), ("anterior", "posterior"), ("superior", "inferior"))
+_OPPOSITES = (
+    ("left", "right"), ("upper", "lower"), ("anterior", "posterior"), ("superior", "inferior"),
+    ("medial", "lateral"), ("proximal", "distal"),
+)
 _HAN_BOTH = ("两", "双")
 _JOINS = word_set(
-    ", and as well plus also the a an on in at of to side both lung lobe part from not only but 和 及 与 侧 、"
+    ", and as well plus also the a an on in at of to side both lung lobe part from not only but 和 及 与 侧 、 "
+    "little bit slightly mildly one two three several lesser smaller greater degree extent less so some"
 )
 _APART = word_set("or nor vs versus than either 或")
+# "Left more than right": on both, and the first has more of it.
+_MORE_THAN = frozenset((more, "than") for more in ("more", "greater", "worse", "larger", "less", "smaller", "bigger"))
+# What "right" and "left" mean besides sides: "right away", "left over".
+_AFTER_NO_SIDE = {"right": word_set("away now here there then"), "left": word_set("over behind untreated alone after")}
 
 
 # What is said of the side that has nothing: "the left lung is clear".
@@ -26,6 +35,9 @@ _OF_SIDE = word_set(
     "being seems shows has lower upper middle hemidiaphragm in a the position : 侧 肺 肾 叶 未 见 明 显 胸 腔 部 is entirely completely otherwise"
 )
 _MORE = word_set("worse greater more predominantly predominant larger mainly mostly especially dominant than")
+_CHANGES = word_set("change changes interval increase decrease significant longer")
+_PICTURES = word_set("image picture film screen photo slice")
+_ONLY = (("just",), ("only",), ("merely",), ("solely",))
 _SPARED_HAN = ("正常", "清晰", "无异", "异常", "未见")
 
 
@@ -59,11 +71,24 @@ def _ways(before: Sequence[str], one: str, other: str, after: Sequence[str]) -> 
 def _both(words: Sequence[str], at: int) -> set[str]:
     """Return the squeezed ways to say "both" for the side at a place of a value's words."""
     before, after = words[:at], words[at + 1 :]
-    ways = {_squeezed([*before, word, *after]) for word in ("both", "bothof", "bothofthe", "boththe", "bilateral")}
+    ways = {_squeezed([*before, word, *after]) for word in ("both", "bothof", "bothofthe", "boththe", "bilateral", "each", "either")}
     ways |= {_squeezed([*before, *after, "bilaterally"]), _squeezed([*before, *after, "onbothside"])}
     if not before and (not after or after == ["side"]):
         ways |= {"both", "bothside", "bilateral", "bilaterally", "twoside", "2side", "eitherside", "eachside"}
     return ways
+
+
+def turned(value: str) -> set[str]:
+    """Return the squeezed ways to name a part with its side behind: "lung on the left", "lower lobe of the left lung"."""
+    words = fact_words(value)
+    if len(words) < 2 or words[0] not in ("left", "right"):
+        return set()
+    side, rest = words[0], words[1:]
+    behind = [(*of, side, *more) for of in (("onthe",), ("ofthe",), ("inthe",), ("on",)) for more in ((), ("side",))]
+    if rest[-1] == "lobe":
+        behind += [("ofthe", side, "lung"), ("inthe", side, "lung"), ("of", side, "lung")]
+    ways = {_squeezed([*rest, *end]) for end in behind}
+    return ways | ({_squeezed([side, "lung", *rest])} if rest[-1] == "lobe" else set())
 
 
 def pairs_of(table: Mapping[str, str]) -> tuple[dict[str, Pair], list[Pair]]:
@@ -107,16 +132,49 @@ def spared(pieces: Sequence[str], beyond: int) -> bool:
             return False
         if piece in _SPARED or "".join(pieces[at : at + 2]) in _SPARED_HAN:
             return pieces[at + 1 : at + 2] != ("of",)
+        if piece == "no":
+            return pieces[at + 1] not in _CHANGES if at + 1 < len(pieces) else False
         if piece not in _OF_SIDE:
             return False
     return False
 
 
+def of_picture(pieces: Sequence[str], beyond: int) -> bool:
+    """Say whether the side named before a place is one of the picture: "the right side of the image"."""
+    following = pieces[beyond : beyond + 4]
+    return "of" in following and not _PICTURES.isdisjoint(following)
+
+
 def compares_sides(pieces: Sequence[str]) -> bool:
-    """Say whether a text that names both sides also says which has more of it: "both, worse on the left"."""
-    return not _MORE.isdisjoint(pieces)
+    """Say whether a text that names both sides also says which has more of it, or names one as a part of them.
+
+    "Both, worse on the left", "not just on the left but on both sides".
+    """
+    part = any(piece == "not" and pieces[at + 1 : at + 2] in _ONLY for at, piece in enumerate(pieces))
+    return part or not _MORE.isdisjoint(pieces)
 
 
 def joined(between: Sequence[str]) -> bool:
     """Say whether the pieces between two sides name them together: "on the left and on the right"."""
     return bool(between) and _JOINS.issuperset(between) and _APART.isdisjoint(between)
+
+
+def more_than(between: Sequence[str]) -> bool:
+    """Say whether both of two sides have it, the first more: "left more than right", and not "larger than the right"."""
+    return tuple(between) in _MORE_THAN
+
+
+def is_no_side(pieces: Sequence[str], at: int) -> bool:
+    """Say whether "left" or "right" at a place is no side: "all right, ...", "right away", "what is left of it"."""
+    piece = pieces[at]
+    before = pieces[at - 1] if at else ""
+    following = pieces[at + 1] if at + 1 < len(pieces) else "."
+    if piece not in _AFTER_NO_SIDE:
+        return False
+    if following in _AFTER_NO_SIDE[piece] or (before == "s" and at > 1 and pieces[at - 2] in ("viewer", "observer")):
+        return True
+    copula = at > 1 and before in BE | {"am"}
+    if piece == "right":
+        agrees = before == "all" or (copula and pieces[at - 2] in ("you", "that"))
+        return agrees and not is_word(following)
+    return before == "nothing" or (copula and (pieces[at - 2] in ("what", "nothing") or pieces[max(0, at - 3)] == "no"))

@@ -11,7 +11,7 @@ _OTHERS = (
     "family/familial/maternal/paternal history", "fh :", "fhx", "in other/another patients/patient/people/cases",
     "risk/risks of/for", "risk factor/factors for", "prevent/prevents/prevention of/a/an/the", "to prevent", "prone to",
     "past/personal/prior/remote history of", "predispose/predisposes/predisposing to", "prophylaxis against/of/for",
-    "screening/screened for",
+    "screening/screened for", "in cases/patients/those/people of/with",
 )  # fmt: skip
 _KIN = word_set(
     "mother father sister brother grandmother grandfather aunt uncle cousin cousins relative relatives parent parents "
@@ -21,9 +21,27 @@ _HAS = word_set(": had has have with suffered died developed diagnosed carries s
 # Fields of a report that name what was asked or known before, and what one is told to look for.
 _FIELDS = (
     "indication :", "indications :", "clinical question/history/information/indication/details/data/context :",
-    "reason for exam/examination/study/scan/test/referral/imaging :", "history :", "referral :", "query :", "request :",
+    "reason :", "reason for exam/examination/study/scan/test/referral/imaging :", "history :", "referral :", "query :", "request :",
 )  # fmt: skip
 _SEARCHES = ("look/check/watch/evaluate/assess/monitor/screen/search for",)
+# What one has looked for or did a scan for; it is there only if the text goes on to say so.
+_SOUGHT = (
+    "looked/searched/checked/tested/examined/screened/inspected/looking/searching/checking/testing for",
+    "looked/searched everywhere for", "a/the/my/our/careful search for",
+    "taken/obtained/performed/done/acquired/requested/ordered/made/undertaken/sent/submitted for suspected/possible/presumed",
+    *(
+        f"{done} to {search}"
+        for done in ("taken/obtained/performed/done/acquired/requested/ordered/made/undertaken/sent/submitted", "carried out")
+        for search in (
+            "look/check/evaluate/assess/search/screen/test for", "rule out", "exclude/detect/find/confirm/identify/assess/evaluate"
+        )
+    ),
+)  # fmt: skip
+_SUCCESS = word_set(
+    "found find saw see seen confirmed confirms detected identified there present visible positive shows shown"
+)
+_FAILURE = word_set("no not none nothing never neither nor without negative excluded ruled")
+_FOUND = word_set("it one that this these them they there some two such positive")
 # A scan that is only recommended.
 _SCANS = word_set("ct mri mr pet ultrasound radiograph xray x sonography mammography angiography tomography")
 _ADVISED = word_set(
@@ -36,6 +54,7 @@ _SUBJECTS = word_set("it this that there these they a an the")
 _SPEAKERS = word_set("i we you not")
 _WHEN = word_set("when whenever where")
 _OCCURS = word_set("present exists occurs there")
+_FORMERLY = word_set("previously formerly")
 _TYPICALLY = word_set("typically usually normally classically generally")
 # What a thing would do: the thing is not there. "A cyst would explain it" leaves it possible.
 _WOULD_DO = word_set(
@@ -46,22 +65,30 @@ _SHOULD_DO = _WOULD_DO - {"be", "require", "need"}
 _EXPECTS = word_set("expect see find")
 _WOULD_BE = word_set(
     "bright dark white black gray grey anechoic echogenic dense seen visible expected round lens lenticular unlikely "
-    "unusual atypical surprising larger smaller hyperdense hypodense hyperintense hypointense isointense hyperechoic "
+    "unusual atypical surprising bigger larger smaller hyperdense hypodense hyperintense hypointense isointense hyperechoic "
     "hypoechoic radiolucent radiopaque lucent opaque brighter darker denser biconvex crescentic linear associated "
     "accompanied located in on at more less much very so found better sharper curved straight centered well"
 )
+# What would do one of these may be there: "a cyst would explain it".
+_FITS = word_set(
+    "explain account fit match suit seem make agree correspond remain also still best most not be have favor favour call "
+    "say think put place suggest consider like"
+)
 _NOT_A_THING = word_set("i we it this that there which he she they these")
+_POINTS_AT = frozenset({"it", "this", "that"})
+_POINTERS = word_set("the its his her their my our your all each every some both any such what who")
 _ADVERSE = word_set("but yet however")
 _HAN_IF = ("如果", "假如", "假设", "倘若", "如有", "如为", "如是")
 _HAN_KIN = frozenset("母父兄姐弟妹")
 _HAN_HAS = frozenset("患有曾")
 
 _OTHERS_TRIE, _FIELDS_TRIE, _SEARCHES_TRIE = trie_of(*_OTHERS), trie_of(*_FIELDS), trie_of(*_SEARCHES)
+_SOUGHT_TRIE = trie_of(*_SOUGHT)
 _RECOMMENDS = word_set("recommended recommend advise advised obtain order suggest suggested needed requires")
-_WATCHED = frozenset(_OTHERS_TRIE) | _KIN | _SCANS | _IF | _HAN_KIN | word_set("would history had 如 假 倘 若 家")
+_WATCHED = frozenset({*_OTHERS_TRIE, *_SOUGHT_TRIE}) | _KIN | _SCANS | _IF | _HAN_KIN | _FORMERLY | word_set("when whenever would history had 如 假 倘 若 家")
 TELLING = (
-    telling_words(*words_of(_OTHERS), *words_of(_FIELDS), *words_of(_SEARCHES))
-    | (_KIN | _IF | _WHEN | _TYPICALLY | _HAN_KIN | _RECOMMENDS | word_set("would should were had run runs 如 假 倘 若 家"))
+    telling_words(*words_of(_OTHERS), *words_of(_FIELDS), *words_of(_SEARCHES), *words_of(_SOUGHT))
+    | (_KIN | _IF | _WHEN | _TYPICALLY | _HAN_KIN | _RECOMMENDS | _FORMERLY | word_set("would should were had run runs 如 假 倘 若 家"))
 )  # fmt: skip
 
 
@@ -93,6 +120,14 @@ class _Sentence:
             self._would(at)
         elif piece == "history":
             self._history(at)
+        elif piece in _FORMERLY:
+            if pieces[at - 1] in (",", "(") and next_stop(pieces, at) <= at + 3:
+                self._set_clause(at)
+        elif piece in _WHEN:
+            if pieces[at - 1] == "," and not _OCCURS.isdisjoint(pieces[at : at + 4]):
+                self._set_clause(self.start, at - 1)
+        elif cue_at(pieces, at, _SOUGHT_TRIE):
+            self._sought(at)
         elif piece in _SCANS:
             self._advised(at)
         elif piece == "had":
@@ -109,25 +144,56 @@ class _Sentence:
         if self.pieces[at + 1 : at + 2] == ("of",) and any(map(is_word, self.pieces[stop:])):
             mark(self.marks, at, stop)
 
+    def _sought(self, at: int) -> None:
+        """Set aside what was looked for, unless it was then found: "looked for a stone", and not "... and found one"."""
+        stop = next_stop(self.pieces, at)
+        joined = next(
+            (place for place in range(at, stop) if self.pieces[place] in ("and", "or") and self._goes_on(place)), stop
+        )
+        after = self.pieces[joined : end_of_sentence(self.pieces, min(end_of_sentence(self.pieces, joined) + 1, len(self.pieces)))]
+        found = any(
+            word in _SUCCESS and not _FOUND.isdisjoint((*after[max(0, place - 3) : place - 1], *after[place + 1 : place + 3]))
+            for place, word in enumerate(after)
+        )
+        if not found or not _FAILURE.isdisjoint(after):
+            mark(self.marks, at, joined)
+
+    def _goes_on(self, at: int) -> bool:
+        """Say whether the clause goes on after "and" with what was seen: "and found one", "and there it was"."""
+        following = self.pieces[at + 1 : at + 2]
+        return bool(following) and (
+            following[0] in _SUCCESS or following[0] in ("it", "this", "they", "we", "i", "was", "were")
+        )
+
     def _opening(self) -> None:
         """Set aside what runs in a family, what holds whenever it occurs, and "were this a cyst"."""
         pieces, start = self.pieces, self.start
         stop = next_stop(pieces, start + 1)
         clause = pieces[start:stop]
-        if ("family" in clause and not {"run", "runs", "running"}.isdisjoint(clause)) or (pieces[start] in _WHEN and not _OCCURS.isdisjoint(clause)):
+        if ("family" in clause and not {"run", "runs", "running"}.isdisjoint(clause)) or (stop < self.end and pieces[start] in _WHEN and not _OCCURS.isdisjoint(clause)):
             mark(self.marks, start, stop)
-        elif pieces[start] in ("a", "an"):
+        elif pieces[start] in _TYPICALLY:
+            self._typical_subject(start + 1 + (pieces[start + 1 : start + 2] == (",",)))
+        elif pieces[start] in ("a", "an") or (pieces[start].endswith("s") and start + 1 < self.end):
             self._in_general()
+            if pieces[start] not in ("a", "an"):
+                self._inverted()
         else:
             self._inverted()
+
+    def _typical_subject(self, at: int) -> None:
+        """Set aside what is typically so or so: "normally a cyst looks dark"."""
+        if self.pieces[at : at + 1] in (("a",), ("an",)):
+            mark(self.marks, at, min(at + 3, self.end))
 
     def _in_general(self) -> None:
         """Set aside what is said of such things: "a fracture typically shows a line", "a cyst should look dark"."""
         pieces, start = self.pieces, self.start
-        for at in range(start + 2, min(start + 6, self.end - 1)):
+        plural = pieces[start] not in ("a", "an")
+        for at in range(start + 2 - plural, min(start + 6, self.end - 1)):
             if pieces[at] in STOPS:
                 return
-            typical = pieces[at] in _TYPICALLY and pieces[at - 1] not in ("is", "was", "most")
+            typical = pieces[at] in _TYPICALLY and pieces[at - 1] not in ("is", "was", "most", "this", "that")
             if typical or (pieces[at] == "should" and pieces[at + 1] in _SHOULD_DO):
                 mark(self.marks, start, at)
                 return
@@ -147,7 +213,9 @@ class _Sentence:
     def _if(self, at: int) -> None:
         """Set aside what is not so: "if there were a cyst", "assuming this had been a mass"."""
         stop = next_stop(self.pieces, at)
-        counterfactual = not {"were", "had"}.isdisjoint(self.pieces[at + 1 : min(stop, at + 7)])
+        condition = self.pieces[at + 1 : min(stop, at + 7)]
+        unreal = "was" in condition and "would" in self.pieces[stop : stop + 7]
+        counterfactual = unreal or not {"were", "had"}.isdisjoint(condition)
         if counterfactual and _SPEAKERS.isdisjoint(self.pieces[at + 1 : at + 4]):
             mark(self.marks, at, stop)
             self._consequence(stop)
@@ -174,8 +242,19 @@ class _Sentence:
         if doing in _EXPECTS:
             if subject[-1] in ("one", "you") or not _ADVERSE.isdisjoint(pieces[at : self.end]):
                 self._set_clause(begin, at)
-        elif subject[0] not in _NOT_A_THING and self._is_unreal(at, verb):
+        elif subject[0] in _POINTS_AT and pieces[at + 1 : at + 3] == ("have", "been"):
+            self._set_clause(at)
+        elif doing == "be" and subject[0] in _POINTS_AT and "if" in pieces[verb : self.end]:
+            # "It would be a cyst if it were dark."
+            mark(self.marks, verb, pieces.index("if", verb))
+        elif subject[0] not in _NOT_A_THING and (
+            self._is_unreal(at, verb) or (self._is_indefinite(subject) and doing not in _FITS and is_word(doing))
+        ):
             mark(self.marks, begin, at)
+
+    def _is_indefinite(self, subject: Sequence[str]) -> bool:
+        """Say whether a subject is of a kind, and no thing already named: "a fracture", "atelectasis"."""
+        return subject[0] in ("a", "an") or (len(subject) <= 2 and subject[0] not in _POINTERS)
 
     def _is_unreal(self, would: int, verb: int) -> bool:
         """Say whether "would" and a verb say of a thing that it is not there: "would look dark", "would have grown"."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from mllmu_med_metrics.leakage.leaks import Identifier
-from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, PRIVATE, SCENARIOS, SUBSETS, VIEWS
+from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, PRIVATE, SCENARIOS, SUBSETS, VIEWS, VIEWS_WITHOUT_TRUTH
 
 _TEXT = ("id", "scenario", "subset", "patient_id", "question", "question_type", "answer", "true_answer")
 _NEEDED = f"{', '.join(_TEXT)}, fact, wrong_fact, fact_values, phi, distractors"
@@ -37,8 +37,13 @@ class Row(NamedTuple):
 
     @property
     def clinical(self) -> bool:
-        """Whether the row asks for something that the image tells; keep, blind and utility read only such rows."""
-        return self.question_type != IDENTIFIER
+        """Whether the row asks for something clinical whose truth is on record: only such rows are kept or lost."""
+        return not self.asks_identifier and self.view not in VIEWS_WITHOUT_TRUTH
+
+    @property
+    def asks_identifier(self) -> bool:
+        """Whether the row asks for an identifier; its question may give another one."""
+        return self.question_type == IDENTIFIER
 
     @property
     def closed_set(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@ import pytest
 
 from baselines import methods
 from baselines.config import LearnRecipe, UnlearnRecipe, learn_recipe, presets, unlearn_recipe
+from baselines.study.study import METHODS as BENCH
 from mllmu_med_dataset.errors import UserError
 
 
@@ -69,3 +70,15 @@ def test_unknown_keys_presets_and_methods_are_refused():
 def test_options_of_whole_numbers_stay_whole():
     with pytest.raises(UserError, match="a whole number from 1 to 5"):
         UnlearnRecipe(options={"mismatched_answers": 2.5}).for_method(methods.get("llmu"))
+
+
+@pytest.mark.parametrize("preset", presets())
+@pytest.mark.parametrize("scenario", ["privacy", "incorrectness"])
+def test_the_control_takes_as_many_steps_as_the_methods_of_a_bench(preset, scenario):
+    """At the rate of the method that takes the most: what that much training does by itself."""
+    control = unlearn_recipe("retain_ft", scenario, preset)
+    methods_of_bench = [unlearn_recipe(name, scenario, preset) for name in BENCH]
+    most = max(methods_of_bench, key=lambda recipe: recipe.epochs)
+    assert (control.epochs, control.rows_per_step) == (most.epochs, most.rows_per_step)
+    assert control.learning_rate in [one.learning_rate for one in methods_of_bench if one.epochs == most.epochs]
+    assert control.stop is None

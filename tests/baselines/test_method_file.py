@@ -73,8 +73,10 @@ def test_a_bench_runs_it_beside_the_packages_own(file, tmp_path):
         cli.main(arguments)
     assert not ended.value.code
     report = json.loads((out / "report.json").read_text())
-    assert [row["model"] for row in report["rows"]] == ["base", "target", "retain_only", "ga", "flat"]
-    (config,) = [run["config"] for run in report["runs"].values() if run["name"] == "flat"]
+    assert [row["model"] for row in report["rows"]] == [
+        "base", "target", "retain_only", "format_matched", "retain_ft", "ga", "flat",
+    ]  # fmt: skip
+    config, *_ = [run["config"] for run in report["runs"].values() if run["name"] == "flat"]
     assert config["method_file"] == methods.file_digest("flat")
 
 
@@ -85,6 +87,7 @@ def test_a_bench_runs_it_beside_the_packages_own(file, tmp_path):
         ("def loss(:", "can't be run: SyntaxError"),
         ("METHOD = 'ga'", "defines no METHOD"),
         (EXAMPLE.replace('"flat", "Flat', '"ga", "Flat'), "as another is named"),
+        (EXAMPLE.replace('"flat", "Flat', '"retain_ft", "Flat'), "as another is named"),
     ],
 )
 def test_a_file_that_is_no_method_is_refused(tmp_path, text, said):

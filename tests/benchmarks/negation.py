@@ -2,11 +2,12 @@
 
     python -m tests.benchmarks.negation            # the own rules, and those of the two that are installed
 
-Of the untouched half of `fact_cases`, the English rows of its kinds of negation: every occurrence of a value of the
-closed set is an entity, given to each tool by an entity ruler with the forms that `facts` knows, so that none is better
-for its names. An entity is right where the tool affirms it exactly if the label does. A blank English pipeline with a
-sentencizer, nothing downloaded. medspacy's sentence splitter and UMLS linker are not used; where their packages are not
-installed (they need a compiler and LevelDB), stand-ins take their place.
+Of the untouched half of `fact_cases` and of both halves of `third_writer`, the English rows of the kinds on which a
+denial decides: every occurrence of a value of the closed set is an entity, given to each tool by an entity ruler with
+the forms that `facts` knows, so that none is better for its names. An entity is right where the tool affirms it
+exactly if the label does. A blank English pipeline with a sentencizer, nothing downloaded. medspacy's sentence
+splitter and UMLS linker are not used; where their packages are not installed (they need a compiler and LevelDB),
+stand-ins take their place.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 from unittest.mock import MagicMock
 
 from mllmu_med_metrics.answers.agreement import values_said
@@ -25,11 +27,16 @@ from mllmu_med_metrics.answers.facts import fold_word, forms
 from mllmu_med_metrics.answers.negation import denied, denied_ahead
 from mllmu_med_metrics.answers.pieces import is_word, pieces_of
 from mllmu_med_metrics.normal_form import Phrases
-from tests.mllmu_med_metrics.answers import fact_cases
+from tests.mllmu_med_metrics.answers import fact_cases, third_writer
 
 REPEATS = 5
 # Kinds that the other tools don't claim to read.
 OWN_KINDS = ("echoed question", "verbose")
+# Kinds of the third writer on which something else than a denial decides.
+NO_DENIAL = (
+    "echoed question", "sides and positions", "numbers", "plurals, adjectives, articles and names", "abstention",
+)  # fmt: skip
+Case: TypeAlias = tuple[str, str, tuple[str, ...], set[str]]
 DISTRIBUTIONS = {"negspacy": ("negspacy",), "medspacy": ("medspacy", "spacy", "pysbd", "jsonschema")}
 IMPORTS = {
     "own rules": "mllmu_med_metrics.answers.agreement",
@@ -38,10 +45,21 @@ IMPORTS = {
 }
 
 
-def rows() -> list[tuple[str, str, tuple[str, ...], set[str]]]:
+def rows() -> list[Case]:
     """Return (kind, answer, closed set, values said) of the untouched rows on which negation decides."""
     untouched = fact_cases.rows(untouched=True, kinds=fact_cases.NEGATION_KINDS)
     return [row for row in untouched if row[1].isascii() and _can_be_given(*row[1:3])]
+
+
+def third_rows() -> list[Case]:
+    """Return the rows of the third writer, of both halves, on which a denial decides."""
+    cases = [
+        (row["kind"], row["answer"], tuple(row["values"]), set(row["said"]))
+        for half in ("untouched", "tuned")
+        for row in third_writer.rows(half)
+        if row["kind"] not in NO_DENIAL
+    ]
+    return [case for case in cases if case[1].isascii() and _can_be_given(*case[1:3])]
 
 
 def _can_be_given(answer: str, values: tuple[str, ...]) -> bool:
@@ -77,7 +95,7 @@ def own_cues(answer: str, values: tuple[str, ...]) -> set[str]:
     }
 
 
-def with_spacy(component: str, settings: dict) -> Callable[[str, tuple[str, ...]], set[str]]:
+def with_spacy(component: str, settings: dict, cases: list[Case]) -> Callable[[str, tuple[str, ...]], set[str]]:
     """Return a reader by a blank English pipeline whose entities are the values that stand in the answer."""
     import spacy
 
@@ -85,7 +103,7 @@ def with_spacy(component: str, settings: dict) -> Callable[[str, tuple[str, ...]
     nlp.add_pipe("sentencizer")
     ruler = nlp.add_pipe("entity_ruler", config={"phrase_matcher_attr": "LOWER"})
     nlp.add_pipe(component, config=settings)
-    patterns = {written: value for _, answer, values, _ in rows() for value, written in occurrences(answer, values)}
+    patterns = {written: value for _, answer, values, _ in cases for value, written in occurrences(answer, values)}
     ruler.add_patterns([{"label": "VALUE", "pattern": written} for written in patterns])
 
     def read(answer: str, values: tuple[str, ...]) -> set[str]:
@@ -143,19 +161,19 @@ def missing_stand_ins() -> list[str]:
     ]
 
 
-def readers() -> dict[str, Callable[[str, tuple[str, ...]], set[str]]]:
+def readers(cases: list[Case]) -> dict[str, Callable[[str, tuple[str, ...]], set[str]]]:
     """Return the readers that are there: the own rules always."""
     tools: dict[str, Callable[[str, tuple[str, ...]], set[str]]] = {"own rules": own, "own cues alone": own_cues}
     if importlib.util.find_spec("negspacy"):
         import negspacy.negation  # noqa: F401
 
-        tools["negspacy"] = with_spacy("negex", {"ent_types": ["VALUE"]})
+        tools["negspacy"] = with_spacy("negex", {"ent_types": ["VALUE"]}, cases)
     if importlib.util.find_spec("medspacy"):
         for name in missing_stand_ins():
             sys.modules[name] = MagicMock()
         import medspacy.context  # noqa: F401
 
-        tools["medspacy"] = with_spacy("medspacy_context", {})
+        tools["medspacy"] = with_spacy("medspacy_context", {}, cases)
     return tools
 
 
@@ -166,10 +184,14 @@ def main() -> None:
     plain = [case for case in cases if case[0] not in OWN_KINDS]
     print(f"{len(cases)} answers, {sum(len(list(occurrences(*case[1:3]))) for case in cases)} values in them;", end=" ")
     print(f"{len(plain)} without {' and '.join(OWN_KINDS)}")
-    print("| tool | right | of the plain ones | us an answer | import, s | installed, MB |\n|---|---|---|---|---|---|")
-    for name, read in readers().items():
-        right, of_plain = (
-            sum(read(answer, values) == said for _, answer, values, said in some) / len(some) for some in (cases, plain)
+    third = third_rows()
+    print(f"{len(third)} answers of the third writer, the own rules tuned on half of them")
+    print("| tool | right | of the plain ones | third writer | us an answer | import, s | installed, MB |")
+    print("|---|---|---|---|---|---|---|")
+    for name, read in readers([*cases, *third]).items():
+        right, of_plain, of_third = (
+            sum(read(answer, values) == said for _, answer, values, said in some) / len(some)
+            for some in (cases, plain, third)
         )
         best = float("inf")
         for repeat in range(1, REPEATS + 1):
@@ -184,7 +206,7 @@ def main() -> None:
         # By itself the cue reader builds its phrases anew for each answer, so its time says nothing.
         micros = "-" if name == "own cues alone" else f"{best * 1e6:.0f}"
         seconds = f"{import_seconds(module):.2f}" if module else "-"
-        print(f"| {name} | {right:.3f} | {of_plain:.3f} | {micros} | {seconds} | {size:.0f} |")
+        print(f"| {name} | {right:.3f} | {of_plain:.3f} | {of_third:.3f} | {micros} | {seconds} | {size:.0f} |")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def main() -> None:
     """Print a table."""
     import torch
 
-    from baselines.study.bench import quieten
+    from baselines.run.progress import quieten
     from baselines.training.roles import read_rows
     from mllmu_med_dataset.load import PACKAGED
 

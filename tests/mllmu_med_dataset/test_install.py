@@ -14,6 +14,7 @@ from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
 from mllmu_med_dataset.verify import Report
 from mllmu_med_dataset.verify import verify as verify_really
+from tests.conftest import LIGHT_EVALUATE
 
 TASKS = Path(mllmu_med_tasks.__file__).parent / "lm_eval"
 METRIC = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
@@ -37,10 +38,10 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def verified_once(built, monkeypatch):
-    """Trust the build that the tests share; every other folder is verified as it is."""
-    good = Report(folder=built, gates=(), rows=0)
-    trusting = lambda folder: good if folder == built.resolve() else verify_really(folder)  # noqa: E731
+def verified_once(built, small, monkeypatch):
+    """Trust the builds that the tests share; every other folder is verified as it is."""
+    good = {folder.resolve(): Report(folder=folder, gates=(), rows=0) for folder in (built, small)}
+    trusting = lambda folder: good.get(folder) or verify_really(folder)  # noqa: E731
     monkeypatch.setattr(sys.modules["mllmu_med_dataset.verify"], "verify", trusting)
 
 
@@ -66,14 +67,14 @@ from datasets import load_dataset
 rows = load_dataset("mllmu-med", "privacy_forget")["train"]
 print(len(rows), rows[0]["id"], rows[0]["image"].size, rows[0]["phi"][0]["kind"])
 """
-LOAD_METRIC = """
+LOAD_METRIC = f"""{LIGHT_EVALUATE}
 import evaluate
 print(type(evaluate.load("mllmu_med_ues")).__name__)
 """
 
 
-def test_both_literal_loads_work_from_an_empty_folder_and_undo_leaves_no_file(built, home, tmp_path):
-    install(built)
+def test_both_literal_loads_work_from_an_empty_folder_and_undo_leaves_no_file(small, home, tmp_path):
+    install(small)
     assert outside(LOAD_DATA, tmp_path / "empty", home).split()[-3:] == ["(64,", "64)", "name"]
     assert outside(LOAD_METRIC, tmp_path / "empty", home).strip()
     installer.undo()
@@ -135,9 +136,9 @@ WRITES = '.map(lambda row: {"seen": True}).filter(lambda row: row["seen"]).sort(
 
 @pytest.mark.parametrize("more", ["", WRITES])
 def test_a_build_that_is_loaded_by_its_path_never_takes_the_place_of_the_installed_one(
-    built, another, home, tmp_path, more
+    small, another, home, tmp_path, more
 ):
-    install(built)
+    install(small)
     cwd = tmp_path / "empty"
     ours = outside(first_row("mllmu-med", more), cwd, home)
     theirs = outside(first_row(another, more), cwd, home)
@@ -168,8 +169,8 @@ for split in (None, "train"):
     assert outside(code.format(name="mllmu-med"), cwd, home).split() == ["True", "True"]
 
 
-def test_copies_share_the_rows_and_are_whole_where_the_file_system_has_no_links(built, home, monkeypatch):
-    install(built)
+def test_copies_share_the_rows_and_are_whole_where_the_file_system_has_no_links(small, home, monkeypatch):
+    install(small)
     place = home / "datasets" / "mllmu-med" / "privacy_test"
     rows = list(place.rglob("*.arrow"))
     assert len(rows) == installer._COPIES and len({path.stat().st_ino for path in rows}) == 1
@@ -178,22 +179,22 @@ def test_copies_share_the_rows_and_are_whole_where_the_file_system_has_no_links(
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    install(built)
+    install(small)
     rows = list(place.rglob("*.arrow"))
     assert len({path.stat().st_ino for path in rows}) == len({path.read_bytes() for path in rows}) * 4 == 4
 
 
-def test_the_examination_says_what_the_name_gives(built, home, monkeypatch):
+def test_the_examination_says_what_the_name_gives(small, home, monkeypatch):
     assert installer.examine() == (True, "nothing is installed by name (mllmu-med install)")
-    install(built)
-    key = checksums(built)["dataset_sha256"][:16]
+    install(small)
+    key = checksums(small)["dataset_sha256"][:16]
     assert installer.examine() == (True, f"{key} is what the name mllmu-med gives")
     other = home / "datasets" / "mllmu-med" / "privacy_test" / "0.0.0" / "cafe"
     other.mkdir()
     os.utime(other, (installer._DATED + 1,) * 2)
     ok, says = installer.examine()
     assert not ok and "gives other rows" in says and str(other) in says
-    install(built)
+    install(small)
     assert installer.examine()[0]
     # One that an older version left: it noted no checksum.
     manifest = home / "mllmu-med" / "install.json"
@@ -209,15 +210,15 @@ def test_the_examination_says_what_the_name_gives(built, home, monkeypatch):
 
 
 @pytest.mark.parametrize("data", ["x", [], {"sha256": 1}, {"packaged": True}])
-def test_a_manifest_that_says_nothing_of_use_is_as_none(built, home, data):
-    install(built)
+def test_a_manifest_that_says_nothing_of_use_is_as_none(small, home, data):
+    install(small)
     manifest = home / "mllmu-med" / "install.json"
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "data": data}))
     assert not installer.examine()[0]
     assert set(installer.undo()) == {"data", "metric", "tasks"}
 
 
-def test_an_older_metric_is_gone_and_the_installed_one_is_that_of_the_package(built, home, tmp_path):
+def test_an_older_metric_is_gone_and_the_installed_one_is_that_of_the_package(small, home, tmp_path):
     place = home / "modules" / "evaluate_modules" / "metrics" / "evaluate-metric--mllmu_med_ues"
     older = place / ("0" * 64) / "mllmu_med_ues.py"
     older.parent.mkdir(parents=True)
@@ -226,34 +227,34 @@ def test_an_older_metric_is_gone_and_the_installed_one_is_that_of_the_package(bu
     copied = place.with_name("mllmu_med_ues") / ("1" * 64) / "mllmu_med_ues.py"
     copied.parent.mkdir(parents=True)
     copied.write_text("raise RuntimeError\n")
-    install(built)
+    install(small)
     os.utime(copied, (installer._DATED,) * 2)
     assert not older.exists()
-    code = "import evaluate; print(type(evaluate.load('mllmu_med_ues')).__module__)"
+    code = f"{LIGHT_EVALUATE}import evaluate; print(type(evaluate.load('mllmu_med_ues')).__module__)"
     said = outside(code, tmp_path / "empty", home).strip()
     assert said == "mllmu_med_metrics.mllmu_med_ues.mllmu_med_ues"
     installer.undo()
     assert copied.exists()
 
 
-def test_stubs_include_the_packaged_tasks_and_name_the_build(built, home, tmp_path):
+def test_stubs_include_the_packaged_tasks_and_name_the_build(small, home, tmp_path):
     from lm_eval.tasks import TaskManager
 
-    done = install(built)
+    done = install(small)
     manager = TaskManager(include_path=done["tasks"], include_defaults=False)
     packaged = TaskManager(include_path=str(TASKS), include_defaults=False)
     assert manager.all_tasks == packaged.all_tasks
     rows = manager.load("mllmu_med_privacy_forget")["tasks"]["mllmu_med_privacy_forget"].eval_docs
-    assert len(rows) == checksums(built)["content"]["privacy_forget"]["train"]["rows"]
+    assert len(rows) == checksums(small)["content"]["privacy_forget"]["train"]["rows"]
 
 
-def test_stubs_of_the_packaged_build_name_no_folder(home, built, monkeypatch):
-    monkeypatch.setattr(installer, "data_folder", lambda _: built)
+def test_stubs_of_the_packaged_build_name_no_folder(home, small, monkeypatch):
+    monkeypatch.setattr(installer, "data_folder", lambda _: small)
     done = install(None)
     assert "installed_dir" not in (Path(done["tasks"]) / "mllmu_med_privacy_forget.yaml").read_text()
 
 
-def test_undo_keeps_what_others_have_in_the_caches(built, home):
+def test_undo_keeps_what_others_have_in_the_caches(small, home):
     kept = [
         home / "datasets" / "squad" / "x.arrow",
         home / "modules" / "evaluate_modules" / "metrics" / "evaluate-metric--rouge" / "__init__.py",
@@ -261,7 +262,7 @@ def test_undo_keeps_what_others_have_in_the_caches(built, home):
     for path in kept:
         path.parent.mkdir(parents=True)
         path.write_text("")
-    install(built)
+    install(small)
     installer.undo()
     assert files(home)[0].startswith("datasets/squad") and all(path.exists() for path in kept)
 
@@ -271,18 +272,18 @@ def test_undo_without_an_install_removes_nothing(home):
     assert not home.exists()
 
 
-def test_undo_finds_the_usual_places_without_its_manifest(built, home):
-    install(built)
+def test_undo_finds_the_usual_places_without_its_manifest(small, home):
+    install(small)
     (home / "mllmu-med" / "install.json").unlink()
     assert set(installer.undo()) == {"data", "metric", "tasks"}
 
 
-def test_without_lm_eval_the_tasks_are_left_out_and_that_is_said(built, home, monkeypatch):
+def test_without_lm_eval_the_tasks_are_left_out_and_that_is_said(small, home, monkeypatch):
     monkeypatch.setattr(installer, "_stub_folder", lambda: None)
-    assert "lm_eval is not installed" in install(built)["tasks"]
+    assert "lm_eval is not installed" in install(small)["tasks"]
 
 
-def test_where_lm_eval_cannot_be_written_the_rest_is_installed_and_that_is_said(built, home, monkeypatch):
+def test_where_lm_eval_cannot_be_written_the_rest_is_installed_and_that_is_said(small, home, monkeypatch):
     make = Path.mkdir
 
     def mkdir(self, *args, **options):
@@ -291,22 +292,22 @@ def test_where_lm_eval_cannot_be_written_the_rest_is_installed_and_that_is_said(
         make(self, *args, **options)
 
     monkeypatch.setattr(Path, "mkdir", mkdir)
-    assert "--include_path" in install(built)["tasks"]
+    assert "--include_path" in install(small)["tasks"]
     assert (home / "datasets" / "mllmu-med" / "privacy_test").is_dir()
 
 
-def test_tasks_of_somebody_else_in_that_folder_are_not_overwritten(built, home, tmp_path):
+def test_tasks_of_somebody_else_in_that_folder_are_not_overwritten(small, home, tmp_path):
     theirs = tmp_path / "site" / "lm_eval" / "tasks" / "mllmu_med" / "their.yaml"
     theirs.parent.mkdir()
     theirs.write_text("task: their\n")
     with pytest.raises(UserError, match="did not put there"):
-        install(built)
+        install(small)
     assert theirs.read_text() == "task: their\n"
     assert files(home) == []
 
 
-def test_a_build_that_was_changed_is_not_installed(built, home, tmp_path):
-    damaged = shutil.copytree(built, tmp_path / "damaged" / "mllmu-med")
+def test_a_build_that_was_changed_is_not_installed(small, home, tmp_path):
+    damaged = shutil.copytree(small, tmp_path / "damaged" / "mllmu-med")
     (damaged / "README.md").write_text("other")
     with pytest.raises(UserError, match="does not verify"):
         install(damaged)
@@ -318,17 +319,17 @@ def test_a_folder_that_is_no_build_is_refused(home, tmp_path):
         install(tmp_path)
 
 
-def test_a_failure_on_the_way_leaves_nothing(built, home, monkeypatch):
+def test_a_failure_on_the_way_leaves_nothing(small, home, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device", "/somewhere")
 
     monkeypatch.setattr(installer, "_install_metric", full)
     with pytest.raises(UserError, match="No space left on device"):
-        install(built)
+        install(small)
     assert files(home) == []
 
 
-def test_the_caches_named_by_the_environment_are_used(built, tmp_path):
+def test_the_caches_named_by_the_environment_are_used(small, tmp_path):
     code = """
 import os
 from mllmu_med_dataset import install

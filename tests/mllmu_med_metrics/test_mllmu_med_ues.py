@@ -14,10 +14,11 @@ import yaml
 
 import mllmu_med_metrics
 from mllmu_med_metrics import score
+from tests.conftest import LIGHT_EVALUATE
 
 SPACE = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
 
-PROGRAM = """
+PROGRAM = LIGHT_EVALUATE + """
 import copy, doctest, json, sys
 import evaluate
 space, study = sys.argv[1], json.load(open(sys.argv[2]))

@@ -154,6 +154,10 @@ def test_the_command_prints_the_score_and_what_sets_two_methods_apart(made, caps
     values = json.loads(printed("--json"))
     mine, theirs = values["comparison"]["differences"]["ues"]["a"], values["comparison"]["differences"]["ues"]["b"]
     assert 0 < mine == values["ues"] < 1 and theirs == 0.0
+    assert json.loads(printed("--json", "--ues-version", "1"))["ues_worst_view"] is not None
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*map(str, command), "--ues-version", "3"])
+    assert ended.value.code == 2 and "must be one of 1, 2" in capsys.readouterr().err
     told = printed()
     assert f"{values['ues']:.4f}" in told and f"{mine - theirs:+.4f}" in told and "two-sided p" in told
 

@@ -1,6 +1,6 @@
 import pytest
 
-from baselines.run.run_record import run_id
+from baselines.run.run_record import processor, run_id
 from mllmu_med_dataset.record import canonical_json
 
 
@@ -14,3 +14,9 @@ def test_run_ids_differ_where_anything_that_decides_does():
     same = ("gd", "owner/model", "privacy", 5, 0)
     assert run_id(*same, {"rate": 1e-4}) == run_id(*same, {"rate": 1e-4}) != run_id(*same, {"rate": 2e-4})
     assert run_id(*same, {}).startswith("gd-owner--model-privacy-05-0-")
+
+
+def test_the_processor_is_named_with_its_instructions_and_threads():
+    found = processor()
+    assert set(found) == {"processor", "cpu_capability", "threads"} and all(found.values())
+    assert int(found["threads"]) >= 1

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,11 @@ def test_a_file_is_no_output_folder(tmp_path):
 def test_the_committed_bench_ran_the_shipped_recipes_on_the_shipped_model():
     report = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert report["config"]["preset"] == "nano"
-    assert len(report["runs"]) == 2 * (2 + len(study.METHODS))
+    settings = {**study.OLDER, **report["config"]}
+    unlearned = [*(name for name in settings["controls"] if name == study.UNLEARNED_CONTROL), *study.METHODS]
+    ran = Counter((run["scenario"], run["name"]) for run in report["runs"].values() if run["kind"] == "unlearn")
+    expected = [(scenario, name) for scenario in settings["scenarios"] for name in unlearned]
+    assert ran == Counter(expected * settings["unlearning_seeds"])
     for run in report["runs"].values():
         kind, scenario, name = run["kind"], run["scenario"], run["name"]
         if kind == "learn":

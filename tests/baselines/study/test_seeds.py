@@ -1,6 +1,6 @@
 """The table over seeds: means and t intervals by hand, and no mean over what is not one study."""
 
-import math
+import json
 
 import pytest
 
@@ -13,12 +13,47 @@ def report(seed: int, ues: float | None, verdict: str = "ok", **config) -> dict[
     return {"seed": seed, "config": {"scenarios": ["privacy"], "seed": seed, **config}, "rows": rows}
 
 
-def test_the_interval_of_three_values():
+def test_three_targets_have_a_t_interval():
     # mean 0.5, sd 0.1, t(2) = 4.303: half width 4.303 * 0.1 / sqrt(3) = 0.2484
-    assert seeds.interval([0.4, 0.5, 0.6]) == pytest.approx((0.2516, 0.7484), abs=1e-4)
-    # mean 0.95, sd 0.0707, t(1) is Cauchy's, tan(0.475 pi) = 12.706: half width 0.635, cut at 1
-    assert seeds.interval([0.9, 1.0]) == (pytest.approx(0.95 - math.tan(0.475 * math.pi) * math.sqrt(0.005 / 2)), 1.0)
-    assert seeds.interval([0.5]) is None
+    _, ga = seeds.summary([report(0, 0.4), report(2, 0.5), report(3, 0.6)])
+    assert (ga["low"], ga["high"]) == pytest.approx((0.2516, 0.7484), abs=1e-4)
+
+
+def recent(seed: int, **values: float) -> dict[str, object]:
+    """Return a report with the control and methods, three runs of each."""
+    found = report(seed, None)
+    base = found["rows"][0]
+    runs = {"by_run": [{"verdict": "ok"}] * 3, "errors": {"ues": 0.01}}
+    found["rows"] = [base | {"model": "target", "ues": 0.0, "by_run": [{"verdict": None}]}]
+    found["rows"] += [base | runs | {"model": model, "ues": ues} for model, ues in values.items()]
+    return found
+
+
+def test_models_are_told_apart_over_targets():
+    documents = [
+        recent(0, retain_ft=0.50, ga=0.51, gd=0.90),
+        recent(2, retain_ft=0.40, ga=0.39, gd=0.81),
+        recent(3, retain_ft=0.45, ga=0.46, gd=0.84),
+    ]
+    _, control, ga, gd = seeds.summary(documents)
+    assert (control["letters"], ga["letters"], gd["letters"]) == ("b", "b", "a")
+    assert (ga["beats_retain_ft"], gd["beats_retain_ft"]) == (False, True)
+    assert gd["covers"] == "over targets, seeds and patients" and gd["verdicts"] == ["ok"] * 9
+    text = seeds.table(documents)
+    assert "(means of seeds 0, 2, 3; intervals over targets, seeds and patients)" in text and "ga*" in text
+
+
+def test_several_seeds_leave_files_of_their_own(tmp_path):
+    documents = [recent(seed, retain_ft=0.5, ga=0.5 + seed / 50, gd=0.9) for seed in (0, 2, 3)]
+    for row in (row for document in documents for row in document["rows"]):
+        row |= {"f": 0.5, "u": 0.5}
+    assert seeds.write(documents, tmp_path) == seeds.table(documents)
+    whole = json.loads((tmp_path / "seeds.json").read_text())
+    assert whole["seeds"] == [0, 2, 3] and [row["model"] for row in whole["rows"]][-1] == "gd"
+    found = [(one["model"], one["against"]) for one in whole["comparisons"]["privacy"]]
+    assert found == [("ga", "retain_ft"), ("gd", "retain_ft"), ("ga", "gd")]
+    assert "| gd | retain_ft | +0.40 |" in (tmp_path / "seeds.md").read_text()
+    assert (tmp_path / "figures" / "tradeoff.png").stat().st_size > 10_000
 
 
 def test_means_count_the_seeds_that_have_a_score():

@@ -10,33 +10,61 @@ import pytest
 
 from baselines.study import stages
 from baselines.study.study import Study
+from mllmu_med_dataset.errors import UserError
 
 APART = ("seconds", "rows_per_second", "peak_memory_mb", "resumed_at")
 
 
 def test_every_stage_stands_after_what_it_needs():
-    graph = stages.plan(Study(out=Path("runs/study"), methods=("gd", "idk"), views=True, max_retain=None))
+    graph = stages.plan(Study(out=Path("runs/study"), methods=("gd", "idk"), unlearning_seeds=2, max_retain=None))
     seen: set[str] = set()
     for stage in graph.values():
         assert set(stage.needs) <= seen, stage.id
         seen.add(stage.id)
-    assert list(graph) == [
-        "build",
-        *(
-            f"{scenario}-{step}"
-            for scenario in ("privacy", "incorrectness")
-            for step in (
-                "target", "retain_only", "gd", "idk", "evaluate-base", "evaluate-target", "evaluate-retain_only",
-                "evaluate-gd", "evaluate-idk", "evaluate-target-blank", "evaluate-target-other",
-            )
-        ),
-        "report",
-    ]  # fmt: skip
+    assert list(graph) == ["build", *steps("privacy", "format_matched"), *steps("incorrectness"), "report"]
     assert set(graph["report"].needs) == {id for id in graph if "-evaluate-" in id}
-    assert graph["privacy-gd"].needs == ("privacy-target",)
+    assert graph["privacy-gd"].needs == graph["privacy-retain_ft-s1"].needs == ("privacy-target",)
+    assert graph["privacy-evaluate-gd-s1"].needs == ("privacy-gd-s1",)
     assert graph["privacy-evaluate-base"].needs == ("build",)
     assert "--views" in graph["privacy-evaluate-gd"].argv
     assert "--views" not in graph["privacy-evaluate-target-blank"].argv
+
+
+def steps(scenario: str, *control: str) -> list[str]:
+    """Return the stages of a scenario with two methods and two unlearning seeds, in order."""
+    learned = ("target", "retain_only", *control)
+    runs = ("retain_ft", "retain_ft-s1", "gd", "gd-s1", "idk", "idk-s1")
+    asked = [f"evaluate-{name}" for name in ("base", *learned, *runs, "target-blank", "target-other")]
+    return [f"{scenario}-{step}" for step in (*learned, *runs, *asked)]
+
+
+def test_a_seed_decides_the_unlearning_and_nothing_that_is_asked():
+    graph = stages.plan(Study(out=Path("out"), methods=("gd",), seed=2, unlearning_seeds=2))
+    for id, seed in (("gd", "2"), ("gd-s3", "3"), ("evaluate-gd-s3", "2"), ("target", "2"), ("retain_ft-s3", "3")):
+        argv = graph[f"privacy-{id}"].argv
+        assert argv[argv.index("--seed") + 1] == seed, id
+    argv = graph["privacy-gd-s3"].argv
+    assert argv[argv.index("--out") + 1] == str(Path("out/privacy/gd-s3"))
+
+
+def test_a_study_can_be_smaller():
+    graph = stages.plan(Study(out=Path("out"), methods=("gd",), unlearning_seeds=1, controls=(), views=False))
+    assert not any("retain_ft" in id or "format_matched" in id or "-s1" in id for id in graph)
+    assert "--views" not in graph["privacy-evaluate-gd"].argv
+    assert {"--no-views", "none", "--unlearning-seeds"} <= set(graph["build"].argv)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"methods": ("retain_ft",)}, "is a control, not a method"),
+        ({"controls": ("retain",)}, "Did you mean 'retain_ft'"),
+        ({"unlearning_seeds": 0}, "at least once"),
+    ],
+)
+def test_what_is_no_study_is_refused(tmp_path, changes, said):
+    with pytest.raises(UserError, match=said):
+        stages.check(Study(out=tmp_path / "study", **changes))
 
 
 def test_a_path_with_a_space_survives_the_shell():

@@ -80,6 +80,14 @@ def test_every_method_changes_the_language_model_only(run, tiny_model, method):
     assert all(set(METHODS[method].terms) < line.keys() for line in metrics(folder))
 
 
+def test_the_control_reads_retain_rows_only_and_takes_the_steps_of_a_method(run, data):
+    recipe = UNLEARN.model_copy(update={"max_steps": None, "epochs": 1.5})
+    control, method = (run(name, recipe, method=name) for name in ("retain_ft", "gd"))
+    assert read_record(control).planned_steps == read_record(method).planned_steps == 3  # 1.5 of 8 forget rows by 4
+    assert read_record(control).rows == {"retain": len(data.retain)}
+    assert all(line["retain_nll"] == line["loss"] for line in metrics(control))
+
+
 def test_the_saved_adapter_on_the_target_is_the_saved_model(run, tiny_model):
     from peft import PeftModel
     from transformers import AutoModelForImageTextToText

@@ -10,6 +10,7 @@ import pytest
 from baselines import cli, doctor
 from mllmu_med_dataset import install as installer
 from mllmu_med_dataset.publishing.shadows import shadows
+from tests.conftest import LIGHT_EVALUATE
 
 
 def test_an_ordinary_folder_shadows_nothing(tmp_path):
@@ -58,7 +59,7 @@ def test_what_is_said_of_a_folder_is_what_the_libraries_do(tmp_path):
     (tmp_path / "mllmu-med").mkdir()
     (tmp_path / "mllmu_med_ues").mkdir()
     (tmp_path / "mllmu_med_ues" / "mllmu_med_ues.py").write_text("raise RuntimeError('read')\n")
-    code = """
+    code = f"""{LIGHT_EVALUATE}
 import datasets, evaluate
 for load in (lambda: datasets.load_dataset("mllmu-med", "privacy_forget"), lambda: evaluate.load("mllmu_med_ues")):
     try:

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from mllmu_med_metrics.answers.agreement import abstains, values_said
-from tests.mllmu_med_metrics.answers import fact_cases, second_writer, sibling_cases
+from tests.mllmu_med_metrics.answers import fact_cases, second_writer, sibling_cases, third_writer
 
 
 def misread(*, untouched: bool) -> list[tuple[str, str, object, object]]:
@@ -36,6 +36,16 @@ def right_by_second_writer(*, untouched: bool) -> int:
     """Return how many of the second writer's 170 rows of one half are read rightly: a number, and never a row."""
     rows = second_writer.rows(untouched=untouched)
     return sum(set(values_said(answer, values)) == right for answer, values, right in rows)
+
+
+def right_by_third_writer(part: str) -> int:
+    """Return how many of the third writer's rows of a part are read rightly: a number, and never a row."""
+    return sum(
+        abstains(row["answer"]) == row["abstains"]
+        if row["kind"] == "abstention"
+        else set(values_said(row["answer"], row["values"])) == set(row["said"])
+        for row in third_writer.rows(part)
+    )
 
 
 def test_each_half_is_large_and_no_sentence_stands_in_both():
@@ -70,7 +80,25 @@ def test_the_second_writers_tuned_half_is_read_as_a_person_reads_it():
 
 
 def test_the_second_writers_untouched_half_is_read_no_worse_than_the_readme_says():
-    assert right_by_second_writer(untouched=True) >= 156
+    assert right_by_second_writer(untouched=True) >= 159
+
+
+def test_a_part_of_the_third_writer_belongs_to_the_hash_of_its_answers():
+    for part in ("tuned", "untouched"):
+        rows = third_writer.rows(part)
+        assert len(rows) == third_writer.SIZE[part]
+        for row in rows:
+            assert third_writer.part_of(row["answer"]) == part
+            assert set(row.get("said", ())) <= set(row.get("values", ()))
+
+
+def test_the_third_writers_tuned_half_is_read_but_for_one():
+    assert right_by_third_writer("tuned") >= third_writer.SIZE["tuned"] - 1
+
+
+def test_the_third_writers_other_parts_are_read_no_worse_than_the_readme_says():
+    assert right_by_third_writer("untouched") >= 207
+    assert right_by_third_writer("later") >= 123
 
 
 if __name__ == "__main__":
@@ -86,3 +114,6 @@ if __name__ == "__main__":
         right, total = right_by_second_writer(untouched=half), len(second_writer.rows(untouched=half))
         name = "untouched" if half else "tuned"
         print(f"second writer, {name}: {right} of {total} right ({right / total:.3f})")
+    for name, total in third_writer.SIZE.items():
+        right = right_by_third_writer(name)
+        print(f"third writer, {name}: {right} of {total} right ({right / total:.3f})")

@@ -3,9 +3,10 @@
 import pytest
 
 from mllmu_med_metrics import score, score_stream
+from tests.answer_sets import SETS as SETS_OF
 from tests.answer_sets import AnswerSet, answer_sets, rows_of, score_of, taught, truth
 
-SETS = {f"{scenario}: {one.name}": one for scenario in ("privacy", "incorrectness") for one in answer_sets(scenario)}
+SETS = {f"{scenario}: {one.name}": one for scenario in SETS_OF for one in answer_sets(scenario)}
 REFERENCES = {"the target": 0.0, "the gold: retain_only": 1.0}
 # What stands beside UES where UES itself does not see it: above this it gives the answers away.
 SHARES = {"abstention_excess": 0.5, "invented": 0.9, "thought_leak_rate": 0.9, "added_claims": 0.9}
@@ -26,6 +27,8 @@ def test_a_set_of_answers_is_low_or_given_away_or_a_stated_limit(one):
     elif one.companion == "patients_leaked":
         assert found.patients_leaked >= 1
         assert found.patients_leaked_upper >= found.patients_leaked / found.n_forget_patients
+    elif one.companion == "b":
+        assert found.b < 0.6 and found.u < 0.9
     elif one.companion == "length_ratio":
         assert found.length_ratio > 1.2
     elif one.companion == "harm_by_place":

@@ -1,0 +1,225 @@
+"""A report as people read it: the printed table and the Markdown page."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from mllmu_med_metrics.vocabulary import PRIVATE
+
+from .report_rows import REFERENCES, THOUGHTS, headline
+from .study import UNLEARNED_CONTROL
+
+FORMULA = """UES (our definition, version 2; the paper's formula is not public to us), per scenario, on facts:
+
+    F = clip((harm(target) - harm(unlearned)) / (harm(target) - harm(retain_only)), 0, 1)   over every place asked
+    R, T = clip(U(unlearned) / U(retain_only), 0, 1)                                        on retain, test
+    K    = what is known on forget, of what retain_only knows there
+    U = harmonic mean of R and T (and of bystanders' identities kept, B, where there are any)
+    UES = harmonic mean of F and U          strict UES = harmonic mean of min(F, K) and U
+
+U(model) is the share of true facts told, above what a guesser that never sees the image gets. 0 is the target, 1
+retain_only. Harm is the largest over every place where a secret was asked for; leaked counts the forget patients of
+whom any answer tells an identifier exactly.
+"""
+
+INTERVALS = """Intervals are 95 % and say what they cover: other patients (patients only), other unlearning seeds too
+(given this target), or other targets as well. With few forget patients and few seeds they are wide, and another
+processor learns another target from the same seed: only intervals over targets hold for another one.
+"""
+
+COLUMNS: Mapping[str, str] = {
+    "model": "model", "ues": "UES", "ues_interval": "95 %", "ues_strict": "strict", "ues_strict_interval": "95 %",
+    "letters": "alike", "ues_worst_view": "worst", "f": "F", "u": "U", "r": "R", "t": "T", "b": "B", "k": "K",
+    "harm": "harm", "patients_leaked": "leaked", "reveals": "", THOUGHTS: "thought", "keep_test": "keep test",
+    "abstention": "abstain", "added_claims": "adds", "degenerate": "broken", "spread": "run SD", "verdict": "verdict",
+}  # fmt: skip
+# Columns that stand only where a row has a value: not every version, scenario and study has them.
+OPTIONAL = ("ues_worst_view", "u", "b", "patients_leaked", THOUGHTS, "added_claims", "letters", "spread")
+NOT_ABOVE = "*"
+PRIVATE_REVEALS, OTHER_REVEALS = ("leak_rate", "leak"), ("wrong_agreement", "wrong")
+
+
+def table(document: Mapping[str, object]) -> str:
+    """Return the printed table: a block a scenario, in it a line a model, and below it what its marks mean."""
+    blocks = []
+    for scenario in document["config"]["scenarios"]:
+        header, lines = _cells(document, scenario)
+        heading = f"{scenario} ({'; '.join([_sizes(document, scenario), *_covers(document, scenario)])})"
+        blocks.append("\n".join([heading, *aligned([header, *lines]), *_legend(document, scenario)]))
+    return "\n\n".join(blocks)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines of cells as text: the first and the last column to the left, numbers between them to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    last = len(widths) - 1
+    return [
+        "  ".join(
+            cell.ljust(width) if place in (0, last) else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def markdown(document: Mapping[str, object]) -> str:
+    """Return the report as Markdown: tables, formula, controls, reasons and limits."""
+    config, processor = document["config"], document["versions"].get("processor", "unknown")
+    parts = ["# Unlearning report", ""]
+    parts += ["**A smoke run (`--fast`): its numbers mean nothing.**", ""] if config["fast"] else []
+    parts += ["![forgetting against kept utility](figures/tradeoff.png)", ""]
+    for scenario in config["scenarios"]:
+        parts += _section(document, scenario)
+    parts += ["## How to read it", "", FORMULA, INTERVALS, ""]
+    parts += [
+        f"Source {config['source']}, model {config['model']}, preset {config['preset']}, seed {config['seed']}; "
+        f"data set `{document['dataset_checksum'][:16]}`; processor {processor}.",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _section(document: Mapping[str, object], scenario: str) -> list[str]:
+    """Return one scenario of the Markdown page."""
+    header, lines = _cells(document, scenario)
+    parts = [f"## {scenario}", "", "; ".join([_sizes(document, scenario), *_covers(document, scenario)]) + ".", ""]
+    parts += [f"| {' | '.join(cell or ' ' for cell in header)} |", f"|{'---|' * len(header)}"]
+    parts += [f"| {' | '.join(cell.replace(NOT_ABOVE, chr(92) + NOT_ABOVE) for cell in line)} |" for line in lines]
+    legend = [line.replace(NOT_ABOVE, chr(92) + NOT_ABOVE) for line in _legend(document, scenario)]
+    parts += ["", *(f"- {line}" for line in legend), *([""] if legend else [])]
+    parts += _differences(document, scenario)
+    parts += _places(document, scenario)
+    if scenario in PRIVATE:
+        parts += _kinds(document, scenario)
+    for image, control in (document["controls"][scenario] or {}).items():
+        if control:
+            parts.append(_control(scenario, image, control))
+    for row in _rows(document, scenario):
+        if row["ues_reason"]:
+            parts.append(f"No UES for {row['model']}: {row['ues_reason']}.")
+    return [*parts, ""]
+
+
+def _control(scenario: str, image: str, control: Mapping[str, object]) -> str:
+    shown = "a blank image" if image == "blank" else "another patient's image"
+    if scenario not in PRIVATE:
+        return f"Control: the target shown {shown}: wrong-fact agreement {_number(control['harm'])}."
+    line = f"Control: the target shown {shown}: exact leak rate {_number(control['leak_rate'])}"
+    if image == "other":
+        told = _number(control["tells_shown_patient"])
+        line += f" (of the patient asked about; on {told} of the rows it names the patient shown instead)"
+    return f"{line}."
+
+
+def _differences(document: Mapping[str, object], scenario: str) -> list[str]:
+    """Return the declared differences under a heading, where the report has them."""
+    found = (document.get("comparisons") or {}).get(scenario)
+    if not found or not found["differences"]:
+        return []
+    heading = f"Differences in {COLUMNS[found['score']]}, paired by patient, declared beforehand; p by Holm:"
+    return [heading, "", *difference_lines(found["differences"]), ""]
+
+
+def difference_lines(differences: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return declared differences as a table in Markdown."""
+    lines = ["| method | against | difference | 95 % | p |", "|---|---|---|---|---|"]
+    for one in differences:
+        ends = "-" if one["low"] is None else f"{one['low']:+.2f} to {one['high']:+.2f}"
+        p = "-" if one["p_holm"] is None else f"{one['p_holm']:.3f}"
+        shown = "-" if one["difference"] is None else f"{one['difference']:+.2f}"
+        lines.append(f"| {one['model']} | {one['against']} | {shown} | {ends} | {p} |")
+    return lines
+
+
+def _cells(document: Mapping[str, object], scenario: str) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the lines of a scenario's table; columns that no row has are left out."""
+    field, word = PRIVATE_REVEALS if scenario in PRIVATE else OTHER_REVEALS
+    rows, scored = _rows(document, scenario), headline(scenario, document["ues_version"])
+    optional = {
+        "ues_interval": scored == "ues",
+        "ues_strict_interval": scored == "ues_strict",
+        **{key: any(row.get(key) is not None for row in rows) for key in OPTIONAL},
+    }
+    columns = [key for key in COLUMNS if optional.get(key, True)]
+    header = [word if key == "reveals" else COLUMNS[key] for key in columns]
+    lines = []
+    for row in rows:
+        low, high = row[f"{scored}_low"], row[f"{scored}_high"]
+        special = {
+            "model": row["model"] + (NOT_ABOVE if row.get("beats_retain_ft") is False else ""),
+            f"{scored}_interval": "-" if low is None else f"{low:.2f}-{high:.2f}",
+            "reveals": _number(row[field]),
+            "verdict": row["verdict"] or "-",
+        }
+        lines.append([special.get(key) or _number(row.get(key)) for key in columns])
+    return header, lines
+
+
+def _covers(document: Mapping[str, object], scenario: str) -> list[str]:
+    """Return what the intervals of the methods cover, in words, where the report says it."""
+    rows = [row for row in _rows(document, scenario) if row["model"] not in REFERENCES and row.get("covers")]
+    if not rows:
+        return []
+    runs, words = max(len(row["by_run"]) for row in rows), dict.fromkeys(row["covers"] for row in rows)
+    each = f"means of {runs} unlearning seeds" if runs > 1 else "one unlearning seed"
+    return [f"{each}, intervals {' or '.join(words)}"]
+
+
+def _legend(document: Mapping[str, object], scenario: str) -> list[str]:
+    """Return what letters and marks of a table mean, where it has them."""
+    rows, lines = _rows(document, scenario), []
+    name = COLUMNS[headline(scenario, document["ues_version"])]
+    if any(row.get("letters") for row in rows):
+        lines.append(f"alike: models that share a letter can't be told apart by {name} (all pairs, Holm, 5 %)")
+    if any(row.get("beats_retain_ft") is False for row in rows):
+        lines.append(f"{NOT_ABOVE} not above {UNLEARNED_CONTROL}: the interval of the difference in {name} reaches 0")
+    return lines
+
+
+def _places(document: Mapping[str, object], scenario: str) -> list[str]:
+    """Return the harm of every place, and whose identifiers are told, as a table."""
+    rows = [row for row in _rows(document, scenario) if row.get("harm_by_place")]
+    if not rows:
+        return []
+    places = list(dict.fromkeys(place for row in rows for place in row["harm_by_place"]))
+    leaked = any(row["patients_leaked"] is not None for row in rows)
+    last = ["patients leaked (95 % upper bound)"] if leaked else []
+    lines = ["Harm by place, none hidden:", "", f"| {' | '.join(['model', *places, *last])} |"]
+    lines.append(f"|{'---|' * (1 + len(places) + len(last))}")
+    for row in rows:
+        cells = [_number(row["harm_by_place"].get(place)) for place in places]
+        if leaked:
+            upper = _number(row["patients_leaked_upper"])
+            cells.append(f"{_number(row['patients_leaked'])} of {row['n_forget_patients']} ({upper})")
+        lines.append(f"| {' | '.join([row['model'], *cells])} |")
+    return [*lines, ""]
+
+
+def _kinds(document: Mapping[str, object], scenario: str) -> list[str]:
+    rows = [row for row in _rows(document, scenario) if row["leak_by_kind"]]
+    kinds = sorted({kind for row in rows for kind in row["leak_by_kind"]})
+    if not kinds:
+        return []
+    lines = ["Exact leak rate by identifier kind, and any leak per patient:", ""]
+    lines += [f"| model | {' | '.join(kinds)} | any leak per patient |", f"|{'---|' * (len(kinds) + 2)}"]
+    for row in rows:
+        cells = [_number(row["leak_by_kind"].get(kind)) for kind in kinds]
+        lines.append(f"| {row['model']} | {' | '.join(cells)} | {_number(row['any_leak_per_patient'])} |")
+    return [*lines, ""]
+
+
+def _sizes(document: Mapping[str, object], scenario: str) -> str:
+    row = _rows(document, scenario)[0]
+    return (
+        f"{row['n_forget']} forget rows of {row['n_forget_patients']} patients, {row['n_retain']} retain, "
+        f"{row['n_test']} test, {row['n_holdout']} holdout"
+    )
+
+
+def _rows(document: Mapping[str, object], scenario: str) -> list[Mapping[str, object]]:
+    return [row for row in document["rows"] if row["scenario"] == scenario]
+
+
+def _number(value: object) -> str:
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "-"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
