@@ -239,10 +239,12 @@ def _stored(
 
 def lacks_rows(task: Task, percent: int, data_dir: str | Path | None) -> bool:
     """Return whether the build has no row of the task and is right to have none: the view may be empty."""
+    if task.view not in OPTIONAL_VIEWS:
+        return False
     build = checksums(data_dir)
     content = build["content"].get(task.config(percent), {})
-    knows_view = build["parameters"]["build_version"] >= FIRST_WITH_OPTIONAL
-    return task.view in OPTIONAL_VIEWS and knows_view and bool(content) and task.view not in content
+    knows_view = build.get("parameters", {}).get("build_version", 0) >= FIRST_WITH_OPTIONAL
+    return knows_view and bool(content) and task.view not in content
 
 
 def _missing(column: datasets.Dataset) -> list[bool]:

@@ -418,10 +418,10 @@ class Relations:
         for (place,) in self._db.execute(alien, (split,)):
             yield "views", place, "its question is trained with no other image of its licence"
         silent = """
-            SELECT place, told.kind FROM row
-            JOIN (SELECT DISTINCT patient, kind, value FROM shown WHERE split = ?) AS told ON told.patient = row.patient
-            WHERE split = ? AND NOT EXISTS (SELECT 1 FROM shown WHERE shown.place = row.place
-            AND shown.kind = told.kind AND shown.value = told.value)"""
+            SELECT place, due.kind FROM row
+            JOIN (SELECT DISTINCT patient, kind, value FROM shown WHERE split = ?1) AS due ON due.patient = row.patient
+            WHERE split = ?2 AND NOT EXISTS (SELECT 1 FROM shown WHERE shown.patient = row.patient AND shown.split = ?2
+            AND shown.place = row.place AND shown.kind = due.kind AND shown.value = due.value)"""
         for place, kind in self._db.execute(silent, (forget, split)):
             yield "views", place, f"lacks the patient's {kind}"
         # The patient's row that asks for an identifier hangs on the same record.

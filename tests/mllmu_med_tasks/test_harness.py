@@ -6,11 +6,13 @@ import sys
 
 import pytest
 
+from mllmu_med_dataset.build import build
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_tasks import harness
 from mllmu_med_tasks.names import TASKS
 from mllmu_med_tasks.prompts import prompt
 from tests import asking
+from tests.mllmu_med_dataset.conftest import records
 
 OWN = {
     f"mllmu_med_{scenario}_{subset}"
@@ -56,6 +58,14 @@ def test_every_task_loads_and_the_group_holds_them_all(data_dir):
     metadata = {"mllmu_med_data_dir": str(data_dir)}
     manager = TaskManager(include_path=str(harness.tasks_path()), include_defaults=False, metadata=metadata)
     assert set(manager.load("mllmu_med")["tasks"]) == NAMES
+
+
+def test_a_view_that_the_build_has_no_row_of_is_not_asked(lm, tmp_path):
+    # Every one of these patients is asked every type of question.
+    build(records(), tmp_path / "b", percents=(10,), scenarios=("privacy",))
+    found = asking.run(lm, "privacy", out=tmp_path / "e", data_dir=tmp_path / "b", views=True, limit=1)
+    asked = set(results(found)["results"])
+    assert asked == set(harness.task_names("privacy", views=True)) - {"mllmu_med_privacy_forget_unasked"}
 
 
 def test_names_of_a_scenario_come_in_the_order_of_the_subsets():

@@ -232,6 +232,26 @@ def test_a_build_without_views_says_so(data_dir, tmp_path):
         documents(old, mllmu_med_view="direct")
 
 
+@pytest.mark.parametrize(
+    ("version", "reason"), [(4, "no row in the view 'unasked' of privacy_forget: every"), (3, "an older version")]
+)
+def test_a_view_that_may_be_empty_is_told_from_one_that_a_build_does_not_know(data_dir, tmp_path, version, reason):
+    from mllmu_med_dataset.load import checksums
+
+    old = shutil.copytree(data_dir, tmp_path / "old")
+    document = checksums(old)
+    for splits in document["content"].values():
+        splits.pop("unasked", None)
+    document["parameters"]["build_version"] = version
+    (old / "checksums.json").write_text(json.dumps({**document, "dataset_sha256": f"{version}" * 64}))
+    with pytest.raises(UserError, match=reason):
+        documents(old, mllmu_med_view="unasked")
+    lacking = [name for name, task in TASKS.items() if rows.lacks_rows(task, 10, old)]
+    left_out = ["mllmu_med_privacy_forget_unasked", "mllmu_med_request_forget_unasked"]
+    assert lacking == (left_out if version == 4 else [])
+    assert not any(rows.lacks_rows(task, 10, data_dir) for task in TASKS.values())
+
+
 def test_an_image_is_a_key_of_the_harness_cache(data_dir):
     from lm_eval.api.model import hash_args
 
