@@ -70,7 +70,8 @@ _FUNCTIONS = (
     ("brain stem", r"heartbeat|心跳"), ("temporal lobe", r"remember|记忆"), ("ear", r"sound|声音"),
     ("eye", r"light|光线"), ("brain", r"perceiv|感知事物"), ("bladder", r"\burine|尿液"),
     ("colon rectum", r"\bfa?eces|body waste|粪便|机体废物"), ("kidney", r"discharg|osmotic|排出废物|渗透压"),
-    ("spleen", r"immunity|免疫"), ("liver", r"detoxi|解毒"), ("heart", r"blood flow|血液流动"), ("trachea", r"\bgas\b|气体"),
+    ("spleen", r"immunity|免疫"), ("liver", r"detoxi|解毒"), ("heart", r"blood flow|血液流动"),
+    ("trachea", r"\bgas\b|气体"),
     ("esophagus", r"deliver\w* food|运送食物"), ("stomach", r"digest\w* food|nutrient|消化食物|养分"),
     ("lung", r"breath|呼吸"),
 )  # fmt: skip
@@ -253,6 +254,15 @@ def organ_of_function(text: str) -> str | None:
     ('bladder', None)
     """
     return next((organ for organ, pattern in _FUNCTIONS if re.search(pattern, text, re.IGNORECASE)), None)
+
+
+def is_polar(question: str) -> bool:
+    """Return whether a Chinese question is answered by yes or no.
+
+    >>> is_polar("有没有器官?"), is_polar("什么病?")
+    (True, False)
+    """
+    return bool(_POLAR.search(question))
 
 
 def is_yes_no(value: str) -> bool:
