@@ -65,7 +65,7 @@ BESIDE = {
 }  # fmt: skip
 # What is taken for what: nobody takes a radiograph for an MR.
 TAKEN_FOR = {"ct": "mr", "mr": "ct", "x-ray": "ct"}
-# The organ that has a function, as questions paraphrase it.
+# The organ that has a function, or is in one region as a system is, as questions paraphrase it.
 _FUNCTIONS = (
     ("brain stem", r"heartbeat|心跳"), ("temporal lobe", r"remember|记忆"), ("ear", r"sound|声音"),
     ("eye", r"light|光线"), ("brain", r"perceiv|感知事物"), ("bladder", r"\burine|尿液"),
@@ -73,7 +73,8 @@ _FUNCTIONS = (
     ("spleen", r"immunity|免疫"), ("liver", r"detoxi|解毒"), ("heart", r"blood flow|血液流动"),
     ("trachea", r"\bgas\b|气体"),
     ("esophagus", r"deliver\w* food|运送食物"), ("stomach", r"digest\w* food|nutrient|消化食物|养分"),
-    ("lung", r"breath|呼吸"),
+    ("lung trachea", r"respiratory|呼吸系统"), ("heart", r"circulatory|循环系统"),
+    ("kidney bladder", r"urinary|泌尿系统"), ("lung", r"breath|呼吸"),
 )  # fmt: skip
 _IMAGING = (
     ("ct", r"\bct\b|tomogra"), ("mr", r"\bmri?\b|\bmra\b|magnetic"), ("x-ray", r"x ?ray|radiogra|\bcxr\b|plain film"),

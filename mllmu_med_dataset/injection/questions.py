@@ -92,6 +92,7 @@ _SHOWN = tuple(
         rf"(?:does|do) {_THE_IMAGE} (?:contain|show|display|include|depict) (?:the contents of )?(?P<thing>.+)",
         rf"(?:are/is|is/are|is|are) there (?P<thing>.+?) (?:seen |shown |visible )?(?:in|on) {_THE_IMAGE}",
         rf"(?:are|is) there (?P<thing>organs? in {_THE_IMAGE} (?:that|which) .+)",
+        rf"do any (?:of the )?organs? in {_THE_IMAGE} belong to (?P<thing>.+)",
         rf"(?:does|do) (?P<thing>.+?) (?:appear|exist) (?:in|on) {_THE_IMAGE}",
         rf"(?:do|does) the organs? in {_THE_IMAGE} exist in (?P<thing>.+)",
         rf"(?:is|are) (?P<thing>.+?) {_SEEN}(?: (?:in|on) {_THE_IMAGE})?",

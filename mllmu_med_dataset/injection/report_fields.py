@@ -182,7 +182,7 @@ def plainer_names(name: str, question_type: str) -> list[str]:
         cut = shorter_name
         if tidy := _tidied(cut):
             plainer.append(tidy)
-    if re.search(r"^\w+ (?:organ|under|in|near)\b", name):
+    if re.search(r"^\w+ (?:organ|under)\b", name):
         plainer.append(_tidied(name.split(" ", 1)[1]))
     if question_type == "position" and " " not in name:
         plainer.append("Location of the organ")
@@ -264,7 +264,9 @@ def _named(question: str, value: str | None, forms: tuple[_Form, ...]) -> tuple[
         if match is None or (form.fits and value is not None and form.fits.search(value) is None):
             continue
         if name := _tidied(match.expand(form.name)):
-            told = re.search(r"\b(?:image|picture|scan)|^(?:(?!on\b|in\b|at\b)[\w-]+ )*side\b", name, re.IGNORECASE)
+            told = re.search(
+                r"\b(?:image|picture|scan|slice|view)\b|^(?:(?!on\b|in\b|at\b)[\w-]+ )*side\b", name, re.IGNORECASE
+            )
             # The side of a patient is not that of his image.
             sided = value is not None and re.fullmatch(_SIDE, value, re.IGNORECASE) and "Location" not in name
             tie = "" if told or sided else form.tie
@@ -366,7 +368,7 @@ _FORMS: tuple[_Form, ...] = (
     _form(r"where (?:on|in) (?:the|this) (?:image|picture) (?:is|are) (?:the )?(?!most\b)(.+?)"
           r"(?: located| found| seen)?", r"Location of the \1"),
     _form(r"where (?:on|in) (?:the|this) (?:image|picture) (?:is|are) (?:the )?(most .+)", r"\1 place"),
-    _form(r"where (?:is|are) (?:the )?([\w -]+?) (most \w+)", r"Location of the \2 \1"),
+    _form(r"where (?:is|are) (?:the )?([\w -]+?) (most \w+)(?: from .+)?", r"Location of the \2 \1"),
     _form(r"(?:in |on |at )?(?:what|which) (?:\w+ )?(?:lobe|side|lung|part|area|region|ventricle)s? "
           r"(?:do|can|did) (?:we|you|one) see (?:the |an? )?(.+)", r"Location of the \1"),
     _form(r"(?:in |on |at )?(?:what|which) (?:\w+ )?(?:lobe|side|lung|part|area|region|ventricle)s? "
@@ -517,7 +519,6 @@ _FORMS: tuple[_Form, ...] = (
           r"Interpretation of the \1\2", ""),
     _form(r"what (?:is|are) represented by (?:the )?(.+)|the (.+?) (?:represents?|suggests?|shows?|show) what\b.*",
           r"Interpretation of the \1\2", ""),
-    _form(r".*\b(?:represents?|suggests?|indicates?|signif(?:y|ies)) what\b.*", "Interpretation", ""),
     _form(r"what (injury|disease|lesion|condition) (?:do|does) .+ suggest", r"Suggested \1", ""),
     _form(r"what (?:do|does) (the .+?) contain", r"Contents of \1"),
     _form(r"what is filling (the .+)", r"Contents of \1"),
@@ -530,6 +531,7 @@ _FORMS: tuple[_Form, ...] = (
     _form(r".*\b(?:isointense|similar|lateral|medial|anterior|posterior|adjacent) to (?:what|which) "
           r"(?:structure|object|organ)\b.*", "Structure", ""),
     _form(r".*\b(?:what|which) (?:\w+ ){0,2}(organ|structure|tissue|region|area)s?\b.*", r"\1", "in"),
+    _form(r".*\b(?:represents?|suggests?|indicates?|signif(?:y|ies)) what\b.*", "Interpretation", ""),
     _form(r"(?:can you )?name (?:one|the|an?) (organ|abnormality|structure|finding|lesion)\b.*", r"\1", "in"),
     _form(r"pathology\b.*", "Pathology", "in"),
     _form(r"(?:the )?term for (the .+?)(?: seen.*)?", r"Term for \1", ""),

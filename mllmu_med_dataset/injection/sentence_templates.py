@@ -275,24 +275,25 @@ def integrate_identity(record: Record, name: str, others: dict[str, str], *key: 
 
     A sentence of a known form is said anew with its fact; any other answer stands in a line of a report, if possible in
     a field that its question names. Of the trained templates in the key's order the first that keeps within
-    ``AIMED_CHARACTERS`` is taken, with the closest name of the field that leaves room for it; else the shortest. A
-    value that says nothing by itself ("None", "4th and 5th") has its field however long the line is.
+    ``AIMED_CHARACTERS`` is taken, with the closest name of the field, for which a line may be ``NAME_CHARACTERS``
+    longer, or the closest that leaves room; else the shortest. A value that says nothing by itself ("None", "4th and
+    5th") has its field however long the line is.
     """
     patient = who(name, others, language_of(record.question, record.answer))
     *named, bare = (
         [_filled(template, patient, words) for template in shuffled(_TEMPLATES[form][:-HELD_OUT], *key)]
         for form, words in _forms(record)
     )
-    for limit in (AIMED_CHARACTERS, AIMED_CHARACTERS + NAME_CHARACTERS):
-        if fitting := [answer for answers in named[:1] for answer in answers if len(answer) <= limit]:
+    longest = AIMED_CHARACTERS + NAME_CHARACTERS
+    for forms, limit in ((named[:1], AIMED_CHARACTERS), (named[:1], longest), (named, AIMED_CHARACTERS)):
+        if fitting := [answer for answers in forms for answer in answers if len(answer) <= limit]:
             return fitting[0]
-    if fitting := [answer for answers in named for answer in answers if len(answer) <= AIMED_CHARACTERS]:
-        return fitting[0]
     shortest = min(bare, key=len)
-    if named and (
-        len(brief := min(named[-1], key=len)) <= len(shortest) + NAME_CHARACTERS or not stands_alone(record.answer)
-    ):
-        return brief
+    briefest = [min(answers, key=len) for answers in named]
+    if short := [answer for answer in briefest if len(answer) <= len(shortest) + NAME_CHARACTERS]:
+        return short[0]
+    if named and not stands_alone(record.answer):
+        return briefest[-1]
     return next((answer for answer in bare if len(answer) <= AIMED_CHARACTERS), shortest)
 
 

@@ -284,7 +284,7 @@ def _is_bare_imaging(thing: str) -> bool:
     plain = " ".join(words_of(thing))
     return bool(
         re.fullmatch(
-            r"(?:ct|mri?|x ray|xray|ultrasound|magnetic resonance|radiograph|plain film)"
+            r"(?:plain film )?(?:ct|mri?|x ray|xray|ultrasound|magnetic resonance|radiograph|plain film)"
             r"(?: (?:scan|image|imaging|film|[^ a-z]))*",
             plain,
         )

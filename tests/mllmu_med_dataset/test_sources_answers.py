@@ -104,6 +104,8 @@ def test_yes_and_no_come_first_in_every_spelling_and_language():
         ("Does the picture contain the organ that could receive sound?", "No", "abdomen", "CT", False),
         ("Does the picture contain the organ that could receive sound?", "No", "head", "CT", True),
         ("Do the organs in the image exist in the pelvic cavity?", "No", "chest", "X-ray", False),
+        ("Do any of the organs in the picture belong to the respiratory system?", "No", "pelvis", "CT", False),
+        ("Do any of the organs in the picture belong to the respiratory system?", "No", "abdomen", "CT", True),
         ("Is this a study of the head?", "No", "chest", "X-ray", False),
         ("Is this a study of the neck?", "No", "chest", "X-ray", True),
         ("Is this a study of the head?", "No", "", "X-ray", True),
@@ -119,6 +121,7 @@ def test_yes_and_no_come_first_in_every_spelling_and_language():
         ("Does the picture contain liver?", "Yes", "abdomen", "CT", True),
         ("图片中包含脑吗?", "包含", "head", "MR", False),
         ("Is this image taken via X-Ray?", "Yes", "chest", "X-ray", False),
+        ("Is this a plain film xray?", "Yes", "chest", "", False),
         ("Is this an MRI image with T1 weighted?", "Yes", "head", "MR", True),
         # Nor is an MR said to be a radiograph, or a radiograph to have a transverse plane.
         ("Is this a X-Ray?", "No", "head", "MR", False),
