@@ -112,10 +112,13 @@ _OPPOSITE = {word: other for axis in _AXES for pair in axis for word, other in (
 _AXIS_WORDS = {*_OPPOSITE, "center"}
 _SIZE_WORDS = {word for pair in _SIZES for word in pair}
 _REGION_OF = {organ: region for region, organs in ORGANS.items() for organ in organs}
+_GUT = {"bowel", "colon", "duodenum", "jejunum", "ileum", "cecum", "sigmoid", "rectum"}
 # One word that holds, or is no less than, everything that has one of these words in its name.
 _WIDER = {
     **{region: {word for organ in organs for word in organ.split()} for region, organs in ORGANS.items()},
     "mr": {"t1", "t2", "flair", "dwi", "adc", "weighted"},
+    "intestine": _GUT,
+    "bowel": _GUT,
 }
 _CANCERS = {"cancer", "carcinoma", "adenocarcinoma", "metastasis", "lymphoma", "sarcoma", "malignancy"}
 _TUMORS = {*_CANCERS, "glioma", "glioblastoma", "meningioma", "adenoma"}

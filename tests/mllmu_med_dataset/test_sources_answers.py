@@ -206,6 +206,7 @@ def test_then_those_to_the_same_narrow_template_about_the_same_organ():
         ("Chest X-ray", "PA Xray"), ("GI", "Gastrointestinal"), ("chest", "Cardiovascular"), ("Kidney", "Left kidney"),
         ("Pneumonia", "Enlarged"), ("FLAIR", "MRI"), ("Pleural effusion", "hydropneumothorax"), ("Infarct", "Ischemia"),
         ("Pneumonia", "None"), ("Medical treatment", "Medication"), ("Black", "Round"), ("CT", "Axial"),
+        ("Colon", "Intestine"), ("Bowel", "Small bowel"), ("肠", "结肠"),
     ],
 )  # fmt: skip
 def test_what_is_of_another_kind_or_another_wording_of_the_truth_is_dropped(fact, dropped):
