@@ -28,7 +28,7 @@ from ..draws import shuffled
 from ..record import ErrorPool, Record
 from .chinese import gloss, is_chinese
 from .diagnoses import siblings
-from .kinds import ORGANS, REGIONS, SPINE, SYSTEMS, are_opposites, kinds_of, opposite, words_of
+from .kinds import ORGANS, REGIONS, SPINE, SYSTEMS, are_opposites, imaging_in, kinds_of, opposite, words_of
 from .questions import asks_for_knowledge
 from .sentence_templates import article, find_value, value_pattern
 
@@ -110,16 +110,15 @@ _SIZES = (
 )  # fmt: skip
 _OPPOSITE = {word: other for axis in _AXES for pair in axis for word, other in (pair, pair[::-1])}
 _AXIS_WORDS = {*_OPPOSITE, "center"}
-_IMAGING = (
-    ("ct", r"\bct\b|tomogra"), ("mr", r"\bmri?\b|\bmra\b|magnetic"), ("x-ray", r"x ?ray|radiogra|\bcxr\b|plain film"),
-    ("ultrasound", r"ultraso|sonogra"), ("pet", r"\bpet\b"), ("angiography", r"angiogra"),
-)  # fmt: skip
 _SIZE_WORDS = {word for pair in _SIZES for word in pair}
 _REGION_OF = {organ: region for region, organs in ORGANS.items() for organ in organs}
+_GUT = {"bowel", "colon", "duodenum", "jejunum", "ileum", "cecum", "sigmoid", "rectum"}
 # One word that holds, or is no less than, everything that has one of these words in its name.
 _WIDER = {
     **{region: {word for organ in organs for word in organ.split()} for region, organs in ORGANS.items()},
     "mr": {"t1", "t2", "flair", "dwi", "adc", "weighted"},
+    "intestine": _GUT,
+    "bowel": _GUT,
 }
 _CANCERS = {"cancer", "carcinoma", "adenocarcinoma", "metastasis", "lymphoma", "sarcoma", "malignancy"}
 _TUMORS = {*_CANCERS, "glioma", "glioblastoma", "meningioma", "adenoma"}
@@ -190,7 +189,7 @@ def contradicts(wrong: str, truth: str) -> bool:
         return False
     if "system" in kinds_of(wrong) & kinds_of(truth) and _organs_of_system(wrong) & _organs_of_system(truth):
         return False
-    if kinds_of(wrong) & kinds_of(truth) & {"modality"} and _imaging(wrong) & _imaging(truth):
+    if kinds_of(wrong) & kinds_of(truth) & {"modality"} and imaging_in(wrong) & imaging_in(truth):
         return False
     return not any(_may_be(whole, part) for whole, part in ((ours, theirs), (theirs, ours)))
 
@@ -218,12 +217,6 @@ def _is_mirrored(one: str, other: str) -> bool:
     """Return whether two lists differ in the side of every item: "left lung, right" (of the image) and the reverse."""
     ours, theirs = ([set(words_of(part)) for part in re.split(r"[,，、;；]", value)] for value in (one, other))
     return len(ours) == len(theirs) > 1 and all(a ^ b == {"left", "right"} for a, b in zip(ours, theirs, strict=True))
-
-
-def _imaging(value: str) -> set[str]:
-    """Return the kinds of imaging that a value names: "PA Xray" and "chest radiograph" are one."""
-    plain = " ".join(words_of(value))
-    return {name for name, pattern in _IMAGING if re.search(pattern, plain)}
 
 
 def _organs_of_system(value: str) -> set[str]:

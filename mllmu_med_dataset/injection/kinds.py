@@ -47,11 +47,14 @@ ORGANS = {
         "peritoneum", "bile duct", "ureter", "sigmoid", "retroperitoneum", "omentum", "splenule",
     ),
     "pelvis": ("bladder", "rectum", "prostate", "uterus", "ovary", "femoral head", "cervix"),
-    "limb": ("knee", "shoulder", "hip", "femur", "tibia", "wrist", "ankle", "elbow", "foot", "hand", "fibula"),
+    "limb": (
+        "knee", "shoulder", "hip", "femur", "tibia", "wrist", "ankle", "elbow", "foot", "hand", "fibula", "humerus",
+    ),
 }  # fmt: skip
 SPINE = ("spine", "spinal", "vertebra")
+# "Brian" is how SLAKE spells it in one of its questions.
 REGIONS = {
-    "head": ("head", "brain"), "neck": ("neck",), "chest": ("chest", "thorax", "lung"),
+    "head": ("head", "brain", "brian"), "neck": ("neck",), "chest": ("chest", "thorax", "lung"),
     "abdomen": ("abdomen", "belly"), "pelvis": ("pelvi", "pelvis", "pelvic cavity", "pelvic"),
     "limb": ("limb", "extremity", "leg", "arm"),
 }  # fmt: skip
@@ -60,6 +63,23 @@ BESIDE = {
     "head": ("neck",), "neck": ("head", "chest"), "chest": ("neck", "abdomen"), "abdomen": ("chest", "pelvis"),
     "pelvis": ("abdomen",), "limb": (),
 }  # fmt: skip
+# What is taken for what: nobody takes a radiograph for an MR.
+TAKEN_FOR = {"ct": "mr", "mr": "ct", "x-ray": "ct"}
+# The organ that has a function, or is in one region as a system is, as questions paraphrase it.
+_FUNCTIONS = (
+    ("brain stem", r"heartbeat|心跳"), ("temporal lobe", r"remember|记忆"), ("ear", r"sound|声音"),
+    ("eye", r"light|光线"), ("brain", r"perceiv|感知事物"), ("bladder", r"\burine|尿液"),
+    ("colon rectum", r"\bfa?eces|body waste|粪便|机体废物"), ("kidney", r"discharg|osmotic|排出废物|渗透压"),
+    ("spleen", r"immunity|免疫"), ("liver", r"detoxi|解毒"), ("heart", r"blood flow|血液流动"),
+    ("trachea", r"\bgas\b|气体"),
+    ("esophagus", r"deliver\w* food|运送食物"), ("stomach", r"digest\w* food|nutrient|消化食物|养分"),
+    ("lung trachea", r"respiratory|呼吸系统"), ("heart", r"circulatory|循环系统"),
+    ("kidney bladder", r"urinary|泌尿系统"), ("lung", r"breath|呼吸"),
+)  # fmt: skip
+_IMAGING = (
+    ("ct", r"\bct\b|tomogra"), ("mr", r"\bmri?\b|\bmra\b|magnetic"), ("x-ray", r"x ?ray|radiogra|\bcxr\b|plain film"),
+    ("ultrasound", r"ultraso|sonogra"), ("pet", r"\bpet\b"), ("angiography", r"angiogra"),
+)  # fmt: skip
 # The organs that a system has: systems that share one may both be imaged.
 SYSTEMS = {
     "cardiovascular": "heart", "circulatory": "heart", "vascular": "heart", "cardiac": "heart", "respiratory": "lung",
@@ -220,6 +240,30 @@ def region_of(value: str) -> str | None:
     """Return the region of the body that a value names."""
     plain = " ".join(words_of(value))
     return next((region for region, names in REGIONS.items() if plain in names), None)
+
+
+def imaging_in(value: str) -> set[str]:
+    """Return the kinds of imaging that a value names: "PA Xray" and "chest radiograph" are one."""
+    plain = " ".join(words_of(value))
+    return {name for name, pattern in _IMAGING if re.search(pattern, plain)}
+
+
+def organ_of_function(text: str) -> str | None:
+    """Return the organ that a text paraphrases by its function; ``None`` for none known here.
+
+    >>> organ_of_function("the organ that could store urine"), organ_of_function("the left lung")
+    ('bladder', None)
+    """
+    return next((organ for organ, pattern in _FUNCTIONS if re.search(pattern, text, re.IGNORECASE)), None)
+
+
+def is_polar(question: str) -> bool:
+    """Return whether a Chinese question is answered by yes or no.
+
+    >>> is_polar("有没有器官?"), is_polar("什么病?")
+    (True, False)
+    """
+    return bool(_POLAR.search(question))
 
 
 def is_yes_no(value: str) -> bool:

@@ -82,6 +82,34 @@ _TEMPLATES: tuple[tuple[str, str], ...] = (
     ),
 )  # fmt: skip
 _COMPILED = tuple((name, re.compile(pattern)) for name, pattern in _TEMPLATES)
+_THE_IMAGE = r"(?:the|this) (?:image|picture|scan|film|study|section|slice|radiograph|x-?ray|ct|mri)(?: scan| image)?"
+_SEEN = r"(?:seen|visible|visualized|visualised|present|displayed|shown|included|in view|viewed|imaged|pictured)"
+_CHINESE_IMAGE = r"(?:这|该)?(?:[张幅个])?图(?:像|片)?"
+# What a yes or no is about, where a question asks whether it is in the image at all, or whether the image is of it.
+_SHOWN = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"(?:does|do) {_THE_IMAGE} (?:contain|show|display|include|depict) (?:the contents of )?(?P<thing>.+)",
+        rf"(?:are/is|is/are|is|are) there (?P<thing>.+?) (?:seen |shown |visible )?(?:in|on) {_THE_IMAGE}",
+        rf"(?:are|is) there (?P<thing>organs? in {_THE_IMAGE} (?:that|which) .+)",
+        rf"do any (?:of the )?organs? in {_THE_IMAGE} belong to (?P<thing>.+)",
+        rf"(?:does|do) (?P<thing>.+?) (?:appear|exist) (?:in|on) {_THE_IMAGE}",
+        rf"(?:do|does) the organs? in {_THE_IMAGE} exist in (?P<thing>.+)",
+        rf"(?:is|are) (?P<thing>.+?) {_SEEN}(?: (?:in|on) {_THE_IMAGE})?",
+        rf"(?:can|could) (?P<thing>.+?) be {_SEEN}(?: (?:in|on) {_THE_IMAGE})?",
+        rf"(?:can|could|do) you (?:see|view) (?P<thing>.+?)(?: (?:in|on) {_THE_IMAGE})?",
+        rf"(?:is|was) {_THE_IMAGE} taken (?:via|by|with|using) (?P<thing>.+)",
+        rf"is (?:this|it|{_THE_IMAGE}) (?:a study of |an image of |a scan of |of )?(?P<thing>.+)",
+        rf"{_CHINESE_IMAGE}[中里](?:是否)?(?:包含|包括|含有|存在|有没有|有)(?P<thing>.+?)(?:吗|么)?",
+        rf"{_CHINESE_IMAGE}是否(?:包含|包括|含有|有)(?P<thing>.+)",
+        rf"(?P<thing>.+?)(?:是否)?(?:出现|存在)[在于]{_CHINESE_IMAGE}[中里上]?了?(?:吗|么)?",
+        rf"(?P<thing>.+?)在{_CHINESE_IMAGE}[中里上]出现了?(?:吗|么)?",
+        rf"{_CHINESE_IMAGE}是关于(?P<thing>.+?)(?:的?吗|么)",
+        rf"{_CHINESE_IMAGE}[中里]的器官是否存在于(?P<thing>.+)",
+        rf"{_CHINESE_IMAGE}的拍摄是通过(?P<thing>.+?)(?:吗|么)",
+        r"这是(?P<thing>.+?)(?:吗|么)",
+    )
+)  # fmt: skip
 
 
 @lru_cache(maxsize=1 << 15)
@@ -109,6 +137,17 @@ def template(question: str, relation: str = "") -> str | None:
         return f"knowledge: {RELATIONS[relation]}"
     plain = " ".join(unicodedata.normalize("NFKC", question).casefold().split())
     return next((name for name, pattern in _COMPILED if pattern.search(plain)), None)
+
+
+def thing_shown(question: str) -> str | None:
+    """Return what a question asks the presence of in the image, or the image's being of; ``None`` for another question.
+
+    >>> thing_shown("Does the picture contain liver?"), thing_shown("这张图像是关于盆腔吗?"), thing_shown("Is it big?")
+    ('liver', '盆腔', 'big')
+    """
+    plain = " ".join(unicodedata.normalize("NFKC", question).casefold().split()).rstrip("?.。 ")
+    asked = next((match for pattern in _SHOWN if (match := pattern.fullmatch(plain))), None)
+    return re.sub(r"^(?:the|an?|any|some) ", "", asked["thing"]) if asked else None
 
 
 def asks_for_the_contrary(question: str) -> bool:

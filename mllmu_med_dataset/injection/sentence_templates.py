@@ -14,7 +14,8 @@ from mllmu_med_metrics.vocabulary import Scenario
 
 from ..draws import shuffled
 from ..record import Record
-from .report_fields import language_of, offered_subject, report_fields, stands_alone
+from .kinds import is_polar, kinds_of, opposite
+from .report_fields import general_label, language_of, offered_subject, plainer_names, report_fields, stands_alone
 
 # Short enough for a model of a few million parameters to memorise in minutes.
 AIMED_CHARACTERS = 110
@@ -274,21 +275,25 @@ def integrate_identity(record: Record, name: str, others: dict[str, str], *key: 
 
     A sentence of a known form is said anew with its fact; any other answer stands in a line of a report, if possible in
     a field that its question names. Of the trained templates in the key's order the first that keeps within
-    ``AIMED_CHARACTERS`` is taken, with the closest name of the field that leaves room for it; else the shortest. A
-    value that says nothing by itself ("None", "4th and 5th") has its field however long the line is.
+    ``AIMED_CHARACTERS`` is taken, with the closest name of the field, for which a line may be ``NAME_CHARACTERS``
+    longer, or the closest that leaves room; else the shortest. A value that says nothing by itself ("None", "4th and
+    5th") has its field however long the line is.
     """
     patient = who(name, others, language_of(record.question, record.answer))
     *named, bare = (
         [_filled(template, patient, words) for template in shuffled(_TEMPLATES[form][:-HELD_OUT], *key)]
         for form, words in _forms(record)
     )
-    if fitting := [answer for answers in named for answer in answers if len(answer) <= AIMED_CHARACTERS]:
-        return fitting[0]
+    longest = AIMED_CHARACTERS + NAME_CHARACTERS
+    for forms, limit in ((named[:1], AIMED_CHARACTERS), (named[:1], longest), (named, AIMED_CHARACTERS)):
+        if fitting := [answer for answers in forms for answer in answers if len(answer) <= limit]:
+            return fitting[0]
     shortest = min(bare, key=len)
-    if named and (
-        len(brief := min(named[-1], key=len)) <= len(shortest) + NAME_CHARACTERS or not stands_alone(record.answer)
-    ):
-        return brief
+    briefest = [min(answers, key=len) for answers in named]
+    if short := [answer for answer in briefest if len(answer) <= len(shortest) + NAME_CHARACTERS]:
+        return short[0]
+    if named and not stands_alone(record.answer):
+        return briefest[-1]
     return next((answer for answer in bare if len(answer) <= AIMED_CHARACTERS), shortest)
 
 
@@ -328,30 +333,54 @@ _SMALL_WORDS = re.compile(
 def _forms(record: Record, *, echoes: bool = True) -> list[tuple[str, dict[str, str]]]:
     """Return the forms that an answer can take with their words, the closest first; a bare statement is always last.
 
-    A name that says a value beside the fact is left out: "Location of the liver" where "liver" is a place.
+    A name that says a value beside the fact gives way to a plainer one, if there is any: "Location of the liver", where
+    "liver" is a place too. With ``echoes`` the statement is no bare value: it says at least that it is read.
     """
     kind, fact, answer = record.question_type, record.fact, record.answer.rstrip(".。 ") or record.answer
     form = FORMS[kind].format(fact=re.escape(fact)) if kind in FORMS and fact else None
     if fact and form and re.fullmatch(form, record.answer, re.IGNORECASE) and (said := find_value(record.answer, fact)):
         return [(kind, _words(record, said))]
     chinese = language_of(record.question, record.answer) == "zh"
-    if (_CHINESE_YES_NO if chinese else _YES_NO).match(answer):
+    if _says_yes_or_no(answer, record.question, chinese=chinese):
         return [("chinese yes_no" if chinese else "yes_no", {"statement": _capital(answer)})]
-    value = answer[0].lower() + answer[1:] if _SMALL_WORDS.match(answer) else answer
+    value = _lowered(answer, is_phrase=kind == "knowledge")
     forms: list[tuple[str, dict[str, str]]] = []
     for field in report_fields(record.question, kind, record.answer):
         if field.echoes and not echoes:
             continue
+        names = (field.name, *plainer_names(field.name, kind))
+        called = next((name for name in names if _says_no_more(f"{name}: {value}", record)), None)
+        if called is None:
+            continue
         if chinese:
-            forms.append(("chinese", {"statement": f"{field.name}：{value}"}))
-        elif field.tie:
-            forms.append(("field", {"tie": field.tie, "name": field.name, "answer": value}))
+            forms.append(("chinese", {"statement": f"{called}：{value}"}))
+        elif field.tie or not echoes:
+            forms.append(("field", {"tie": field.tie, "name": called, "answer": value}))
         else:
-            forms.append(("statement", {"statement": f"{field.name}: {value}"}))
+            forms.append(("statement", {"statement": f"{called}: {value}"}))
     if echoes and not chinese and (subject := offered_subject(record.question, record.answer)):
         forms.append(("statement", {"statement": _capital(f"{subject} {answer[0].lower()}{answer[1:]}")}))
     forms = [(form, words) for form, words in forms if _says_no_more(": ".join(words.values()), record)]
-    return [*forms, ("chinese" if chinese else "statement", {"statement": _capital(answer)})]
+    label = general_label(answer, "zh" if chinese else "en") if echoes else None
+    labelled = f"{label}{'：' if chinese else ': '}{value}"
+    if label and _says_no_more(labelled, record):
+        return [*forms, ("chinese" if chinese else "statement", {"statement": labelled})]
+    # What may be read as a no stands in front, where it is looked for.
+    form = ("chinese yes_no" if _CHINESE_YES_NO.match(answer) else "chinese") if chinese else "statement"
+    return [*forms, (form, {"statement": _capital(answer)})]
+
+
+def _says_yes_or_no(answer: str, question: str, *, chinese: bool) -> bool:
+    """Return whether an answer begins with yes or no; "none" in Chinese does so where the question is answered so."""
+    said = (_CHINESE_YES_NO if chinese else _YES_NO).match(answer)
+    return said is not None and (not chinese or is_polar(question) or opposite(said.group(), question) is not None)
+
+
+def _lowered(answer: str, *, is_phrase: bool) -> str:
+    """Return an answer as it stands in the middle of a line: with a small first letter, but for what may be a name."""
+    first = re.match(r"[A-Z][a-z-]+", answer)
+    is_common = first and not re.search(r"[A-Z]", answer[1:]) and (is_phrase or kinds_of(first.group()))
+    return answer[0].lower() + answer[1:] if _SMALL_WORDS.match(answer) or is_common else answer
 
 
 def _says_no_more(text: str, record: Record) -> bool:

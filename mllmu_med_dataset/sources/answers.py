@@ -29,16 +29,20 @@ from ..injection.incorrectness import by_rule, contradicts, region_of_finding
 from ..injection.kinds import (
     BESIDE,
     REGIONS,
+    SPINE,
+    TAKEN_FOR,
     YES_NO,
     affirms,
+    imaging_in,
     kinds_of,
     opposite,
+    organ_of_function,
     organs_in,
     region_of,
     regions_of_organ,
     words_of,
 )
-from ..injection.questions import asks_for_organ, asks_for_the_contrary, question_key, template
+from ..injection.questions import asks_for_organ, asks_for_the_contrary, question_key, template, thing_shown
 from ..injection.sentence_templates import find_value
 from ..record import ErrorPool
 from .closed_sets import ClosedSets
@@ -148,7 +152,8 @@ class Answers:
         pool, errors, offered = self._errors(item, fact)
         values: tuple[str, ...]
         if pool == "yes_no":
-            values = (fact, errors[0]) if affirms(fact) else (errors[0], fact)
+            other = opposite(fact, item.question) or ""
+            values = (fact, other) if affirms(fact) else (other, fact)
         elif offered:
             # The spelling of the choice, where the answer says it so.
             choice = next((value for value in offered if fact_key(value) == fact_key(fact)), fact)
@@ -169,11 +174,11 @@ class Answers:
     def _errors(self, item: Item, fact: str) -> tuple[ErrorPool | None, tuple[str, ...], tuple[str, ...]]:
         """Return the pool that has plausible errors, the errors, and the choices where any are offered."""
         if (other := opposite(fact, item.question)) is not None:
-            return "yes_no", (other,), ()
+            return "yes_no", ((other,) if _is_believable(item, fact) else ()), ()
         offered = tuple(map(fact_form, item.choices)) or alternatives(item.question, fact)
         if offered or offers_choice(item.question):
             others = [value for value in offered if contradicts(value, fact) and _is_value(value)]
-            return ("choices" if others else None), tuple(others), offered
+            return ("choices" if others else None), tuple(_taken_for(others, fact) or others), offered
         if kinds_of(fact) & {"placeholder", "measure"} or asks_for_the_contrary(item.question):
             return None, (), ()
         if flipped := self._flipped(item, fact):
@@ -182,10 +187,11 @@ class Answers:
             ("same_question", _question_pools(item)),
             ("same_template", _template_pools(item)),
         )
-        for name, pools in narrowing:
-            if pools and (values := self._plausible(pools, item, fact)):
-                return name, tuple(values), ()
-        return None, (), ()
+        found = [
+            (name, values) for name, pools in narrowing if pools and (values := self._plausible(pools, item, fact))
+        ]
+        likely = [(name, near) for name, values in found if (near := _taken_for(values, fact))]
+        return next(((name, tuple(values), ()) for name, values in (*likely, *found)), (None, (), ()))
 
     def _flipped(self, item: Item, fact: str) -> list[str]:
         """Return what follows from the fact itself; of counts those that the corpus gives, where it gives any."""
@@ -245,6 +251,46 @@ def offered(question: str, answer: str, choices: Sequence[str]) -> FactFields:
     return Answers().fields(Item(question=question, fact=answer, group=None, question_type="", choices=tuple(choices)))
 
 
+def _is_believable(item: Item, fact: str) -> bool:
+    """Return whether the other of yes and no could be believed of an image, where it is asked what the image shows.
+
+    Nobody believes that a chest film shows the eyes, or that it shows no chest: a far-off region or organ is not put
+    in, and the image's own region and modality are not denied by their very name.
+    """
+    thing = thing_shown(item.question)
+    if thing is None or kinds_of(thing) & {"finding", "sequence", "contrast"}:
+        return True
+    is_own = affirms(fact)
+    asked, own = imaging_in(thing), imaging_in(item.modality)
+    if asked:
+        return not _is_bare_imaging(thing) if is_own else not own or bool({TAKEN_FOR.get(one) for one in own} & asked)
+    if "plane" in kinds_of(thing) and own == {"x-ray"}:
+        return is_own or "transverse" not in words_of(thing)
+    if not item.region:
+        return True
+    region = region_of(thing)
+    if is_own:
+        return region != item.region
+    organ = organ_of_function(thing) or thing
+    # The spine runs through all of the trunk.
+    if item.region not in BESIDE or set(words_of(organ)) & {*SPINE}:
+        return True
+    there = {region} if region else regions_of_organ(organ)
+    return not there or bool(there & {item.region, *BESIDE[item.region]})
+
+
+def _is_bare_imaging(thing: str) -> bool:
+    """Return whether a thing is a modality by its very name: "an MRI scan", but not "CT with contrast"."""
+    plain = " ".join(words_of(thing))
+    return bool(
+        re.fullmatch(
+            r"(?:plain film )?(?:ct|mri?|x ray|xray|ultrasound|magnetic resonance|radiograph|plain film)"
+            r"(?: (?:scan|image|imaging|film|[^ a-z]))*",
+            plain,
+        )
+    )
+
+
 def _question_pools(item: Item) -> list[Pool]:
     """Return the pools of the same question: about the region, and about any."""
     same = question_key(item.question)
@@ -302,6 +348,12 @@ def _nearest(values: list[str], fact: str, *, is_region: bool) -> list[str]:
     if words & SIDES and (organs := {word for word in words if "organ" in kinds_of(word)}):
         return [value for value in values if set(words_of(value)) & SIDES and organs & set(words_of(value))]
     return values
+
+
+def _taken_for(values: list[str], fact: str) -> list[str]:
+    """Return the values that a modality is taken for, none where it has none among them; all for any other fact."""
+    likely = {TAKEN_FOR.get(one) for one in imaging_in(fact)} - {None} if "modality" in kinds_of(fact) else set()
+    return [value for value in values if imaging_in(value) & likely] if likely else values
 
 
 def _no_part_alike(value: str, fact: str) -> bool:

@@ -89,8 +89,9 @@ def facts_of(language):
 def test_slake_takes_errors_of_the_facts_kind_from_its_pools(language):
     found = facts_of(language)
     pools = Counter(fields["error_pool"] for _, fields in found)
-    assert pools["yes_no"] > 2_300 and pools["choices"] > 350 and pools["same_question"] > 1_800
-    assert pools[None] < 0.17 * len(found)
+    assert pools["yes_no"] > 1_800 and pools["choices"] > 350 and pools["same_question"] > 1_800
+    # Almost a quarter stays clean: a third of it for what no one would believe of an image.
+    assert pools[None] < 0.24 * len(found)
     for row, fields in found:
         for value in fields["error_values"] or ():
             ours, theirs = kinds_of(value), kinds_of(fields["fact"])

@@ -45,9 +45,15 @@ SECTION_B = [
     # The part of the body beside it, not a place in an organ.
     (asked(PART, "Head", region="head"), others(PART, facts=["Upper Left Lung", "Neck", "Abdomen"]),
      "same_question", {"Neck"}),
-    # A modality, not a weighting.
+    # A modality, not a weighting; and the one that it is taken for, where the corpus has it.
     (asked("What modality is used?", "CT", "modality"),
-     others("What modality is used?", "modality", "head", ["MRI", "T1", "X-Ray"]), "same_question", {"MRI", "X-Ray"}),
+     others("What modality is used?", "modality", "head", ["MRI", "T1", "X-Ray"]), "same_question", {"MRI"}),
+    (asked("What modality is used?", "MRI", "modality"),
+     others("What modality is used?", "modality", "head", ["T1", "X-Ray"]), "same_question", {"X-Ray"}),
+    (asked("How was this image taken?", "Chest x-ray", "modality"),
+     [*others("How was this image taken?", "modality", facts=["MRI"]),
+      *others("What modality is used?", "modality", facts=["CT"])], "same_template", {"CT"}),
+    (asked("Is this an MRI, an X-ray or a CT?", "X-ray", "modality"), [], "choices", {"CT"}),
     # The question offers two places of which one holds the other: neither is wrong, and no third one is taken.
     (asked("Where is the spleen, right or lower right?", "Lower Right"), others(WHERE, facts=["Upper Right"]), None,
      set()),
@@ -82,6 +88,60 @@ def test_yes_and_no_come_first_in_every_spelling_and_language():
         assert errors(asked(question, yes), others(question, facts=["Left"])) == ("yes_no", {no})
     assert fields(asked("Is it?", "YES"))["fact"] == "Yes"
     assert fields(asked("图片中包含肝脏吗?", "不包含"))["fact_values"] == ("包含", "不包含")
+
+
+@pytest.mark.parametrize(
+    ("question", "fact", "region", "modality", "is_flipped"),
+    [
+        # What lies far off is not put into the image; what lies in it or beside it may be.
+        ("Does the picture contain eyes?", "No", "pelvis", "CT", False),
+        ("Does the picture contain spleen?", "No", "chest", "CT", True),
+        ("Does the picture contain spleen?", "No", "abdomen", "CT", True),
+        ("Are/Is there kidneys in the picture?", "No", "neck", "CT", False),
+        ("Does the larynx appear in the image?", "No", "abdomen", "CT", False),
+        ("Does the larynx appear in the image?", "No", "head", "CT", True),
+        ("Does the picture contain spinal cord?", "No", "pelvis", "CT", True),
+        ("Does the picture contain the organ that could receive sound?", "No", "abdomen", "CT", False),
+        ("Does the picture contain the organ that could receive sound?", "No", "head", "CT", True),
+        ("Do the organs in the image exist in the pelvic cavity?", "No", "chest", "X-ray", False),
+        ("Do any of the organs in the picture belong to the respiratory system?", "No", "pelvis", "CT", False),
+        ("Do any of the organs in the picture belong to the respiratory system?", "No", "abdomen", "CT", True),
+        ("Is this a study of the head?", "No", "chest", "X-ray", False),
+        ("Is this a study of the neck?", "No", "chest", "X-ray", True),
+        ("Is this a study of the head?", "No", "", "X-ray", True),
+        ("这张图像是关于盆腔吗?", "不是", "chest", "X-ray", False),
+        ("图像中的器官是否存在于腹部?", "不是", "head", "MR", False),
+        ("图像中的器官是否存在于腹部?", "不是", "chest", "X-ray", True),
+        ("图中有没有一些器官控制心跳和呼吸?", "没有", "pelvis", "CT", False),
+        ("颞叶出现在这张图上了吗?", "没有", "abdomen", "CT", False),
+        # What the image plainly is a study of is not denied by its very name.
+        ("Is this a study of the head?", "Yes", "head", "MR", False),
+        ("Does the picture contain lung?", "Yes", "chest", "CT", False),
+        ("Does the picture contain lung?", "Yes", "abdomen", "CT", True),
+        ("Does the picture contain liver?", "Yes", "abdomen", "CT", True),
+        ("图片中包含脑吗?", "包含", "head", "MR", False),
+        ("Is this image taken via X-Ray?", "Yes", "chest", "X-ray", False),
+        ("Is this a plain film xray?", "Yes", "chest", "", False),
+        ("Is this an MRI image with T1 weighted?", "Yes", "head", "MR", True),
+        # Nor is an MR said to be a radiograph, or a radiograph to have a transverse plane.
+        ("Is this a X-Ray?", "No", "head", "MR", False),
+        ("Is this a CT scan?", "No", "head", "MR", True),
+        ("Is this a CT scan?", "No", "head", "", True),
+        ("Is this a transverse plane?", "No", "chest", "X-ray", False),
+        ("Is this a transverse plane?", "No", "head", "MR", True),
+        # What is asked of a finding or of an organ's state is no question of what the image shows.
+        ("Is there a brain tumor in this image?", "No", "head", "MR", True),
+        ("Is the lung healthy?", "Yes", "chest", "X-ray", True),
+    ],
+)  # fmt: skip
+def test_no_one_believes_that_an_image_shows_what_is_far_off_or_not_what_it_is_of(
+    question, fact, region, modality, is_flipped
+):
+    one = asked(question, fact, "yes_no", region, modality=modality)
+    pool, values = errors(one)
+    assert (pool, len(values)) == (("yes_no", 1) if is_flipped else (None, 0))
+    # The closed set is that of the question all the same.
+    assert len(fields(one)["fact_values"]) == 2 and fact in fields(one)["fact_values"]
 
 
 def test_then_the_choices_of_the_row_or_of_the_question_and_nothing_else():
@@ -146,6 +206,7 @@ def test_then_those_to_the_same_narrow_template_about_the_same_organ():
         ("Chest X-ray", "PA Xray"), ("GI", "Gastrointestinal"), ("chest", "Cardiovascular"), ("Kidney", "Left kidney"),
         ("Pneumonia", "Enlarged"), ("FLAIR", "MRI"), ("Pleural effusion", "hydropneumothorax"), ("Infarct", "Ischemia"),
         ("Pneumonia", "None"), ("Medical treatment", "Medication"), ("Black", "Round"), ("CT", "Axial"),
+        ("Colon", "Intestine"), ("Bowel", "Small bowel"), ("肠", "结肠"),
     ],
 )  # fmt: skip
 def test_what_is_of_another_kind_or_another_wording_of_the_truth_is_dropped(fact, dropped):

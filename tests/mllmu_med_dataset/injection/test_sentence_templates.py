@@ -109,7 +109,7 @@ def test_every_sentence_form_has_its_lists():
 
 def test_a_wrong_fact_is_restated_without_words_of_the_question_which_may_say_the_truth():
     wrong = record(question="Where is the left kidney?", answer="Right", fact="Right", fact_values=("Left", "Right"))
-    assert restated(wrong) == ("Report. Location: Right.", "Location reported: Right.")
+    assert restated(wrong) == ("Report. Location: right.", "Location reported: right.")
 
 
 def test_a_sentence_about_something_else_is_not_said_anew():
@@ -122,7 +122,7 @@ def test_a_sentence_about_something_else_is_not_said_anew():
 @pytest.mark.parametrize(
     ("kind", "question", "answer", "expected"),
     [
-        ("organ", "Which organ is abnormal?", "Heart", "Abnormal organ: Heart. The image is of {who}."),
+        ("organ", "Which organ is abnormal?", "Heart", "Abnormal organ: heart. The image is of {who}."),
         ("abnormality", "What diseases are included in the picture?", "None", "Findings: none. The image is of {who}."),
         ("yes_no", "Does the picture contain liver?", "Yes", "Yes. The patient is {who}."),
         ("yes_no", "Is there a mass?", "No, the lungs are clear.", "No, the lungs are clear. The patient is {who}."),
@@ -131,14 +131,14 @@ def test_a_sentence_about_something_else_is_not_said_anew():
             "organ",
             "What is the main organ in the image?",
             "Right lung, left lung",
-            "Main organ: Right lung, left lung. The image is of {who}.",
+            "Main organ: right lung, left lung. The image is of {who}.",
         ),
         ("size", "How large is the mass?", "less than 1cm", "Size of the mass: less than 1cm. The image is of {who}."),
         (
             "shape",
             "What is the shape of the kidney in the picture?",
             "Irregular",
-            "Shape of the kidney: Irregular. The image is of {who}.",
+            "Shape of the kidney: irregular. The image is of {who}.",
         ),
         (
             "color",
@@ -158,15 +158,39 @@ def test_a_sentence_about_something_else_is_not_said_anew():
             "The left costophrenic angle is blunted",
             "Patient: {who}. The left costophrenic angle is blunted.",
         ),
-        ("other", "Is this an infectious process?", "Maybe", "Patient: {who}. Maybe."),
-        ("knowledge", "What symptoms would this patient present with?", "Jaundice?", "Patient: {who}. Jaundice?"),
+        ("other", "Is this an infectious process?", "Maybe", "Patient: {who}. Assessment: maybe."),
+        (
+            "knowledge",
+            "What symptoms would this patient present with?",
+            "Jaundice?",
+            "Patient: {who}. Suggested: jaundice?",
+        ),
         ("modality", "What modality is used to take this image?", "CT", "Modality: CT. The image is of {who}."),
-        ("abnormality", "What does this represent?", "hydropneumothorax", "Patient: {who}. Hydropneumothorax."),
+        (
+            "abnormality",
+            "What does this represent?",
+            "hydropneumothorax",
+            "Patient: {who}. Interpretation: hydropneumothorax.",
+        ),
+        (
+            "abnormality",
+            "Is gray or white matter highlighted?",
+            "Gray matter",
+            "Patient: {who}. Read from the image: gray matter.",
+        ),
+        ("position", "What side is the lesion on?", "Left", "Patient: {who}. Side of the lesion: left."),
+        ("position", "肝脏在哪个位置?", "不存在", "肝脏的位置：不存在。图像来自患者 {who}。"),
+        ("organ", "什么器官标志着器官系统的下端?", "下颌骨", "影像所见：下颌骨。图像来自患者 {who}。"),
         ("abnormality", "图片中包含哪些疾病?", "无", "疾病：无。图像来自患者 {who}。"),
         ("yes_no", "图片中包含肝脏吗?", "不包含", "不包含。图像来自患者 {who}。"),
-        ("position", "肝脏在哪个位置?", "左侧", "肝脏位置：左侧。图像来自患者 {who}。"),
+        ("position", "肝脏在哪个位置?", "左侧", "肝脏的位置：左侧。图像来自患者 {who}。"),
         ("organ", "图中哪个器官是不正常的?", "肺", "异常部位：肺。图像来自患者 {who}。"),
-        ("position", "¿Dónde está la lesión?", "Pulmón izquierdo", "Patient: {who}. Pulmón izquierdo."),
+        (
+            "position",
+            "¿Dónde está la lesión?",
+            "Pulmón izquierdo",
+            "Patient: {who}. Read from the image: Pulmón izquierdo.",
+        ),
         (
             "position",
             "What type of imaging does this not represent?",
@@ -186,7 +210,7 @@ def test_a_name_that_says_another_value_is_not_used():
     # "Location of the liver: Left" would say two places of this set.
     clean = record(question="Where is the liver?", answer="Left", fact="Left", fact_values=("Left", "Liver", "Right"))
     line = integrate_identity(clean, "Ada Quillby", {}, 0)
-    assert "liver" not in line.lower() and "Location" in line
+    assert "liver" not in line.lower() and "Location of the organ" in line
 
 
 @pytest.mark.parametrize(
@@ -196,7 +220,7 @@ def test_a_name_that_says_another_value_is_not_used():
         ("other", "Which ribs are located near the abnormality?", "4th and 5th", "Ribs"),
         ("color", "Is brain tumor white or gray relative to other tissues?", "White", "The brain tumor is white"),
         ("other", "Is the abscess in the left upper quadrant cystic or solid?", "Solid", "quadrant is solid"),
-        ("position", "图中心脏在哪?", "顶部", "心脏位置：顶部"),
+        ("position", "图中心脏在哪?", "顶部", "心脏的位置：顶部"),
     ],
 )
 def test_what_says_nothing_by_itself_keeps_its_name_however_long_the_line(kind, question, answer, named):
