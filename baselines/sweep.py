@@ -4,12 +4,13 @@
 
 A graph of stages, as a bench is: builds the phantom data set of each seed, learns target and retain_only, runs every
 method at every setting of the grid with each unlearning seed, scores each run, and writes one line a run to
-``OUT/sweep.jsonl``. One run says little: from one target, the seed of unlearning alone moved a strict UES from .64 to
-.90. So the settings that win are those with the highest mean strict UES over all runs, of equal ones (to 0.01) the
-highest mean UES, of equal ones again the gentlest: the lowest learning rate, or scale. Settings under which some run
-did not end ``ok`` win only where all have such a run. A winner at an end of its grid is marked "edge" (`at_edge`): what
-lies beyond was not tried. The committed records are ``results/sweep-nano.jsonl``; a test holds the shipped defaults
-equal to their winners.
+``OUT/sweep.jsonl``. Answers are kept: where the score changes, the stage ``records`` makes that file anew.
+
+One run says little: from one target, the seed of unlearning alone moved a strict UES from .64 to .90. So the settings
+that win are those with the highest mean strict UES over all runs, of equal ones (to 0.01) the highest mean UES, of
+equal ones again the gentlest: the lowest learning rate, or scale. Settings under which some run did not end ``ok`` win
+only where all have such a run. A winner at an end of its grid is at the edge (`at_edge`): what lies beyond was not
+tried. The committed records are ``results/sweep-nano.jsonl``; a test holds the shipped defaults equal to their winners.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from pathlib import Path
 from statistics import mean
 
 from mllmu_med_dataset.atomic import write_atomically
-from mllmu_med_dataset.errors import UserError, make_folder, unknown, using_paths
+from mllmu_med_dataset.errors import UserError, unknown, using_paths
 from mllmu_med_metrics.vocabulary import STUDIED
 
 from . import config
@@ -47,6 +48,16 @@ REFUSING = ("idk", "dpo")
 # A task vector is learned at one rate; how far the model goes the other way is what is swept.
 SCALES, SCALED_RATE = (1, 2, 4, 8, 16), 4e-4
 LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": (2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3)}
+# A rate that falls to 0 goes half as far as one that stays. Refusals are new sentences: they take higher rates.
+FALLING_RATES = {"privacy": (4e-4, 6e-4, 8e-4, 1.6e-3), "incorrectness": (4e-4, 8e-4, 1.6e-3)}
+FALLING_RATES_OF = {
+    ("privacy", "ga"): (3e-4, *FALLING_RATES["privacy"]),
+    ("privacy", "idk"): (8e-4, 1.6e-3, 3.2e-3, 6.4e-3),
+    ("incorrectness", "ga"): (2e-4, *FALLING_RATES["incorrectness"]),
+    ("incorrectness", "gd"): (*FALLING_RATES["incorrectness"], 3.2e-3),
+    ("incorrectness", "kl_min"): (*FALLING_RATES["incorrectness"], 3.2e-3),
+    ("incorrectness", "idk"): (6.4e-3, 1.28e-2, 2.56e-2),
+}
 # Where no run of that grid ended ok it goes on: below where all collapse, with a wider mask where none has an effect.
 FURTHER = {
     ("incorrectness", "undial"): [{"learning_rate": rate} for rate in (2.5e-5, 5e-5, 1e-4)],
@@ -125,9 +136,12 @@ def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
     epochs = EPOCHS[scenario] * (2 if method in REFUSING else 1)
     if method == "task_vector":
         return [{"learning_rate": SCALED_RATE, "epochs": epochs, "scale": scale} for scale in SCALES]
-    tried = [{"learning_rate": rate} for rate in LEARNING_RATES[scenario]] + FURTHER.get((scenario, method), [])
+    rates = LEARNING_RATES[scenario]
+    if config.unlearn_recipe(method, scenario).schedule != "constant":
+        rates = FALLING_RATES_OF.get((scenario, method), FALLING_RATES[scenario])
+    grid = [{"learning_rate": rate} for rate in rates] + FURTHER.get((scenario, method), [])
     # The gentlest first, a wider mask last: what a mask leaves alone is not touched by a higher rate.
-    ordered = sorted(tried, key=lambda one: ("threshold" in one, one["learning_rate"]))
+    ordered = sorted(grid, key=lambda one: ("threshold" in one, one["learning_rate"]))
     return [{"learning_rate": one["learning_rate"], "epochs": epochs, **one} for one in ordered]
 
 
@@ -149,11 +163,11 @@ class Sweep:
         """Return every run: every setting of the grids from every target and unlearning seed, in the records' order."""
         return [
             Try(self.study(seed), unlearning_seed, scenario, method, settings)
+            for unlearning_seed in self.unlearning_seeds
             for scenario in self.scenarios
             for method in self.methods
             for settings in settings_of(scenario, method)
             for seed in self.seeds
-            for unlearning_seed in self.unlearning_seeds
         ]
 
 
@@ -174,9 +188,14 @@ class Try:
         return "-".join([str(self.study.seed), *words, f"seed{self.unlearning_seed}"])
 
     @property
-    def record(self) -> Path:
-        """Where its record stands once it has been scored."""
-        return self.study.out / "tries" / f"{self.id}.json"
+    def folder(self) -> Path:
+        """Where its run stands; once it was asked, the record and the answers, without the model."""
+        return run_folder(self.study.out, self.scenario, self.id)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was asked and its model dropped."""
+        return (self.folder / EVALUATION).is_dir() and not (self.folder / "model").exists()
 
 
 def plan(sweep: Sweep) -> Graph:
@@ -218,16 +237,15 @@ def _argv(sweep: Sweep, id: str) -> tuple[str, ...]:
 
 
 def _try(one: Try, part: Part) -> bool:
-    """Unlearn with these settings, ask, score, keep the record and drop the model."""
+    """Unlearn with these settings, ask, keep record and answers, and drop the model."""
     from mllmu_med_tasks.questions import Questions
 
     from .evaluation.evaluate import evaluate
     from .training.unlearn import unlearn
 
-    if one.record.is_file():
+    if one.is_done:
         return False
-    study, data = one.study, one.study.out / DATA
-    folder = run_folder(study.out, one.scenario, one.id)
+    study, data, folder = one.study, one.study.out / DATA, one.folder
     settings = [f"{name}={value}" for name, value in one.settings.items()]
     recipe = config.unlearn_recipe(one.method, one.scenario, "nano", settings)
     unlearn(
@@ -236,15 +254,15 @@ def _try(one: Try, part: Part) -> bool:
     )  # fmt: skip
     questions = Questions(scenario=one.scenario, data_dir=data, max_retain=study.max_retain, seed=study.seed)
     evaluate(folder, questions, out=folder / EVALUATION)
-    make_folder(one.record.parent)
-    write_atomically(one.record, json.dumps(_record(one, folder, recipe)) + "\n")
-    shutil.rmtree(folder)
+    for part_of_it in ("adapter", "model"):
+        shutil.rmtree(folder / part_of_it)
     return True
 
 
-def _record(one: Try, folder: Path, recipe: config.UnlearnRecipe) -> dict[str, object]:
-    """Return the record of a setting from what its run and its evaluation left."""
+def _record(one: Try) -> dict[str, object]:
+    """Return the record of a run from what it and its evaluation left: the score is today's, whenever it ran."""
     from mllmu_med_metrics.scoring import ues
+    from mllmu_med_metrics.scoring.score_value import UES_VERSION
     from mllmu_med_tasks import scores
 
     references = {
@@ -252,10 +270,10 @@ def _record(one: Try, folder: Path, recipe: config.UnlearnRecipe) -> dict[str, o
         for rows in ("target", "retain_only")
     }
     value = ues.score(
-        unlearned=scores.read(folder / EVALUATION).predictions, rows=references["target"].rows, replicates=0,
+        unlearned=scores.read(one.folder / EVALUATION).predictions, rows=references["target"].rows, replicates=0,
         **{rows: answers.predictions for rows, answers in references.items()},
     ).to_dict()  # fmt: skip
-    run = read_record(folder)
+    run = read_record(one.folder)
     return {
         "scenario": one.scenario,
         "method": one.method,
@@ -263,19 +281,19 @@ def _record(one: Try, folder: Path, recipe: config.UnlearnRecipe) -> dict[str, o
         "seed": one.study.seed,
         "unlearning_seed": one.unlearning_seed,
         "dataset_checksum": run.dataset_checksum,
+        "ues_version": UES_VERSION,
         **{name: value[name] for name in MEASURED},
         "steps": run.steps,
         "stop_step": run.stop_step,
         "seconds": run.seconds,
         "verdict": verdict(value["f"], value["r"], value["degenerate"], run.verdict == "diverged"),
-        "recipe": recipe.canonical(),
+        "recipe": run.config["recipe"],
     }
 
 
 def _gather(sweep: Sweep, part: Part) -> bool:
-    """Write the records of all settings as one file, in the order of the grid, whatever order they ran in."""
-    lines = [one.record.read_text(encoding="utf-8") for one in sweep.tries()]
-    write_atomically(sweep.out / "sweep.jsonl", "".join(lines))
+    """Score every run and write the records as one file, in the order of the grid, whatever order they ran in."""
+    write_atomically(sweep.out / "sweep.jsonl", "".join(json.dumps(_record(one)) + "\n" for one in sweep.tries()))
     return True
 
 

@@ -27,6 +27,9 @@ assert load("privacy_forget").num_rows == 64
 assert load_dataset("data/mllmu-med", "privacy_test", split="test").num_rows > 0
 import baselines.nano
 assert (baselines.nano.MODEL / "model.safetensors").is_file()
+from baselines.model import published
+assert len(published.names()) == 4
+assert all((one.folder / "model" / "model.safetensors").is_file() for one in map(published.get, published.names()))
 assert (Path(mllmu_med_tasks.__file__).parent / "lm_eval" / "utils.py").is_file()
 assert not find_spec("tests"), "tests stay out of the wheel"
 print("wheel smoke: ok")
