@@ -75,10 +75,9 @@ def test_options_of_whole_numbers_stay_whole():
 @pytest.mark.parametrize("preset", presets())
 @pytest.mark.parametrize("scenario", ["privacy", "incorrectness"])
 def test_the_control_takes_as_many_steps_as_the_methods_of_a_bench(preset, scenario):
-    """At the rate of the method that takes the most: what that much training does by itself."""
+    """What that much training on retain rows does by itself."""
     control = unlearn_recipe("retain_ft", scenario, preset)
     methods_of_bench = [unlearn_recipe(name, scenario, preset) for name in BENCH]
     most = max(methods_of_bench, key=lambda recipe: recipe.epochs)
     assert (control.epochs, control.rows_per_step) == (most.epochs, most.rows_per_step)
-    assert control.learning_rate in [one.learning_rate for one in methods_of_bench if one.epochs == most.epochs]
     assert control.stop is None
