@@ -452,7 +452,7 @@ def evaluate(
     model: AskedModel,
     data: Data = None,
     percent: Percent = MAIN_PERCENT,
-    views: Annotated[bool, typer.Option(help="Ask the views of the forget rows too (for ues_worst_view).")] = False,
+    views: Annotated[bool, typer.Option(help="Ask the forget rows in every other way too; see score.")] = False,
     backend: BackendName = "hf",
     peft: Adapter = None,
     base_url: Annotated[str | None, typer.Option(help="Where a served model is: http://localhost:8000/v1.")] = None,

@@ -186,6 +186,8 @@ def warnings_of(references: Outline, replicates: int, null_replicates: int, *, w
             f"{patients} forget patients are fewer than {FEW_PATIENTS}: the intervals are wide, and a few patients "
             "decide the score."
         )
+    if patients and not any(map(references.size, VIEWS)):
+        warnings.append("No view of the forget rows was asked: what is told when asked in another way is not seen.")
     if null_replicates:
         warnings.append(
             f"UES is undefined in {null_replicates} of {replicates} bootstrap replicates; its interval leaves them out."
