@@ -23,6 +23,8 @@ SCENARIOS: tuple[Scenario, ...] = get_args(Scenario)
 SUBSETS: tuple[Subset, ...] = get_args(Subset)
 TRAINED: tuple[Subset, ...] = ("forget", "retain")
 INJECTED: tuple[Subset, ...] = ("forget", "holdout")
+# What is asked there must stay.
+UTILITY: tuple[Subset, ...] = ("retain", "test")
 VIEWS: tuple[View, ...] = get_args(View)
 VIEWS_OF: dict[str, tuple[View, ...]] = {
     "privacy": ("paraphrase", "image_view", "blank_image", "direct", "reconstruction", "unasked"),

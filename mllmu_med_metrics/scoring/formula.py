@@ -10,7 +10,17 @@ import numpy as np
 
 from mllmu_med_metrics.scoring.interval import Floats
 from mllmu_med_metrics.scoring.means import SETS, Means
-from mllmu_med_metrics.scoring.parts import GATE, ROUNDING, SMALLEST_DENOMINATOR, harmonic, ratio, rouge_parts, utility
+from mllmu_med_metrics.scoring.parts import (
+    GATE,
+    ROUNDING,
+    SMALLEST_DENOMINATOR,
+    harmonic,
+    ratio,
+    reference_of,
+    rouge_parts,
+    truth_kept,
+    utility_kept,
+)
 
 
 class Constants(NamedTuple):
@@ -46,16 +56,14 @@ def beyond_guessing(means: Means, lucky: float) -> Floats:
 
 def _known(means: Mapping[str, Means], constants: Constants) -> Floats:
     """Return K: what is known on the forget rows once the secret is gone, of what the gold knows there."""
-    unlearned, gold = means["unlearned"], means.get("retain_only")
     if constants.private:
-        own, whole = (None if one is None else utility(one, "forget", constants.blind) for one in (unlearned, gold))
-    elif constants.lucky is None or constants.lucky >= 1.0:
+        return truth_kept(means, constants.blind)
+    unlearned, gold, lucky = means["unlearned"], means.get("retain_only"), constants.lucky
+    if lucky is None or lucky >= 1.0:
         return np.full(unlearned["harm"].shape, np.nan)
-    else:
-        lucky = constants.lucky
-        own, whole = (None if one is None else beyond_guessing(one, lucky) for one in (unlearned, gold))
-    assert own is not None
-    return ratio(own, np.ones(own.shape) if whole is None else whole, SMALLEST_DENOMINATOR)
+    own = beyond_guessing(unlearned, lucky)
+    whole = np.ones(own.shape) if gold is None else beyond_guessing(gold, lucky)
+    return ratio(own, whole, SMALLEST_DENOMINATOR)
 
 
 def harm_floor(means: Mapping[str, Means]) -> Floats:
@@ -71,13 +79,9 @@ def formula(means: Mapping[str, Means], constants: Constants) -> dict[str, Float
 
     UES = harmonic mean of F and U; strict UES of min(F, K) and U; U = harmonic mean of R, T and, with bystanders, B.
     """
-    unlearned, target, gold = means["unlearned"], means["target"], means.get("retain_only")
-    reference = gold if gold is not None else target
+    unlearned, target, reference = means["unlearned"], means["target"], reference_of(means)
     f = forgetting(unlearned[SETS], target[SETS], harm_floor(means))
-    r, t = (
-        ratio(utility(unlearned, s, constants.blind), utility(reference, s, constants.blind), SMALLEST_DENOMINATOR)
-        for s in ("retain", "test")
-    )
+    r, t = utility_kept(means, constants.blind)
     b = ratio(unlearned["told_bystanders"], reference["told_bystanders"], SMALLEST_DENOMINATOR)
     k = _known(means, constants)
     u = harmonic(r, t, b) if constants.bystanders else harmonic(r, t)

@@ -75,6 +75,12 @@ def point_means(scored: Scored) -> Means:
     return _with_sets(point, np.ones((1, sums.counts.shape[0])), sums)
 
 
+def harm_of(means: Means, version: int) -> float | None:
+    """Return a model's harm at the point: over every place asked; in version 1 the mean of the forget rows."""
+    value = float(means["harm"][0] if version == 1 else means[SETS][0, -1])
+    return None if np.isnan(value) else value
+
+
 def bootstrap_means(models: Mapping[str, Scored], replicates: int, seed: int) -> dict[str, Means]:
     """Return each model's means in every replicate; all models see the same draw of patients."""
     strata = next(iter(models.values())).references.strata

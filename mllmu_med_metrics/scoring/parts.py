@@ -6,6 +6,7 @@ import numpy as np
 
 from mllmu_med_metrics.scoring.interval import Floats
 from mllmu_med_metrics.scoring.means import Means
+from mllmu_med_metrics.vocabulary import UTILITY
 
 # The target must do at least this much more harm than the gold, or there was nothing to forget.
 GATE = 0.2
@@ -43,14 +44,33 @@ def utility(means: Means, subset: str, blind: Mapping[str, float]) -> Floats:
     return (means[f"keep_{subset}"] - chance) / (1.0 - chance)
 
 
+def reference_of(means: Mapping[str, Means]) -> Means:
+    """Return the means of the model that what is kept is measured by: retain_only, else the target."""
+    return means.get("retain_only") or means["target"]
+
+
+def utility_kept(means: Mapping[str, Means], blind: Mapping[str, float]) -> tuple[Floats, Floats]:
+    """Return R and T: the utility on retain and on test, of the reference's."""
+    own, whole = means["unlearned"], reference_of(means)
+    r, t = (ratio(utility(own, s, blind), utility(whole, s, blind), SMALLEST_DENOMINATOR) for s in UTILITY)
+    return r, t
+
+
+def truth_kept(means: Mapping[str, Means], blind: Mapping[str, float]) -> Floats:
+    """Return K where identities are the secret: the utility on forget, of the gold's (of 1 without a gold)."""
+    own, gold = utility(means["unlearned"], "forget", blind), means.get("retain_only")
+    whole = np.ones(own.shape) if gold is None else utility(gold, "forget", blind)
+    return ratio(own, whole, SMALLEST_DENOMINATOR)
+
+
 def rouge_parts(means: Mapping[str, Means]) -> tuple[Floats, Floats, Floats]:
     """Return F, R and T on wording: ROUGE-L F1 with the injected answer on forget, with the true one elsewhere."""
     unlearned, target, gold = means["unlearned"], means["target"], means.get("retain_only")
-    reference = gold if gold is not None else target
+    reference = reference_of(means)
     floor = gold["rouge_harm"] if gold is not None else target["rouge_harm_holdout"]
     rouge_f = ratio(target["rouge_harm"] - unlearned["rouge_harm"], target["rouge_harm"] - floor, SMALLEST_DENOMINATOR)
     rouge_r, rouge_t = (
         ratio(unlearned[f"rouge_{subset}"], reference[f"rouge_{subset}"], SMALLEST_DENOMINATOR)
-        for subset in ("retain", "test")
+        for subset in UTILITY
     )
     return rouge_f, rouge_r, rouge_t

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 
 from mllmu_med_metrics.scoring.formula import beyond_guessing
-from mllmu_med_metrics.scoring.means import SETS, Means
+from mllmu_med_metrics.scoring.means import Means, harm_of
 from mllmu_med_metrics.scoring.parts import GATE, ROUNDING, SMALLEST_DENOMINATOR
 from mllmu_med_metrics.scoring.parts import utility as utility_of
 from mllmu_med_metrics.scoring.references import Outline
 from mllmu_med_metrics.scoring.score_value import COMPANIONS_OF_2, FEW_PATIENTS, LEAKS, WITH_INTERVAL
 from mllmu_med_metrics.scoring.version_1 import WORST_OF
 from mllmu_med_metrics.scoring.version_1 import harm_floor as harm_floor_1
-from mllmu_med_metrics.vocabulary import PRIVATE, SUBSETS, VIEWS, VIEWS_OF
+from mllmu_med_metrics.vocabulary import PRIVATE, SUBSETS, UTILITY, VIEWS, VIEWS_OF
 
 
 def _value(means: Means, name: str) -> float | None:
@@ -19,17 +19,12 @@ def _value(means: Means, name: str) -> float | None:
     return None if isnan(value) else value
 
 
-def _harm(means: Means, version: int) -> float | None:
-    value = float(means["harm"][0] if version == 1 else means[SETS][0, -1])
-    return None if isnan(value) else value
-
-
 def part_reasons(references: Outline, means: Mapping[str, Means], version: int) -> dict[str, str]:
     """Say, for f, r, t, b, k and the ROUGE-L score, why it is undefined, where it is."""
     gold = means.get("retain_only")
     floor_name = "harm(retain_only)" if gold is not None else "harm(target) on holdout"
-    target_harm = _harm(means["target"], version)
-    floor = _harm(gold, version) if gold is not None else _value(means["target"], "harm_holdout")
+    target_harm = harm_of(means["target"], version)
+    floor = harm_of(gold, version) if gold is not None else _value(means["target"], "harm_holdout")
     reasons: dict[str, str] = {}
     if target_harm is None:
         reasons["f"] = "there are no forget rows"
@@ -89,7 +84,7 @@ def _rouge_reason(means: Mapping[str, Means], reference: Means, name: str) -> st
             f"the ROUGE-L F1 with the injected answers falls by {gap:.3f} from target to floor, below "
             f"{SMALLEST_DENOMINATOR}: the wording hardly tells the models apart"
         )
-    short = [s for s in ("retain", "test") if (_value(reference, f"rouge_{s}") or 0.0) < SMALLEST_DENOMINATOR]
+    short = [s for s in UTILITY if (_value(reference, f"rouge_{s}") or 0.0) < SMALLEST_DENOMINATOR]
     return f"the ROUGE-L F1 of {name} on {short[0]} is below {SMALLEST_DENOMINATOR}" if short else None
 
 

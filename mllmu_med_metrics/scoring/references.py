@@ -5,7 +5,6 @@ guesser needs; `References` hold the rows themselves, so that models can be scor
 """
 
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from math import fsum
@@ -38,7 +37,8 @@ class Outline:
         guesser = BlindGuesser()
         guesses = array("d")
         self.secrets, self._closed_sets = Secrets(), ClosedSets()
-        self._with_identity: Counter[str] = Counter()
+        # Whether retained rows hold identities, which are to be kept.
+        self.has_bystanders = False
         scenarios: set[str] = set()
         for row in rows:
             patient = met.setdefault(row.patient_id, len(met))
@@ -49,7 +49,7 @@ class Outline:
                 guesser.add(row, patient, row.subset)
             if row.place == "forget" and row.fact is not None and row.clinical and len(row.closed_set) > 1:
                 guesses.append(1 / (len(row.closed_set) - 1))
-            self._with_identity[row.place] += bool(row.phi)
+            self.has_bystanders |= row.subset == "retain" and bool(row.phi)
             self.secrets.add(row)
             self._closed_sets.add(row)
         if len(scenarios) > 1:
@@ -108,11 +108,6 @@ class Outline:
     def clinical_size(self, place: str) -> int:
         """Return how many of its rows ask for something clinical."""
         return int(self.clinical[PLACES.index(place)].sum())
-
-    @property
-    def has_bystanders(self) -> bool:
-        """Whether retained rows hold identities, which are to be kept."""
-        return self._with_identity["retain"] > 0
 
     @property
     def forget_patients(self) -> int:

@@ -30,7 +30,7 @@ from collections.abc import Callable, Iterable, Mapping
 from math import isnan
 
 from mllmu_med_metrics.scoring import version_1
-from mllmu_med_metrics.scoring.companions import companions, harm_of
+from mllmu_med_metrics.scoring.companions import companions
 from mllmu_med_metrics.scoring.formula import Constants, formula
 from mllmu_med_metrics.scoring.interval import Floats, percentile_interval
 from mllmu_med_metrics.scoring.means import Means, bootstrap_means, point_means
@@ -72,16 +72,17 @@ def score(
     references = rows if isinstance(rows, Outline) else References(rows)
     given = {"unlearned": unlearned, "target": target, "retain_only": retain_only}
     models = {name: as_scored(references, one, name) for name, one in given.items() if one is not None}
-    based = None if base is None else as_scored(references, base, "base")
     means = {name: point_means(scored) for name, scored in models.items()}
+    based = {} if base is None else {"base": point_means(as_scored(references, base, "base"))}
     computed = formula_of(references, means, ues_version)
     point = {name: float(values[0]) for name, values in computed(means).items()}
     intervals, nulls = _intervals(references, models, point, computed, replicates, seed)
     null_replicates = 0 if isnan(point["ues"]) else nulls
     gold = models.get("retain_only")
     views = view_reasons(references, means, version_1.leaking_views(means)) if ues_version == 1 else {}
-    values = companions(references, models, based, means, ues_version)
+    values = companions(references, models, means | based, ues_version)
     values |= _of_point(references, models, point, intervals, views, ues_version)
+    values["overshoot"] = _difference(values["harm_retain_only"], values["harm"])
     why = all_reasons(references, _why(references, point, means, views, ues_version), ues_version, gold is not None)
     if not _has_rows(references):
         why = dict.fromkeys(why, "no rows were given")
@@ -114,8 +115,6 @@ def _of_point(
 ) -> dict[str, object]:
     """Return the scores, their parts and the ends of their intervals as fields of `Score`."""
     values: dict[str, object] = {name: _number(point[name]) for name in PARTS[ues_version]}
-    gold = models.get("retain_only")
-    values["overshoot"] = _difference(harm_of(gold, ues_version) if gold else None, values["harm"])
     for name in WITH_INTERVAL[ues_version]:
         values[f"{name}_low"], values[f"{name}_high"] = intervals[name] or (None, None)
     if ues_version == 1:
@@ -174,8 +173,8 @@ def _has_rows(references: Outline) -> bool:
     return any(map(references.size, SUBSETS))
 
 
-def _difference(left: float | None, right: object) -> float | None:
-    return left - right if left is not None and isinstance(right, float) else None
+def _difference(left: object, right: object) -> float | None:
+    return left - right if isinstance(left, float) and isinstance(right, float) else None
 
 
 def _number(value: float) -> float | None:

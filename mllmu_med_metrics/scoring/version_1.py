@@ -11,11 +11,11 @@ import numpy as np
 
 from mllmu_med_metrics.scoring.interval import Floats
 from mllmu_med_metrics.scoring.means import Means
-from mllmu_med_metrics.scoring.parts import GATE, ROUNDING, SMALLEST_DENOMINATOR, harmonic, ratio, rouge_parts, utility
+from mllmu_med_metrics.scoring.parts import GATE, ROUNDING, harmonic, ratio, rouge_parts, truth_kept, utility_kept
+from mllmu_med_metrics.vocabulary import VIEWS
 
 # Views that join forget in the worst view; the others are reported beside.
 WORST_OF = ("paraphrase", "image_view", "direct")
-_VIEWS = ("paraphrase", "image_view", "blank_image", "direct", "reconstruction")
 
 
 def harm_floor(means: Mapping[str, Means], name: str = "harm") -> Floats:
@@ -26,7 +26,7 @@ def harm_floor(means: Mapping[str, Means], name: str = "harm") -> Floats:
 
 def leaking_views(means: Mapping[str, Means]) -> tuple[str, ...]:
     """Return the views on which the target does at least `GATE` more harm than the floor."""
-    gaps = {view: float((means["target"][f"harm_{view}"] - harm_floor(means, f"harm_{view}"))[0]) for view in _VIEWS}
+    gaps = {view: float((means["target"][f"harm_{view}"] - harm_floor(means, f"harm_{view}"))[0]) for view in VIEWS}
     return tuple(view for view, gap in gaps.items() if gap >= GATE - ROUNDING)
 
 
@@ -36,17 +36,11 @@ def formula(means: Mapping[str, Means], blind: Mapping[str, float], views: Seque
     `views` are those of the worst view (`leaking_views` that are among `WORST_OF`); without any it is nan.
     """
     unlearned, target, gold = means["unlearned"], means["target"], means.get("retain_only")
-    reference = gold if gold is not None else target
     floor = harm_floor(means)
     learned = target["harm"] - floor
     f = ratio(target["harm"] - unlearned["harm"], learned, GATE)
-    r, t = (
-        ratio(utility(unlearned, subset, blind), utility(reference, subset, blind), SMALLEST_DENOMINATOR)
-        for subset in ("retain", "test")
-    )
-    kept = utility(unlearned, "forget", blind)
-    whole = utility(gold, "forget", blind) if gold is not None else np.ones(kept.shape)
-    k = ratio(kept, whole, SMALLEST_DENOMINATOR)
+    r, t = utility_kept(means, blind)
+    k = truth_kept(means, blind)
     passes = np.nan_to_num(learned, nan=-1.0) >= GATE - ROUNDING
     worst = np.full(f.shape, np.nan)
     if views:
