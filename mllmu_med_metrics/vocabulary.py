@@ -54,6 +54,12 @@ MAIN_PERCENT = 10
 # Identifiers of which no two patients share one.
 DIRECT_KINDS = ("name", "record", "ssn", "account", "plan", "device", "phone", "email", "url")
 
+# What is tried on a model before its robust UES is computed; another set is another score, named with it. `scale` is
+# shown and not scored: to take an adapter off gives the target back by construction.
+ATTACK_SET = "A1"
+ATTACKS = ("relearn_few", "relearn_holdout", "relearn_retain", "prefix", "exposure", "sample", "quantise")
+SHOWN_ATTACKS = ("scale",)
+
 
 def config_name(scenario: str, subset: str, percent: int = MAIN_PERCENT) -> str:
     """Return the config of a subset: ``privacy_forget``, ``privacy_forget_05``, ``privacy_retain_95``."""

@@ -1,0 +1,39 @@
+"""What an attack is: a model and the study's rows in, harm by patient out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from baselines.methods.method import Option
+
+if TYPE_CHECKING:
+    from baselines.attacks.attacked import Attacked
+
+# Harm of every forget patient that an attack may judge, 0 to 1; higher is worse.
+HarmByPatient = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A way to bring back what a model no longer says.
+
+    harm takes the model under attack with the study's rows and its options, and returns harm by patient: the same for
+    the same model, rows, options and seed, whatever the batch. An attack that is not `scored` is shown and counts in no
+    score.
+    """
+
+    name: str
+    title: str
+    paper: str
+    harm: Callable[["Attacked", Mapping[str, float]], HarmByPatient]
+    options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
+    scored: bool = True
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """Return every option at its default."""
+        return {name: option.default for name, option in self.options.items()}
+
+
+__all__ = ["Attack", "HarmByPatient", "Option"]
