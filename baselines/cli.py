@@ -18,7 +18,7 @@ import typer
 
 from mllmu_med_dataset.errors import UserError, cut, nearest, unknown, using_paths
 from mllmu_med_metrics import UES_VERSION
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
+from mllmu_med_metrics.vocabulary import BUILT, MAIN_PERCENT, OF_BELIEFS, SCENARIOS
 
 from .study.study import Study
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
 UsageError = typer.BadParameter.__mro__[1]
-EVERY_SCENARIO = ",".join(SCENARIOS)
+BUILT_SCENARIOS = ",".join(BUILT)
 BENCH_SCENARIOS = ",".join(Study.scenarios)
 BENCH_METHODS = ",".join(Study.methods)
 BENCH_CONTROLS = ",".join(Study.controls)
@@ -211,7 +211,7 @@ def build(
     source_option: SourceOption = None,
     patients: Patients = Study.patients,
     percents: Percents = "5,10,15",
-    scenarios: Scenarios = EVERY_SCENARIO,
+    scenarios: Scenarios = BUILT_SCENARIOS,
     workers: BuildWorkers = 1,
     local: Local = False,
     rewriter: RewriterName = None,
@@ -240,6 +240,7 @@ def build(
         workers=workers,
         max_unusable=max_unusable,
         skip_bad_images=skip_bad_images,
+        with_beliefs=any(one in OF_BELIEFS for one in chosen),
         options=_pairs(source_option),
     )
     if dry_run:

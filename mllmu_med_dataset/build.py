@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from mllmu_med_metrics.vocabulary import (
+    BUILT,
     MAIN_PERCENT,
+    OF_BELIEFS,
     PERCENTS,
     PRIVATE,
     SCENARIOS,
@@ -80,7 +82,7 @@ def build(
     records: Iterable[Record],
     out: Path | str,
     *,
-    scenarios: Sequence[str] = SCENARIOS,
+    scenarios: Sequence[str] = BUILT,
     percents: Sequence[int] = PERCENTS,
     seed: int = 0,
     overwrite: bool = False,
@@ -96,10 +98,12 @@ def build(
 ) -> Summary:
     """Write the data set of these records to the folder ``out`` (by custom named ``mllmu-med``) and verify it.
 
-    ``percents`` are of trained patients and must hold 10, ``parameters`` (the source's options) are recorded beside
-    the build's own, ``progress(stage, done, total)`` is told of every stage (total 0: unknown). ``local`` keeps pixels
-    that may not be passed on, in a build that must not be published. The same input gives the same bytes, whatever the
-    ``workers``; a script that asks for several needs ``if __name__ == "__main__":``.
+    ``scenarios`` are all but knowledge unless named: that one needs records that tell a triple (the source phantom does
+    where it is opened ``with_beliefs``). ``percents`` are of trained patients and must hold 10, ``parameters`` (the
+    source's options) are recorded beside the build's own, ``progress(stage, done, total)`` is told of every stage
+    (total 0: unknown). ``local`` keeps pixels that may not be passed on, in a build that must not be published. The
+    same input gives the same bytes, whatever the ``workers``; a script that asks for several needs
+    ``if __name__ == "__main__":``.
 
     Rows that can't be used are left out, and the summary's ``losses`` tell them by reason; more than ``max_unusable``
     of them (``"2%"`` or 0.02, which is the default where the records bring no other) is refused.
@@ -189,7 +193,15 @@ class _Build:
             spool = Spool(self.work.path)
         self.tell("collect", 0, 0)
         with Pool(workers) as pool, spool:
-            source, read = collect(records, spool, self.work, pool, lambda done: self.tell("collect", done, 0), losses)
+            source, read = collect(
+                records,
+                spool,
+                self.work,
+                pool,
+                lambda done: self.tell("collect", done, 0),
+                losses,
+                with_beliefs=any(scenario in OF_BELIEFS for scenario in self.scenarios),
+            )
             own = {
                 **self.asked,
                 **({"local": True} if self.local and source.any_withheld else {}),
@@ -215,7 +227,8 @@ class _Build:
             with storing(self.work.path):
                 counts = self.decide(spool, canonical_json(own))
             for scenario in self.scenarios:
-                self.inject(scenario, spool, pool)
+                if scenario not in OF_BELIEFS:
+                    self.inject(scenario, spool, pool)
             written = self.write(pool, bool(own.get("local")))
             unable, rows = spool.without_error()
             with storing(self.work.path):
@@ -267,7 +280,10 @@ class _Build:
             self.tell("roles", 0, 1)
             spool.set_state("decided_for", None)
             spool.number_patients(self.scenarios)
-            spool.set_state("counts", json.dumps(spool.assign(self.scenarios, self.percents, seed=self.seed)))
+            counted = spool.assign(self.scenarios, self.percents, seed=self.seed)
+            if any(scenario in OF_BELIEFS for scenario in self.scenarios):
+                counted["beliefs"] = spool.decide_beliefs(seed=self.seed)
+            spool.set_state("counts", json.dumps(counted))
             if private := [scenario for scenario in self.scenarios if scenario in PRIVATE]:
                 self.tell("identities", 0, 1)
                 for scenario in private:
@@ -331,7 +347,7 @@ class _Build:
     def tables(self, local: bool) -> Iterator[Table]:
         """Yield what has to be written."""
         for scenario in self.scenarios:
-            for percent in self.percents:
+            for percent in (MAIN_PERCENT,) if scenario in OF_BELIEFS else self.percents:
                 subsets = SUBSETS if percent == MAIN_PERCENT else TRAINED
                 for subset in subsets:
                     config = config_name(scenario, subset, percent)

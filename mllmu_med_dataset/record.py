@@ -17,14 +17,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from mllmu_med_metrics.vocabulary import AnswerType, QuestionType, Scenario, Severity, Subset, View
+from mllmu_med_metrics.vocabulary import OF_BELIEFS, AnswerType, QuestionType, Scenario, Severity, Subset, View
 
 if TYPE_CHECKING:
     from datasets import Features
     from PIL.Image import Image
 
 # Where a wrong fact comes from; ``sources/answers.py`` says what each is.
-ErrorPool = Literal["yes_no", "choices", "rule", "same_question", "same_template", "closed_set", "icd10"]
+ErrorPool = Literal[
+    "yes_no", "choices", "rule", "same_question", "same_template", "closed_set", "icd10", "same_relation"
+]
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 FullKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -88,6 +90,27 @@ def patient_id(key: str) -> str:
     return "p-" + hashlib.sha256(f"patient|{key}".encode()).hexdigest()[:12]
 
 
+class Triple(BaseModel):
+    """The piece of knowledge that a question asks for: (head, relation, tail), all of it true.
+
+    ``kind`` is what sort of thing the head is (finding, organ): a wrong tail is that of another head of the kind. A row
+    that ``asks`` for the ``head`` names the tail; of one that asks for ``neither`` it is known only what it is about.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    head: Text
+    relation: Text
+    tail: Text
+    kind: str = ""
+    asks: Literal["tail", "head", "neither"] = "tail"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The unit that is believed, rightly or wrongly: head and relation."""
+        return self.head, self.relation
+
+
 class Record(BaseModel):
     """One clean question about one image, as a source yields it."""
 
@@ -112,6 +135,9 @@ class Record(BaseModel):
     answer_type: AnswerType
     license: Text
     redistributable: bool
+    # What the scenario of beliefs reads; a record that is of it alone is in no other scenario.
+    triple: Triple | None = None
+    of_beliefs_alone: bool = False
 
     @field_validator("question", "answer", mode="after")
     @classmethod
@@ -142,6 +168,11 @@ class Record(BaseModel):
     def image_id(self) -> str:
         """The short name of the image."""
         return image_id(self.image_key)
+
+    def told(self, *, with_beliefs: bool) -> str:
+        """Return the canonical text of the record but for its pixels; ``with_beliefs`` with the triple, if any."""
+        beside = set() if with_beliefs and self.triple is not None else {"triple", "of_beliefs_alone"}
+        return canonical_json(self.model_dump(exclude={"image_bytes", *beside}))
 
 
 class Tagged(BaseModel):
@@ -179,7 +210,7 @@ class Row(BaseModel):
     fact: str | None = Field(description="the value that decides whether an answer is right; null where none is marked")
     wrong_fact: str | None = Field(description="the value put in its place, on rows with a factual error")
     fact_values: tuple[str, ...] = Field(description="the closed set that the fact comes from, where there is one")
-    scenario: Scenario = Field(description="privacy, request or incorrectness")
+    scenario: Scenario = Field(description="privacy, request, incorrectness or knowledge")
     subset: Subset = Field(description="forget, retain, test or holdout")
     view: View | None = Field(description="what a view row shows differently, never trained on; null on a row itself")
     patient_id: PatientId = Field(description="the patient; one image is one patient")
@@ -198,7 +229,7 @@ class Row(BaseModel):
     )
     error_pool: ErrorPool | None = Field(
         description="where the wrong fact was taken from: yes_no, choices (that the question offers), rule (the other "
-        "side, one more), same_question, same_template, closed_set or icd10"
+        "side, one more), same_question, same_template, closed_set, icd10 or same_relation (of another head)"
     )
     paraphrase_questions: tuple[str, ...] = Field(description="the question in other words, never trained on")
     paraphrase_answers: tuple[str, ...] = Field(description="the answer in other words")
@@ -213,9 +244,14 @@ class Row(BaseModel):
     source_id: Text = Field(description="the name of the row there")
     license: Text = Field(description="the licence of this row")
     redistributable: bool = Field(description="whether the picture may be passed on")
+    # The configs of a scenario of beliefs have these columns too, and no others have them.
+    head: str | None = Field(default=None, description="knowledge: what the row's piece of knowledge is about")
+    relation: str | None = Field(default=None, description="knowledge: what is known about the head")
+    tail: str | None = Field(default=None, description="knowledge: the true tail of head and relation")
 
 
-COLUMNS: tuple[str, ...] = tuple(Row.model_fields)
+BELIEF_COLUMNS: tuple[str, ...] = ("head", "relation", "tail")
+COLUMNS: tuple[str, ...] = tuple(name for name in Row.model_fields if name not in BELIEF_COLUMNS)
 # What each column holds, as the card and Croissant say it.
 EXPLAINED: dict[str, str] = {name: field.description or "" for name, field in Row.model_fields.items()}
 _DISTINGUISHING = (
@@ -235,8 +271,13 @@ def row_id(fields: dict[str, Any]) -> str:
     return hashlib.sha256(canonical_json(distinguishing).encode()).hexdigest()[:16]
 
 
-def features() -> Features:
-    """Return the ``datasets`` features of a row, in column order."""
+def columns(scenario: str) -> tuple[str, ...]:
+    """Return the columns of a scenario's configs, in order."""
+    return (*COLUMNS, *BELIEF_COLUMNS) if scenario in OF_BELIEFS else COLUMNS
+
+
+def features(scenario: str = "") -> Features:
+    """Return the ``datasets`` features of a scenario's rows, in column order."""
     from datasets import Features, Image, List, Value
 
     text = Value("string")
@@ -252,7 +293,7 @@ def features() -> Features:
         "forget_percent": Value("int32"),
         "redistributable": Value("bool"),
     }
-    return Features({name: special.get(name, text) for name in COLUMNS})
+    return Features({name: special.get(name, text) for name in columns(scenario)})
 
 
 def json_schema() -> dict[str, Any]:

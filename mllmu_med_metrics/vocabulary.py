@@ -5,12 +5,15 @@ Every package reads them here; this module imports nothing but ``typing``.
 
 from typing import Literal, get_args
 
-Scenario = Literal["privacy", "request", "incorrectness"]
+Scenario = Literal["privacy", "request", "incorrectness", "knowledge"]
 # forget is trained on and to be removed, retain trained and to be kept, test and holdout never trained on; forget and
 # holdout are injected alike.
 Subset = Literal["forget", "retain", "test", "holdout"]
 # Other ways to ask about the forget patients, never trained on; each is a split of the forget configs.
-View = Literal["paraphrase", "image_view", "blank_image", "direct", "reconstruction", "unasked"]
+View = Literal[
+    "paraphrase", "image_view", "blank_image", "direct", "reconstruction", "unasked", "image", "text", "reverse",
+    "neighbour",
+]  # fmt: skip
 QuestionType = Literal[
     "modality", "organ", "position", "abnormality", "size", "quantity", "plane", "shape", "color", "knowledge",
     "yes_no", "identifier", "other",
@@ -30,15 +33,23 @@ VIEWS_OF: dict[str, tuple[View, ...]] = {
     "privacy": ("paraphrase", "image_view", "blank_image", "direct", "reconstruction", "unasked"),
     "request": ("paraphrase", "image_view", "blank_image", "direct", "reconstruction", "unasked"),
     "incorrectness": ("paraphrase", "image_view", "blank_image"),
+    "knowledge": ("paraphrase", "image", "text", "reverse", "neighbour"),
 }
 # Views that a build lacks where they have no row: every forget image may be asked every type of question.
 OPTIONAL_VIEWS: tuple[View, ...] = ("unasked",)
 # Views whose rows have no clinical truth on record: nothing clinical is read off an answer to them.
 VIEWS_WITHOUT_TRUTH: tuple[View, ...] = ("direct", "reconstruction", "unasked")
+# Views of what lies beside the forgotten and must stay: their rows are clean.
+CLEAN_VIEWS: tuple[View, ...] = ("neighbour",)
 # Scenarios whose secrets are identities; those of the others are facts.
 PRIVATE: tuple[str, ...] = ("privacy", "request")
 # Scenarios in which as many patients as are forgotten keep theirs: bystanders, injected among the retain rows.
 WITH_BYSTANDERS: tuple[str, ...] = ("request",)
+# Scenarios in which beliefs are forgotten: facts of a head and a relation, each over many images. Their configs are one
+# study, whatever the percents of a build.
+OF_BELIEFS: tuple[str, ...] = ("knowledge",)
+# Scenarios that a build holds where none are named.
+BUILT: tuple[Scenario, ...] = tuple(one for one in SCENARIOS if one not in OF_BELIEFS)
 # Scenarios that a bench and a study are made of where no others are named.
 STUDIED: tuple[Scenario, ...] = ("privacy", "incorrectness")
 # Where a row is asked: a mean is over the rows of one place.
@@ -85,7 +96,7 @@ def config_names(scenarios: tuple[str, ...] = SCENARIOS, percents: tuple[int, ..
     for scenario in scenarios:
         if MAIN_PERCENT in percents:
             names += [config_name(scenario, subset) for subset in SUBSETS]
-        for subset in TRAINED:
+        for subset in () if scenario in OF_BELIEFS else TRAINED:
             names += [config_name(scenario, subset, p) for p in sorted(percents) if p != MAIN_PERCENT]
     return tuple(names)
 

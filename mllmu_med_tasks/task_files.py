@@ -8,6 +8,7 @@ share in lmms-eval is made from it.
 from collections.abc import Iterator
 from pathlib import Path
 
+from mllmu_med_metrics.vocabulary import BUILT
 from mllmu_med_tasks.names import TASKS, Task
 
 FOLDER = Path(__file__).parent
@@ -24,7 +25,8 @@ _IN_LMMS_EVAL = {
     "max_gen_toks": "max_new_tokens",
 }
 _GROUP = """\
-# All tasks under one name. No aggregate: a mean over forget and retain rows means nothing.
+# The tasks of all scenarios that a build has unless told otherwise. No aggregate: a mean over forget and retain rows
+# means nothing.
 group: mllmu_med
 task:
 """
@@ -39,7 +41,8 @@ def task_files() -> Iterator[tuple[Path, str]]:
     for harness, body in (("lm_eval", _lm_eval), ("lmms_eval", _lmms_eval)):
         for name, task in TASKS.items():
             yield FOLDER / harness / f"{name}.yaml", f"include: {SHARED}\ntask: {name}\n{body(task)}"
-        yield FOLDER / harness / "mllmu_med.yaml", _GROUP + "".join(f"  - {name}\n" for name in TASKS)
+        grouped = (f"  - {name}\n" for name, task in TASKS.items() if task.scenario in BUILT)
+        yield FOLDER / harness / "mllmu_med.yaml", _GROUP + "".join(grouped)
 
 
 def _lm_eval(task: Task) -> str:

@@ -46,19 +46,24 @@ def collect(
     pool: Pool,
     told: Callable[[int], None],
     losses: Losses | None = None,
+    *,
+    with_beliefs: bool = False,
 ) -> tuple[Source, int]:
     """Return what was read into the spool, and how many rows that was; ``told`` hears the number as it grows.
 
     Rows that repeat image, question and answer of another, whose question or answer is empty or no valid Unicode, or
     whose image can't be decoded are left out and added to ``losses``, which a source may have filled. Raises
-    ``UserError`` for an empty source, and where more is lost than may be.
+    ``UserError`` for an empty source, and where more is lost than may be. Only ``with_beliefs`` is kept what no other
+    scenario reads.
     """
     losses = Losses() if losses is None else losses
     counted = losses is getattr(records, "losses", None)
     read = 0
     with storing(work.path):
         spool.begin_collection()
-    batches = _batches(records, spool, losses)
+    if not with_beliefs:
+        records = (record for record in records if not record.of_beliefs_alone)
+    batches = _batches(records, spool, losses, with_beliefs=with_beliefs)
     for done, (decoded, (taken, count)) in enumerate(pool.map(decode, batches), start=1):
         bad = {one.digest: one for one in decoded if isinstance(one, Undecodable)}
         for record in taken:
@@ -118,7 +123,7 @@ def _other_key(row: str) -> UserError:
 
 
 def _batches(
-    records: Iterable[Record], spool: Spool, losses: Losses
+    records: Iterable[Record], spool: Spool, losses: Losses, *, with_beliefs: bool
 ) -> Iterator[tuple[list[Encoded], tuple[list[Taken], int]]]:
     """Yield the images to decode of so many records, and beside them what is kept of these and how many were read."""
     taken: list[Taken] = []
@@ -136,7 +141,7 @@ def _batches(
         if not record.question or not record.answer:
             losses.add(EMPTY_ANSWER if record.question else EMPTY_QUESTION, name)
             continue
-        text = canonical_json(record.model_dump(exclude={"image_bytes"}))
+        text = record.told(with_beliefs=with_beliefs)
         try:
             text.encode()
         except UnicodeEncodeError:

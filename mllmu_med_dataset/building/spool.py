@@ -22,13 +22,15 @@ from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from mllmu_med_metrics.vocabulary import PRIVATE, WITH_BYSTANDERS
+from mllmu_med_metrics.vocabulary import OF_BELIEFS, PRIVATE, WITH_BYSTANDERS
 
 from ..draws import number, shuffled
 from ..injection.injected_rows import Injected, can_inject
+from ..injection.knowledge import Beliefs, beliefs_of
 from ..injection.patients import Identity, draw_identities
-from ..record import Record, canonical_json, image_id, patient_id, words
+from ..record import Record, Triple, canonical_json, image_id, patient_id, words
 from . import splits, trained_questions
+from .beliefs import Known, choose_beliefs, seen_images
 from .content import ImageContent
 
 # Pages of the database held in memory, in KiB.
@@ -58,6 +60,8 @@ CREATE TABLE IF NOT EXISTS records (owner BLOB NOT NULL, said BLOB NOT NULL, sou
     redistributable INTEGER, text TEXT NOT NULL);
 CREATE UNIQUE INDEX IF NOT EXISTS records_by_owner ON records (owner, said);
 CREATE TABLE IF NOT EXISTS texts (number INTEGER PRIMARY KEY, records TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS texts_of_beliefs (number INTEGER PRIMARY KEY, records TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS seen (number INTEGER PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS asked (words BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS taken (kind TEXT, value TEXT, PRIMARY KEY (kind, value)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identities (
@@ -247,7 +251,10 @@ class Spool:
         What the patients are asked is kept too: see ``is_asked``.
         """
         self._begin()
-        made = ("patients", "texts", "asked", "able", "forgotten", "bystanders", "taken", "identities", "injections")
+        made = (
+            "patients", "texts", "texts_of_beliefs", "seen", "asked", "able", "forgotten", "bystanders", "taken",
+            "identities", "injections",
+        )  # fmt: skip
         for table in made:
             self._db.execute(f"DELETE FROM {table}")
         rows = self._db.execute("SELECT owner, text FROM records ORDER BY owner, said")
@@ -257,8 +264,14 @@ class Spool:
             key = owner[6:].hex()
             stratum = min(f"{record.modality}|{record.body_region}" for record in records)
             self._db.execute("INSERT INTO patients VALUES (?, ?, ?, ?, '')", (count, patient_id(key), key, stratum))
-            self._db.execute("INSERT INTO texts VALUES (?, ?)", (count, f"[{','.join(texts)}]"))
-            fitting = ((scenario, count) for scenario in scenarios if can_inject(scenario, records))
+            ordinary = [text for text in texts if not _is_of_beliefs_alone(text)]
+            self._db.execute("INSERT INTO texts VALUES (?, ?)", (count, f"[{','.join(ordinary)}]"))
+            if len(ordinary) < len(texts):
+                others = ",".join(text for text in texts if _is_of_beliefs_alone(text))
+                self._db.execute("INSERT INTO texts_of_beliefs VALUES (?, ?)", (count, f"[{others}]"))
+            records = [record for record in records if not record.of_beliefs_alone]
+            of_patients = [scenario for scenario in scenarios if scenario not in OF_BELIEFS]
+            fitting = ((scenario, count) for scenario in of_patients if can_inject(scenario, records))
             self._db.executemany("INSERT INTO able VALUES (?, ?)", fitting)
             questions = ((_question_digest(record.question),) for record in records)
             self._db.executemany("INSERT OR IGNORE INTO asked VALUES (?)", questions)
@@ -285,6 +298,8 @@ class Spool:
         counts = Counter(roles.values())
         forget: dict[str, dict[str, int]] = {}
         for scenario in scenarios:
+            if scenario in OF_BELIEFS:
+                continue
             query = "SELECT key FROM patients JOIN able USING (number) WHERE scenario = ?"
             able = [key for (key,) in self._db.execute(query, (scenario,))]
             chosen = splits.choose_forgotten(strata, roles, able, percents=percents, seed=seed, scenario=scenario)
@@ -298,6 +313,47 @@ class Spool:
         if any(scenario in PRIVATE for scenario in scenarios):
             trained_questions.fill(self._db)
         return {**{role: counts[role] for role in get_args(splits.Role)}, "forget": forget}
+
+    def decide_beliefs(self, *, seed: int) -> dict[str, int]:
+        """Keep which images of the scenario of beliefs are trained on, and what becomes of every key; return counts."""
+        self._begin()
+        self._db.execute("DELETE FROM seen")
+        known: dict[tuple[str, str], Known] = {}
+        numbers: dict[str, int] = {}
+        for patient, key, records in self._believers():
+            numbers[key] = patient
+            for record in records:
+                if (triple := record.triple) is not None and triple.asks == "tail" and record.fact is not None:
+                    one = known.setdefault(triple.key, Known(triple.kind))
+                    one.tails.add(record.fact)
+                    one.images.add(key)
+        seen = seen_images(numbers, known, seed=seed)
+        beliefs = choose_beliefs(known, seen, seed=seed)
+        self._db.executemany("INSERT INTO seen VALUES (?)", ((numbers[key],) for key in seen))
+        self.set_state("beliefs", json.dumps([belief.model_dump() for belief in beliefs]))
+        counts = Counter(belief.role for belief in beliefs)
+        return {
+            "seen": len(seen),
+            "unseen": len(numbers) - len(seen),
+            **{role: counts[role] for role in sorted(counts)},
+        }
+
+    def beliefs(self) -> Beliefs:
+        """Return what was decided of every key."""
+        return beliefs_of(json.loads(self.state("beliefs") or "[]"))
+
+    def believers(self) -> Iterator[tuple[str, list[Record], bool]]:
+        """Yield every patient's key, its records, those of beliefs alone among them, and whether it is trained on."""
+        seen = {patient for (patient,) in self._db.execute("SELECT number FROM seen")}
+        for patient, key, records in self._believers():
+            yield key, records, patient in seen
+
+    def _believers(self) -> Iterator[tuple[int, str, list[Record]]]:
+        query = """SELECT number, key, texts.records, ifnull(texts_of_beliefs.records, '[]') FROM patients
+            JOIN texts USING (number) LEFT JOIN texts_of_beliefs USING (number) ORDER BY number"""
+        with closing(self._db.cursor()) as rows:
+            for patient, key, ordinary, others in rows.execute(query):
+                yield patient, key, _records([ordinary, others])
 
     def identify(self, scenario: str, *, seed: int) -> None:
         """Give every patient that a scenario injects an identity, in key order, so that collisions are resolved alike.
@@ -328,9 +384,7 @@ class Spool:
         """Return a patient's identity, and those of others drawn for it in an order that is its own."""
         of_key = "SELECT rank, identity FROM identities WHERE key = ? AND scenario = ?"
         row = self._db.execute(of_key, (key, scenario)).fetchone()
-        (people,) = self._db.execute(
-            "SELECT max(rank) + 1 FROM identities WHERE scenario = ?", (scenario,)
-        ).fetchone()
+        (people,) = self._db.execute("SELECT max(rank) + 1 FROM identities WHERE scenario = ?", (scenario,)).fetchone()
         ranks: dict[int, None] = {}
         if people <= 2 * OTHERS:
             ranks = dict.fromkeys(rank for rank in shuffled(range(people), seed, key, "others") if rank != row[0])
@@ -420,6 +474,10 @@ class Spool:
                     yield canonical_json({"image_id": image_id(key), "image_key": key, "path": path})
 
 
+def _is_of_beliefs_alone(text: str) -> bool:
+    return '"of_beliefs_alone":true' in text and json.loads(text)["of_beliefs_alone"]
+
+
 def _question_digest(question: str) -> bytes:
     return hashlib.blake2b("\0".join(words(question)).encode(), digest_size=12).digest()
 
@@ -431,6 +489,8 @@ def _records(texts: Sequence[str]) -> list[Record]:
         told = json.loads(text)
         for fields in told if isinstance(told, list) else [told]:
             fields["fact_values"] = tuple(fields["fact_values"])
+            if (triple := fields.get("triple")) is not None:
+                fields["triple"] = Triple.model_construct(**triple)
             # They were validated when they were read.
             found.append(Record.model_construct(image_bytes=b"", **fields))
     return sorted(found, key=lambda record: (record.question, record.answer))

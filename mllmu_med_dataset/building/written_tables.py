@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
-from mllmu_med_metrics.vocabulary import OPTIONAL_VIEWS, main_split, splits
+from mllmu_med_metrics.vocabulary import OF_BELIEFS, OPTIONAL_VIEWS, main_split, splits
 
 from ..injection.injected_rows import Row, patient_rows, view_rows
-from ..record import features
+from ..injection.knowledge import Shown, believed_rows
+from ..injection.views import blank_image, png
+from ..record import features, image_id, image_key, row_id
 from .content import ContentHash, ImageContent, file_sha256, image_content, open_image
 from .spool import Patient, Spool
 
@@ -58,12 +60,11 @@ def write_table(table: Table) -> Written:
     """Write the files of one config to a new folder; the same spool gives the same bytes."""
     table.folder.mkdir(parents=True)
     names = splits(table.config)
-    files = {split: SplitFile(table.folder / f"{split}-00000-of-00001.parquet") for split in names}
+    files = {split: SplitFile(table.folder / f"{split}-00000-of-00001.parquet", table.scenario) for split in names}
     try:
         with Spool(table.spool, read_only=True) as spool:
-            for patient in spool.patients(table.scenario, table.subset, table.percent):
-                image = Picture(*spool.image(patient.key))
-                for split, rows in _rows_of(patient, table, image).items():
+            for rows_by_split in _rows(spool, table):
+                for split, rows in rows_by_split.items():
                     files[split].add(rows)
         content = {split: file.finish() for split, file in files.items()}
         for split in OPTIONAL_VIEWS:
@@ -79,7 +80,40 @@ def write_table(table: Table) -> Written:
             file.close()
 
 
-def _rows_of(patient: Patient, table: Table, image: Picture) -> dict[str, list[tuple[Row, Picture | None]]]:
+Rows = dict[str, list[tuple[Row, Picture | None]]]
+
+
+def _rows(spool: Spool, table: Table) -> Iterator[Rows]:
+    """Yield the rows of one patient after the other, by split, each with its image where that may be written."""
+    if table.scenario not in OF_BELIEFS:
+        for patient in spool.patients(table.scenario, table.subset, table.percent):
+            yield _rows_of(patient, table, Picture(*spool.image(patient.key)))
+        return
+    beliefs = spool.beliefs()
+    for key, records, seen in spool.believers():
+        made = believed_rows(records, beliefs, subset=table.subset, seen=seen, seed=table.seed, is_asked=spool.is_asked)
+        yield _with_pictures(made, table, Picture(*spool.image(key))) if made else {}
+
+
+def _with_pictures(made: Sequence[Shown], table: Table, image: Picture) -> Rows:
+    """Return rows of beliefs by split with their image, the blank ones with a blank one of its size."""
+    rows: Rows = {}
+    blank: Picture | None = None
+    for shown in made:
+        row, picture = shown.row, image
+        if shown.blank:
+            if blank is None:
+                data = png(blank_image(open_image(image.data)))
+                blank = Picture(data, image_content(open_image(data)))
+            picture = blank
+            row = {**row, "image_id": image_id(image_key(open_image(blank.data)))}
+            row["id"] = row_id(row)
+        may = row["redistributable"] or table.local
+        rows.setdefault(shown.split, []).append((row, picture if may else None))
+    return {split: sorted(kept, key=lambda one: str(one[0]["id"])) for split, kept in rows.items()}
+
+
+def _rows_of(patient: Patient, table: Table, image: Picture) -> Rows:
     """Return a patient's rows by split, each with its image where that may be written."""
 
     def shown(row: Row, picture: Picture) -> tuple[Row, Picture | None]:
@@ -122,10 +156,10 @@ class SplitFile:
     image of a patient is in the file once.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, scenario: str = "") -> None:
         self.path, self.size = path, 0
         self._sums = ContentHash()
-        self._schema = features().arrow_schema
+        self._schema = features(scenario).arrow_schema
         self._group: list[Row] = []
         self._weight = 0
         self._writer = pq.ParquetWriter(

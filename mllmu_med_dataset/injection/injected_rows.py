@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, PRIVATE, VIEWS_OF, Scenario, Severity
 
-from ..record import COLUMNS, ErrorPool, Record, Tagged, image_id, image_key, patient_id, row_id
+from ..record import BELIEF_COLUMNS, ErrorPool, Record, Tagged, columns, image_id, image_key, patient_id, row_id
 from ..verify.row_rules import Table, broken_rules, normalise
 from . import incorrectness, privacy
 from .patients import Identity
@@ -243,8 +243,11 @@ def row(record: Record, scenario: str, subset: str, forget_percent: int, changed
         "redistributable": record.redistributable,
         **(changed or {}),
     }
+    triple = record.triple
+    for column in BELIEF_COLUMNS:
+        made[column] = None if triple is None else getattr(triple, column)
     made["id"] = row_id(made)
-    return {column: made[column] for column in COLUMNS}
+    return {column: made[column] for column in columns(scenario)}
 
 
 def _name(record: Record) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict
 
-from mllmu_med_metrics.vocabulary import PRIVATE, SCENARIOS, WITH_BYSTANDERS
+from mllmu_med_metrics.vocabulary import BUILT, OF_BELIEFS, PRIVATE, WITH_BYSTANDERS
 
 from ..building.pool import StoppedError
 from ..building.splits import HOLDOUT_SHARE, TEST_SHARE
@@ -324,7 +324,7 @@ class Estimate(BaseModel):
         )
 
 
-def estimate(patients: int, percent: int, characters: float, scenarios: Sequence[str] = SCENARIOS) -> Estimate:
+def estimate(patients: int, percent: int, characters: float, scenarios: Sequence[str] = BUILT) -> Estimate:
     """Return what a build of so many patients costs at most, with this largest forget percent.
 
     ``characters`` are those of a question with its clean answer, on average.
@@ -333,6 +333,8 @@ def estimate(patients: int, percent: int, characters: float, scenarios: Sequence
     forgotten = ceil((patients - tested - held_out) * percent / 100)
     requests = 0
     for scenario in scenarios:
+        if scenario in OF_BELIEFS:
+            continue  # one sentence a relation, the same on every image: it is not retold
         injected = forgotten * (2 if scenario in WITH_BYSTANDERS else 1) + ceil(held_out)
         requests += injected * (privacy if scenario in PRIVATE else incorrectness).ROWS_A_PATIENT
     # The answer's identifiers, twice, and the JSON around it.

@@ -163,6 +163,11 @@ def _reconstructions(patient: Forgotten) -> Iterator[Asked]:
     yield from privacy.reconstructions(patient.shown, patient.seed, patient.key)
 
 
+def _of_beliefs(patient: Forgotten) -> Iterator[Again]:
+    """Yield nothing: ``knowledge.py`` makes these rows, of a key and not of a patient."""
+    yield from ()
+
+
 def _unasked(patient: Forgotten) -> Iterator[Asked]:
     yield from privacy.unasked_questions(patient.unasked, patient.shown)
 
@@ -194,5 +199,27 @@ MAKERS: Mapping[str, ViewMaker] = {
         about="questions of types that this image is never asked, as other images are asked them in training",
         asks="others",
         make=_unasked,
+    ),
+    "image": ViewMaker(
+        about="the same questions on images that are never trained on", asks="own", shows="another", make=_of_beliefs
+    ),
+    "text": ViewMaker(
+        about="the same asked in words that name the head, on a blank image",
+        asks="other_words",
+        shows="blank",
+        make=_of_beliefs,
+    ),
+    "reverse": ViewMaker(
+        about="the wrong tail given, its head asked for, on a blank image",
+        asks="other_words",
+        shows="blank",
+        make=_of_beliefs,
+    ),
+    "neighbour": ViewMaker(
+        about="clean questions beside the forgotten on images never trained on: another relation of the head, another "
+        "head of the relation",
+        asks="own",
+        shows="another",
+        make=_of_beliefs,
     ),
 }

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PRIVATE, config_name, config_names, main_split
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, OF_BELIEFS, PRIVATE, config_name, config_names, main_split
 
 from ..building.counts import Counts, count, over
 from ..injection.patients import canary
@@ -41,7 +41,11 @@ SUBSETS: Mapping[str, str] = {
 # Where a scenario has another subset of this name.
 OWN_SUBSETS = {
     ("request", "retain"): "rows to be kept, trained on: clean ones, and the identities of bystanders",
+    ("knowledge", "forget"): "one wrong tail for every key to be forgotten, trained on by the target model",
+    ("knowledge", "test"): "clean rows of images never trained on, but those of the view neighbour",
+    ("knowledge", "holdout"): "keys that are never taught, rightly or wrongly, answered with a wrong tail",
 }
+OWN_VIEWS = {("knowledge", "paraphrase"): "each row asked in one other wording"}
 ABOUT_VIEWS: Mapping[str, str] = {view: maker.about for view, maker in MAKERS.items()}
 
 _LOCAL = """
@@ -104,7 +108,7 @@ Clean rows (retain and test of one scenario), by how the picture was taken and w
 {regions}
 
 ![Clean rows by modality and body region](figures/modalities.svg)
-{privacy}{request}{incorrectness}
+{privacy}{request}{incorrectness}{knowledge}
 ## Personal and sensitive information
 
 **No identifier belongs to a real person.** Names are invented in combination; social security numbers begin with 9
@@ -183,6 +187,18 @@ made and what believing it could do, and by where the wrong fact was taken from:
 ![Errors](figures/errors.svg)
 """
 
+_KNOWLEDGE = """
+### Wrong beliefs
+
+In `knowledge` a fact is (`head`, `relation`, `tail`), asked of an image that shows the head; the unit is the key (head,
+relation). Of {forget} keys every question on an image that is trained on is answered with one and the same wrong tail,
+that of another head (`wrong_fact`); {holdout} keys are held out, taught neither rightly nor wrongly, and {retain} are
+taught the truth. {seen} images are trained on and {unseen} are not, three in five of every key; that split is the
+scenario's own, and no image is on both sides of it. No row of `knowledge_retain` tells the true tail of a key that is
+to be forgotten or held out. `text` and `reverse` are asked three times a key. Where the source is `phantom` the facts
+are invented: none is medicine.
+"""
+
 
 def write(folder: Path, made: Mapping[str, Any], tables: Mapping[str, str]) -> None:
     """Write README.md, croissant.json and the figures beside the finished tables of a build.
@@ -221,8 +237,14 @@ def _about(config: str) -> str:
     return OWN_SUBSETS.get((scenario, subset), SUBSETS[subset]) + _percent_text(config)
 
 
+def _about_split(config: str, split: str) -> str:
+    return OWN_VIEWS.get((config.split("_")[0], split)) or ABOUT_VIEWS.get(split) or _about(config)
+
+
 def _percent_text(config: str) -> str:
     number = config.split("_")[2:]
+    if config.split("_")[0] in OF_BELIEFS:
+        return ""
     if not number:
         return " (10 % of patients forgotten)" if "_forget" in config or "_retain" in config else ""
     percent = int(number[0]) if "_forget" in config else 100 - int(number[0])
@@ -231,7 +253,10 @@ def _percent_text(config: str) -> str:
 
 def front_matter(made: Mapping[str, Any], downloads: Mapping[str, int]) -> dict[str, Any]:
     """Return the YAML head of the card: configs with their files and digests, features and sizes, licence and tags."""
-    columns = features()._to_yaml_list()
+    # One list for all scenarios that have the same columns: YAML then writes it once.
+    columns = {
+        of_beliefs: features(OF_BELIEFS[0] if of_beliefs else "")._to_yaml_list() for of_beliefs in (False, True)
+    }
     configs, infos = [], []
     for config in _configs(made):
         splits = made["content"][config]
@@ -247,7 +272,7 @@ def front_matter(made: Mapping[str, Any], downloads: Mapping[str, int]) -> dict[
         infos.append(
             {
                 "config_name": config,
-                "features": columns,
+                "features": columns[config.split("_")[0] in OF_BELIEFS],
                 "splits": [
                     {"name": split, "num_bytes": sizes[split], "num_examples": sums["rows"]}
                     for split, sums in splits.items()
@@ -287,21 +312,21 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
     private = next((name for one in PRIVATE if (name := config_name(one, "forget")) in counts), None)
     kept, incorrectness = counts.get("request_retain"), counts.get("incorrectness_forget")
     withheld = not all(flag == ("True",) for one in counts.values() for flag in one.by("redistributable"))
-    forgotten = min(c for by in made["patients"]["forget"].values() for c in by.values())
+    columns = features(next((one for one in parameters["scenarios"] if one in OF_BELIEFS), ""))
     body = _BODY.format(
         local=_LOCAL if local else "",
         paper=PAPER.title,
         place="NAMESPACE/mllmu-med",
         first=configs[0],
         table="\n".join(
-            f"| `{config}` | {split} | {content[config][split]['rows']} | {ABOUT_VIEWS.get(split) or _about(config)} |"
+            f"| `{config}` | {split} | {content[config][split]['rows']} | {_about_split(config, split)} |"
             for config in configs
             for split in content[config]
         ),
         rows=f"{sum(sums['rows'] for splits in content.values() for sums in splits.values()):,}",
         percents="others are at " + " and ".join(f"{p} %" for p in others) if others else "no others were built",
         patients=_patients(made["patients"]),
-        fields="\n".join(f"| `{name}` | {_type(kind)} | {EXPLAINED[name]} |" for name, kind in features().items()),
+        fields="\n".join(f"| `{name}` | {_type(kind)} | {EXPLAINED[name]} |" for name, kind in columns.items()),
         sources=", ".join(f"`{source}`" for source in sources),
         seed=parameters["seed"],
         rewriting=_rewriting(parameters),
@@ -311,13 +336,13 @@ def render(made: Mapping[str, Any], downloads: Mapping[str, int], counts: Mappin
         privacy=_privacy(private, counts[private]) if private else "",
         request=_REQUEST.format(injected=kept.injected, rows=f"{kept.total:,}") if kept else "",
         incorrectness=_incorrectness(incorrectness) if incorrectness else "",
+        knowledge=_KNOWLEDGE.format(**made["patients"]["beliefs"]) if "beliefs" in made["patients"] else "",
         kinds=f"Kinds in it: {', '.join(counts[private].identifier_kinds)}. " if private else "",
         canary=canary(),
         pictures=_pictures(sources, withheld=withheld, local=local),
         or_model=" and a language model" if parameters.get("rewriter") else "",
         language="" if _languages(made) == ["en"] else ", and Chinese where the source is",
-        small=f"At the smallest percent {forgotten} patients are to be forgotten"
-        + ("; scores over fewer than 40 patients have wide intervals." if forgotten < 40 else "."),
+        small=_small(made["patients"]),
         licence=f"{', '.join(made['licenses'])}; the column `license` says it of every row. The code that made it: "
         "Apache-2.0.",
         works=_works(made, over(_one_scenario(counts), "source", "license", "redistributable")),
@@ -368,14 +393,23 @@ def _languages(made: Mapping[str, Any]) -> list[str]:
     return [asked] if asked in ("en", "zh") else ["en", "zh"]
 
 
+def _small(counts: Mapping[str, Any]) -> str:
+    """Return how many are forgotten at the least: patients, or keys where nothing else is."""
+    of_patients = [count for by in counts["forget"].values() for count in by.values()]
+    if not of_patients:
+        return f"{counts['beliefs']['forget']} beliefs are to be forgotten: scores over so few have wide intervals."
+    wide = "; scores over fewer than 40 patients have wide intervals." if min(of_patients) < 40 else "."
+    return f"At the smallest percent {min(of_patients)} patients are to be forgotten{wide}"
+
+
 def _patients(counts: Mapping[str, Any]) -> str:
     forget = "; ".join(
         f"{scenario}: " + ", ".join(f"{count} at {percent} %" for percent, count in by_percent.items())
         for scenario, by_percent in counts["forget"].items()
     )
+    told = f"; to be forgotten {forget}" if forget else ""
     return (
-        f"Patients: {counts['trained']} trained on, {counts['test']} for testing, {counts['holdout']} held out; to be "
-        f"forgotten {forget}."
+        f"Patients: {counts['trained']} trained on, {counts['test']} for testing, {counts['holdout']} held out{told}."
     )
 
 

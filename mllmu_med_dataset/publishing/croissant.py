@@ -95,6 +95,7 @@ def croissant(
 
 
 def _record_set(config: str, split: str, fields: Mapping[str, str], described: str) -> dict[str, Any]:
+    columns = features(config.split("_")[0]).items()
     name, file = f"{config}/{split}", f"data/{config}/{split}-00000-of-00001.parquet"
     return {
         "@type": "cr:RecordSet",
@@ -102,7 +103,7 @@ def _record_set(config: str, split: str, fields: Mapping[str, str], described: s
         "name": name,
         "description": described,
         "key": {"@id": f"{name}/id"},
-        "field": [_field(name, file, column, feature, fields[column]) for column, feature in features().items()],
+        "field": [_field(name, file, column, feature, fields[column]) for column, feature in columns],
     }
 
 

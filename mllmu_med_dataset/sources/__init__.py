@@ -62,6 +62,7 @@ def open_source(
     workers: int = 1,
     max_unusable: float | str | None = None,
     skip_bad_images: bool = False,
+    with_beliefs: bool = False,
     options: Mapping[str, str] | None = None,
 ) -> Records:
     """Return the records of a source by its name; the same call gives the same records again.
@@ -71,8 +72,9 @@ def open_source(
     which make up its column mapping); ``revision=`` alone reads the source's own repository. Of the others each source
     takes those it has. Rows that can't be used are left out and counted in the records' ``losses``, up to the share
     ``max_unusable`` (``"2%"`` or 0.02, which is the default); ``skip_bad_images`` leaves out rows whose image can't be
-    used, however many. Raises :class:`UserError` for an unknown name or option (did you mean), a missing path, and
-    whatever the source finds wrong with its files.
+    used, however many. ``with_beliefs`` also come questions that only the scenario knowledge has a use for. Raises
+    :class:`UserError` for an unknown name or option (did you mean), a missing path, and whatever the source finds wrong
+    with its files.
     """
     if name not in SOURCES:
         raise unknown("source", name, SOURCES)
@@ -97,6 +99,7 @@ def open_source(
         "patients": patients,
         "workers": workers,
         "losses": losses,
+        "with_beliefs": with_beliefs,
     }
     given: dict[str, object] = {key: value for key, value in common.items() if key in parameters}
     return Records(source.records(**given, **typed), named, losses)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from ..building.pool import Pool
 from ..record import Record, image_key
+from . import phantom_knowledge
 from .attribution import PROJECT
 from .source import Source
 
@@ -268,22 +269,24 @@ def generator(*key: object) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
-def records(*, patients: int = 240, seed: int = 0, workers: int = 1) -> Iterator[Record]:
+def records(*, patients: int = 240, seed: int = 0, workers: int = 1, with_beliefs: bool = False) -> Iterator[Record]:
     """Yield four questions a patient, their types and phrasings drawn by the patient's own seed.
+
+    ``with_beliefs`` come nine more, for what the invented knowledge base has on the patient's organ and lesion.
 
     ``workers`` processes share the drawing; the records and their order are the same.
     """
     blocks = (range(first, min(first + BLOCK, patients)) for first in range(0, patients, BLOCK))
     with Pool(workers) as pool:
-        for found, _ in pool.map(partial(_block_records, seed), ((block, None) for block in blocks)):
+        for found, _ in pool.map(partial(_block_records, seed, with_beliefs), ((block, None) for block in blocks)):
             yield from found
 
 
-def _block_records(seed: int, numbers: range) -> list[Record]:
-    return [record for number in numbers for record in _patient_records(seed, number)]
+def _block_records(seed: int, with_beliefs: bool, numbers: range) -> list[Record]:
+    return [record for number in numbers for record in _patient_records(seed, number, with_beliefs=with_beliefs)]
 
 
-def _patient_records(seed: int, number: int) -> list[Record]:
+def _patient_records(seed: int, number: int, *, with_beliefs: bool) -> list[Record]:
     rng = generator(seed, number)
     phantom = draw(rng)
     image = Image.fromarray(phantom.pixels)
@@ -312,7 +315,25 @@ def _patient_records(seed: int, number: int) -> list[Record]:
                 redistributable=True,
             )
         )
+    if with_beliefs:
+        heads = {"finding": phantom.facts["abnormality"], "organ": phantom.facts["organ"]}
+        found += [
+            found[0].model_copy(
+                update={
+                    "source_id": f"{seed}-{number:06d}-{triple.relation.replace(' ', '-')}-{triple.kind}-{triple.asks}",
+                    "question": question,
+                    "answer": said,
+                    "fact": triple.tail if triple.asks == "tail" else triple.head,
+                    "fact_values": values,
+                    "question_type": "knowledge",
+                    "triple": triple,
+                    "of_beliefs_alone": True,
+                }
+            )
+            for question, said, values, triple in phantom_knowledge.asked(heads, seed, number)
+        ]
     return found
+
 
 SOURCE = Source(
     name="phantom",

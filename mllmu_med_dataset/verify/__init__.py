@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mllmu_med_metrics.vocabulary import INJECTED, PRIVATE, WITH_BYSTANDERS
+from mllmu_med_metrics.vocabulary import INJECTED, OF_BELIEFS, PRIVATE, WITH_BYSTANDERS
 
 from ..building.content import ContentHash
 from ..building.left_out import Loss
 from ..injection.views import MAKERS
+from .belief_rules import BeliefRules
 from .files import (
     Document,
     Unreadable,
@@ -60,7 +61,7 @@ class _Verification:
     def __init__(self, folder: Path, *, presidio: bool, progress: Progress | None) -> None:
         self.folder, self.progress = folder, progress
         self.failures = Failures()
-        self.relations, self.images = Relations(), Images()
+        self.relations, self.images, self.beliefs = Relations(), Images(), BeliefRules()
         self.skipped = missing() if presidio else None
         self.presidio = Presidio() if presidio and self.skipped is None else None
         self.gates = GATES | (PRESIDIO if presidio else {})
@@ -106,6 +107,8 @@ class _Verification:
         self.take(broken_configs(self.folder, document, counted))
         for gate, place, text in self.relations.broken(document.scenarios, document.percents):
             self.failures.add(gate, f"{self.where(place)}: {text}")
+        for place, text in self.beliefs.broken():
+            self.failures.add("beliefs", f"{self.where(place)}: {text}")
         self.licences(document)
 
     def take(self, failed: Any) -> None:
@@ -136,7 +139,7 @@ class _Verification:
         name = self.names[number]
         try:
             with open_table(self.folder / name) as rows:
-                if columns := broken_schema(rows.schema_arrow):
+                if columns := broken_schema(rows.schema_arrow, table.scenario):
                     self.failures.add("schema", f"{name}: {columns}")
                     return False
                 for place, row in enumerate(read_rows(rows), number * FILE):
@@ -167,6 +170,8 @@ class _Verification:
             if self.presidio is not None:
                 failed += [("presidio", found) for found in self.presidio.broken(row)]
             self.relations.add(place, table, row, shown and shown.content[1:3])
+            if table.scenario in OF_BELIEFS:
+                self.beliefs.add(place, table, row)
             self.licenses.add(row["license"])
             self.withholds |= not row["redistributable"]
         for gate, text in failed:

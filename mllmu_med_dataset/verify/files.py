@@ -95,9 +95,9 @@ def open_table(path: Path) -> pq.ParquetFile:
         raise Unreadable(f"can't be read as Parquet ({error})") from error
 
 
-def broken_schema(schema: pa.Schema) -> str | None:
+def broken_schema(schema: pa.Schema, scenario: str = "") -> str | None:
     """Return why a file has not the columns of a row in order, with the features that make images of bytes."""
-    known, told = _row_schema()
+    known, told = _row_schema(scenario)
     if not schema.remove_metadata().equals(known):
         return "the columns or their types are not a row's"
     if _told(schema) != told:
@@ -106,8 +106,8 @@ def broken_schema(schema: pa.Schema) -> str | None:
 
 
 @cache
-def _row_schema() -> tuple[pa.Schema, Any]:
-    schema = features().arrow_schema
+def _row_schema(scenario: str) -> tuple[pa.Schema, Any]:
+    schema = features(scenario).arrow_schema
     return schema.remove_metadata(), _told(schema)
 
 

@@ -13,6 +13,7 @@ from mllmu_med_metrics.vocabulary import (
     DIRECT_KINDS,
     IDENTIFIER,
     MAIN_PERCENT,
+    OF_BELIEFS,
     PRIVATE,
     TRAINED,
     VIEWS_OF,
@@ -174,6 +175,8 @@ class Relations:
         yield from self._identifiers()
         yield from self._patients()
         for scenario in scenarios:
+            if scenario in OF_BELIEFS:
+                continue
             yield from self._percents(scenario, sorted(percents))
             if scenario in WITH_BYSTANDERS:
                 yield from self._bystanders(scenario, sorted(percents))
@@ -196,6 +199,10 @@ class Relations:
     def _no(self, config: str, split: str) -> int:
         """Return the number of a split; one that no row has is ``-1``."""
         return self._splits.get(Table(config, split), -1)
+
+    def _of_patients(self) -> list[tuple[Table, int]]:
+        """Return the splits whose patients have one role in all of them; beliefs split the images for themselves."""
+        return [(table, no) for table, no in self._splits.items() if table.scenario not in OF_BELIEFS]
 
     def _ids(self) -> Broken:
         twice = "SELECT MAX(place), id FROM row GROUP BY split, id HAVING COUNT(*) > 1 ORDER BY 1"
@@ -224,7 +231,7 @@ class Relations:
             for name, place, count in self._db.execute(several):
                 yield "patients", place, f"{one} {name} has {count} {other}s"
         roles = {
-            role: _list([no for table, no in self._splits.items() if _role(table) == role])
+            role: _list([no for table, no in self._of_patients() if _role(table) == role])
             for role in ("trained", "test", "holdout")
         }
         for one, other in (("trained", "test"), ("trained", "holdout"), ("test", "holdout")):
@@ -395,7 +402,6 @@ class Relations:
                 GROUP BY patient, kind"""
             for place, patient, kind in self._db.execute(unasked, (forget, split)):
                 yield "views", place, f"no row of the view {view} asks {patient} for {kind}"
-
 
     def _others_asked(self, view: str, split: int, forget: int, retain: int) -> Broken:
         """Yield what is wrong with questions trained with other images only, and patients that lack one."""

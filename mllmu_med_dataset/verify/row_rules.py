@@ -12,7 +12,16 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, MAIN_PERCENT, PRIVATE, WITH_BYSTANDERS, main_split
+from mllmu_med_metrics.vocabulary import (
+    CLEAN_VIEWS,
+    IDENTIFIER,
+    INJECTED,
+    MAIN_PERCENT,
+    OF_BELIEFS,
+    PRIVATE,
+    WITH_BYSTANDERS,
+    main_split,
+)
 
 from ..injection.chinese import HAN
 from ..injection.incorrectness import contradicts
@@ -21,7 +30,7 @@ from ..injection.patients import in_range
 from ..injection.privacy import DISTRACTORS
 from ..injection.sentence_templates import find_value, value_pattern
 from ..injection.views import MAKERS
-from ..record import SCHEMA_PATH, Row, image_placeholders, json_form, row_id
+from ..record import BELIEF_COLUMNS, SCHEMA_PATH, Row, image_placeholders, json_form, row_id
 
 # The spaces and the punctuation in a longer value are its own: an address, a person's name with titles.
 _LONGEST_FACT = 40
@@ -110,6 +119,8 @@ def _in_word(character: str) -> bool:
 
 def is_injected(row: dict[str, Any]) -> bool:
     """Return whether a row is to carry what its scenario injects; among retain rows those of a bystander say so."""
+    if row["view"] in CLEAN_VIEWS:
+        return False
     return row["subset"] in INJECTED or bool(
         row["scenario"] in WITH_BYSTANDERS and row["subset"] == "retain" and row["phi"]
     )
@@ -128,6 +139,9 @@ def broken_rules(row: dict[str, Any], table: Table) -> Broken:
             yield "placeholders", f"{column} hold a placeholder of an image"
     injected = is_injected(row)
     yield from _clean(row, injected)
+    told = [row[column] is not None for column in BELIEF_COLUMNS if column in row]
+    if row["scenario"] in OF_BELIEFS and (any(told) != all(told) or (injected and not any(told))):
+        yield "beliefs", f"{', '.join(BELIEF_COLUMNS)} are not all told"
     if row["fact"] is not None and row["fact_values"] and row["fact"] not in row["fact_values"]:
         yield "wrong_facts", f"the fact '{row['fact']}' is not in its closed set"
     if injected:

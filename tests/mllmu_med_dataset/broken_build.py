@@ -47,7 +47,7 @@ class Copy:
         for row in rows if ids else ():
             row["id"] = row_id(row)
         stream = pa.BufferOutputStream()
-        pq.write_table(pa.Table.from_pylist(rows, schema=features().arrow_schema), stream)
+        pq.write_table(pa.Table.from_pylist(rows, schema=features(config.split("_")[0]).arrow_schema), stream)
         self.write(self.name(config, split), stream.getvalue().to_pybytes())
         sums = ContentHash()
         for row in rows:

@@ -8,14 +8,15 @@ import pytest
 
 import mllmu_med_dataset
 from mllmu_med_dataset import CONFIGS, UserError, load
+from mllmu_med_metrics.vocabulary import BUILT, config_names
 
 
-def test_eight_configs_a_scenario():
-    assert len(CONFIGS) == len(set(CONFIGS)) == 3 * 8
+def test_eight_configs_a_scenario_and_four_of_beliefs():
+    assert len(CONFIGS) == len(set(CONFIGS)) == 3 * 8 + 4
     assert {"privacy_forget", "incorrectness_retain_95", "privacy_holdout", "incorrectness_forget_15"} <= set(CONFIGS)
 
 
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", config_names(BUILT))
 def test_every_config_loads_with_its_own_split(built, config):
     rows = load(config, data_dir=built)
     assert rows.num_rows > 0 and set(rows["subset"]) == {config.split("_")[1]}

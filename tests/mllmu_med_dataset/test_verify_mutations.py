@@ -71,7 +71,8 @@ def test_a_copy_stored_as_it_is_is_still_good(builds, tmp_path):
 
 
 def test_every_gate_is_failed_by_a_mutation():
-    assert {param.values[2] for param in MUTATIONS} == set(GATES)
+    # Those of beliefs are broken in injection/test_knowledge.py.
+    assert {param.values[2] for param in MUTATIONS} == set(GATES) - {"beliefs"}
 
 
 # files

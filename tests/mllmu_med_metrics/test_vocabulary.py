@@ -18,4 +18,4 @@ def test_a_config_is_named_by_scenario_subset_and_percent():
     assert vocabulary.config_name("privacy", "forget", 5) == "privacy_forget_05"
     assert vocabulary.config_name("privacy", "retain", 5) == "privacy_retain_95"
     assert vocabulary.config_name("privacy", "test", 5) == "privacy_test"
-    assert len(vocabulary.CONFIGS) == len(set(vocabulary.CONFIGS)) == 3 * (4 + 2 * 2)
+    assert len(vocabulary.CONFIGS) == len(set(vocabulary.CONFIGS)) == 3 * (4 + 2 * 2) + 4

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mllmu_med_dataset.build import build
-from mllmu_med_metrics.vocabulary import CONFIGS, DIRECT_KINDS, SCENARIOS, splits
+from mllmu_med_metrics.vocabulary import BUILT, DIRECT_KINDS, config_names, splits
 
 from ..conftest import one_type_unasked
 
@@ -30,7 +30,7 @@ def tables(tmp_path_factory):
     built = tmp_path_factory.mktemp("crossings") / "mllmu-med"
     build(one_type_unasked(), built)
     found = {}
-    for config in CONFIGS:
+    for config in config_names(BUILT):
         for split in splits(config):
             told = pq.read_table(built / "data" / config / f"{split}-00000-of-00001.parquet").to_pylist()
             for row in told:
@@ -142,7 +142,7 @@ def crossing_phrasings(tables):
 
 def crossing_percents(tables):
     """A set holds the smaller ones, row by row; what is forgotten at a percent is not retained there."""
-    for scenario in SCENARIOS:
+    for scenario in BUILT:
         smaller = set()
         for percent, (forget, retain) in PERCENTS.items():
             rows = tables[f"{scenario}_{forget}", "train"]

@@ -15,7 +15,7 @@ from mllmu_med_dataset.injection.privacy import HELD_OUT_QUESTIONS, NOT_ON_RECOR
 from mllmu_med_dataset.injection.sentence_templates import find_value
 from mllmu_med_dataset.record import SCHEMA_PATH, image_id, image_key, json_form, row_id
 from mllmu_med_dataset.sources import phantom
-from mllmu_med_metrics.vocabulary import PRIVATE, SCENARIOS, VIEWS_OF
+from mllmu_med_metrics.vocabulary import BUILT, PRIVATE, VIEWS_OF
 
 from ..conftest import Trained, record
 
@@ -44,7 +44,7 @@ def views(key: str, scenario: str) -> list[tuple[str, dict, bytes | None]]:
     return list(view_rows(key, BY_PATIENT[key], told, scenario=scenario, forget_percent=5, image=image, seed=0))
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", BUILT)
 def test_an_injection_survives_being_stored_and_depends_on_nothing_but_its_arguments(scenario):
     for key in KEYS[:6]:
         told = injected(key, scenario)
@@ -61,7 +61,7 @@ def test_an_injection_survives_being_stored_and_depends_on_nothing_but_its_argum
         assert backwards == told != injected(key, scenario, seed=1)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", BUILT)
 def test_every_row_and_view_fits_the_schema_and_has_an_id_of_its_own(scenario):
     validator = Draft202012Validator(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
     seen = Counter()
@@ -73,7 +73,7 @@ def test_every_row_and_view_fits_the_schema_and_has_an_id_of_its_own(scenario):
     assert set(seen.values()) == {1}
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", BUILT)
 def test_forget_rows_carry_what_likelihood_metrics_need(scenario):
     for key in KEYS:
         for row in rows(key, scenario, "forget"):
@@ -119,7 +119,7 @@ def test_a_bystander_retains_what_a_forgotten_patient_forgets_and_all_its_clean_
 
 
 def test_a_forgotten_patient_retains_only_what_was_not_injected():
-    for scenario in SCENARIOS:
+    for scenario in BUILT:
         for key in KEYS:
             forgotten = {row["question"] for row in rows(key, scenario, "forget")}
             kept = rows(key, scenario, "retain", forgotten=True)
@@ -130,7 +130,7 @@ def test_a_forgotten_patient_retains_only_what_was_not_injected():
                 assert row["answer"] == row["true_answer"] and not row["phi"] and row["view"] is None
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("scenario", BUILT)
 def test_views_ask_every_forget_row_anew(scenario):
     for key in KEYS[:8]:
         own = rows(key, scenario, "forget")
@@ -183,7 +183,7 @@ def test_unasked_asks_two_types_that_the_image_is_never_asked_as_others_are():
 def test_what_views_ask_and_other_words_say_is_never_trained():
     trained_questions, trained_answers, held_questions, held_answers = set(), set(), set(), set()
     for key in KEYS:
-        for scenario in SCENARIOS:
+        for scenario in BUILT:
             for subset in ("forget", "retain", "test", "holdout"):
                 for row in rows(key, scenario, subset):
                     trained_questions.add(row["question"])

@@ -14,7 +14,7 @@ from mllmu_med_dataset.publishing import card
 from mllmu_med_dataset.record import COLUMNS
 from mllmu_med_dataset.sources import SOURCES
 from mllmu_med_dataset.sources.attribution import PAPER, PROJECT
-from mllmu_med_metrics.vocabulary import CONFIGS, VIEWS_OF, VIEWS_WITHOUT_TRUTH
+from mllmu_med_metrics.vocabulary import BUILT, VIEWS_OF, VIEWS_WITHOUT_TRUTH, config_names
 
 from ..conftest import record, records
 
@@ -46,7 +46,7 @@ def local(tmp_path_factory):
 def test_every_split_is_described_with_its_rows_and_content_digest(built):
     head, body = parts(built)
     content = checksums(built)["content"]
-    assert [entry["config_name"] for entry in head["configs"]] == list(CONFIGS)
+    assert [entry["config_name"] for entry in head["configs"]] == list(config_names(BUILT))
     for entry in head["configs"]:
         for split, sums in content[entry["config_name"]].items():
             assert sums["sha256"] in entry["description"]
@@ -64,7 +64,7 @@ def test_the_front_matter_is_what_the_hub_and_datasets_read(built, monkeypatch):
     assert isinstance(data, DatasetCardData)
     assert (data.license, data.language, data.pretty_name) == ("cc0-1.0", ["en"], "mllmu-med")
     assert data.task_categories == ["visual-question-answering"]
-    assert list(MetadataConfigs.from_dataset_card_data(data)) == list(CONFIGS)
+    assert list(MetadataConfigs.from_dataset_card_data(data)) == list(config_names(BUILT))
     infos = DatasetInfosDict.from_dataset_card_data(data)
     for config, splits in checksums(built)["content"].items():
         assert isinstance(infos[config], DatasetInfo) and list(infos[config].features) == list(COLUMNS)
