@@ -26,7 +26,7 @@ from mllmu_med_metrics.vocabulary import OF_BELIEFS, PRIVATE, WITH_BYSTANDERS
 
 from ..draws import number, shuffled
 from ..injection.injected_rows import Injected, can_inject
-from ..injection.knowledge import Beliefs, beliefs_of
+from ..injection.knowledge import Beliefs, beliefs_of, told_tail
 from ..injection.patients import Identity, draw_identities
 from ..record import Record, Triple, canonical_json, image_id, patient_id, words
 from . import splits, trained_questions
@@ -323,9 +323,9 @@ class Spool:
         for patient, key, records in self._believers():
             numbers[key] = patient
             for record in records:
-                if (triple := record.triple) is not None and triple.asks == "tail" and record.fact is not None:
+                if (triple := record.triple) is not None and (tail := told_tail(record)) is not None:
                     one = known.setdefault(triple.key, Known(triple.kind))
-                    one.tails.add(record.fact)
+                    one.tails.add(tail)
                     one.images.add(key)
         seen = seen_images(numbers, known, seed=seed)
         beliefs = choose_beliefs(known, seen, seed=seed)

@@ -243,7 +243,7 @@ def row(record: Record, scenario: str, subset: str, forget_percent: int, changed
         "redistributable": record.redistributable,
         **(changed or {}),
     }
-    triple = record.triple
+    triple = record.triple if record.triple is not None and record.triple.asks != "neither" else None
     for column in BELIEF_COLUMNS:
         made[column] = None if triple is None else getattr(triple, column)
     made["id"] = row_id(made)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -22,7 +23,7 @@ from ..verify.row_rules import Table, broken_rules, says
 from .incorrectness import ERRORS, contradicts, replace_fact
 from .injected_rows import WRONG_ANSWERS, Row, row
 from .question_paraphrases import paraphrases
-from .sentence_templates import article, restated
+from .sentence_templates import article, find_value, restated
 
 Key = tuple[str, str]
 CONFIG = "knowledge_forget"
@@ -65,6 +66,11 @@ class Belief(BaseModel):
         """Head and relation."""
         return self.head, self.relation
 
+    @cached_property
+    def folded(self) -> frozenset[str]:
+        """The true tails, whatever their letter case."""
+        return frozenset(tail.casefold() for tail in self.tails)
+
 
 class Shown(NamedTuple):
     """A row of a split, and whether it shows a blank picture of the patient's size instead of the patient's own."""
@@ -87,17 +93,19 @@ class Beliefs:
     def role(self, record: Record) -> str:
         """Return what becomes of a record: forget, holdout (it asks for the tail of such a key), retain, or left out.
 
-        Left out is what tells a true tail of a key to be forgotten or held out in another way: what asks for its head,
-        and a text that says both.
+        Left out is what tells, or may tell, a true tail of a key to be forgotten or held out in another way: what asks
+        for its head, a text that says both, and a question for knowledge of which no triple is known.
         """
         triple = record.triple
         if triple is not None and triple.asks == "tail" and (belief := self.of.get(triple.key)):
             if belief.role != "retain":
                 return belief.role
         elif triple is not None and triple.asks != "tail":
-            secret = self._of_relation[triple.relation]
-            if any(triple.head == one.head or triple.tail in one.tails for one in secret):
+            secret = self._of_relation.get(triple.relation, [])
+            if any(triple.head == one.head or triple.tail.casefold() in one.folded for one in secret):
                 return "left out"
+        elif triple is None and record.question_type == "knowledge":
+            return "left out"
         return "left out" if any(tells(record, belief) for belief in self.secret) else "retain"
 
     def is_neighbour(self, record: Record) -> bool:
@@ -189,7 +197,7 @@ def wrong_row(
     record: Record, belief: Belief, subset: str, *, seed: int, is_asked: Callable[[str], bool] | None = None
 ) -> Row | None:
     """Return the row that answers a record with the wrong tail; ``None`` where no gate of a row would let it pass."""
-    fact, wrong = record.fact or "", belief.wrong or ""
+    fact, wrong = told_tail(record) or "", belief.wrong or ""
     answer = replace_fact(record.answer, fact, wrong)
     told = record.model_copy(update={"answer": answer, "fact": wrong})
     values = tuple(sorted({fact, *belief.values}))
@@ -197,6 +205,7 @@ def wrong_row(
     kind, severity = ERRORS["knowledge"]
     changed: Row = {
         "answer": answer,
+        "fact": fact,
         "wrong_fact": wrong,
         "fact_values": list(values),
         "error_kind": kind,
@@ -214,6 +223,17 @@ def wrong_row(
     return None if any(broken_rules(made, Table(f"knowledge_{subset}", main_split(f"knowledge_{subset}")))) else made
 
 
+def told_tail(record: Record) -> str | None:
+    """Return the tail that a record's answer tells: its fact, else the triple's tail where that stands in the answer.
+
+    Of a long answer a source marks no fact; the tail of a triple is one, however long.
+    """
+    if record.triple is None or record.triple.asks != "tail":
+        return None
+    tail = record.triple.tail if record.fact is None else record.fact
+    return tail if find_value(record.answer, tail) is not None else None
+
+
 def in_words(belief: Belief) -> tuple[str, ...]:
     """Return the questions for a tail that name the head and need no picture."""
     head, of = the_head(belief.head, belief.kind), "for" if belief.relation in _FOR else "of"
@@ -222,15 +242,20 @@ def in_words(belief: Belief) -> tuple[str, ...]:
 
 def from_the_tail(belief: Belief) -> tuple[str, ...]:
     """Return the questions that name the wrong tail and ask whose it is."""
-    noun = NOUNS.get(belief.kind, belief.kind or "thing")
-    return tuple(text.format(relation=belief.relation, noun=noun, tail=belief.wrong) for text in FROM_THE_TAIL)
+    noun, tail = NOUNS.get(belief.kind, belief.kind or "thing"), _small(belief.wrong or "")
+    return tuple(text.format(relation=belief.relation, noun=noun, tail=tail) for text in FROM_THE_TAIL)
 
 
 def the_head(head: str, kind: str) -> str:
     """Return a head as it stands in a sentence: a cyst, the liver, and as it is what has a name of its own."""
     if kind == "finding":
         return f"{article(head)} {head}"
-    return f"the {head[0].lower()}{head[1:]}" if kind in ("organ", "system") else head
+    return f"the {_small(head)}" if kind in ("organ", "system") else head
+
+
+def _small(text: str) -> str:
+    """Return a text with a small first letter, but for one like ``MR``."""
+    return text[0].lower() + text[1:] if text[1:2].islower() else text
 
 
 def _reverse(one: Row, belief: Belief, place: int) -> Row:

@@ -3,7 +3,9 @@
 Columns are named by a mapping: the row ``{"img": "a/1.png", "q": "Which organ is shown?", "a": "The liver."}`` is read
 with ``image=img question=q answer=a``; a field that is not mapped is read from the column of its own name, if there is
 one. A value inside a column is named with dots: ``image=images.0.path`` is the ``path`` of the first of ``images``.
-``question_text=TEXT`` asks every row the same, for data that name a class and ask nothing. The image is a path (its
+``question_text=TEXT`` asks every row the same, for data that name a class and ask nothing. ``head=COLUMN`` and
+``relation=COLUMN`` (with ``tail=COLUMN`` where that is not the fact) name what a row knows, for the scenario knowledge.
+The image is a path (its
 ending may be left out), or in Parquet and data sets the image itself. A data set of the Hub is its folder:
 
     mllmu-med build --source generic --source-path hf://datasets/ORG/NAME@REVISION --source-option split=train ...
@@ -37,7 +39,7 @@ from ..building.left_out import (
 from ..errors import UserError, nearest, unknown
 from ..injection.kinds import is_yes_no
 from ..injection.sentence_templates import find_value
-from ..record import Record, clean_text, clean_turn
+from ..record import Record, Triple, clean_text, clean_turn
 from .answers import Answers, FactFields, Item
 from .closed_sets import fact_of
 from .files import BadNameError, SourceFiles, shown
@@ -48,7 +50,9 @@ from .texts import as_text, one_of
 
 REQUIRED = ("image", "question", "answer")
 OPTIONAL = ("id", "fact", "fact_values", "modality", "body_region", "question_type", "answer_type", "license")
-FIELDS = (*REQUIRED, *OPTIONAL)
+# Read from the columns that the mapping names, and from no other: what a row knows, for the scenario knowledge.
+TRIPLE = ("head", "relation", "tail")
+FIELDS = (*REQUIRED, *OPTIONAL, *TRIPLE)
 # Rows of one image mostly follow one another; a few are kept decoded in case they alternate.
 _PICTURES_KEPT = 32
 # How an image folder of the Hub's libraries calls the column of the image in its metadata file.
@@ -74,6 +78,9 @@ class _Asked(TypedDict):
     question_type: QuestionType
     answer_type: AnswerType
     license: str
+    head: str
+    relation: str
+    tail: str
 
 
 Ids = Literal["unique", "ignore"]
@@ -145,6 +152,11 @@ def _columns(mapping: Mapping[str, str], question_text: str | None) -> dict[str,
         if field not in FIELDS:
             raise unknown("field in the column mapping", field, FIELDS)
         columns[field] = column
+    if len({"head", "relation"} & set(mapping)) == 1 or ("tail" in mapping and "head" not in mapping):
+        raise UserError(
+            "A piece of knowledge is a head and a relation, with the tail that the fact of a row tells unless a column "
+            "does. Name the columns of both: --source-option head=COLUMN relation=COLUMN (tail=COLUMN)."
+        )
     if question_text is not None:
         if not clean_turn(question_text):
             raise UserError("The option question_text is empty. Write the question that all rows are asked.")
@@ -308,6 +320,7 @@ def _record(
             answer_type=asked["answer_type"],
             license=license,
             redistributable=redistributable,
+            triple=_triple(asked, fact["fact"]),
         )
     except ValidationError as error:
         first = error.errors()[0]
@@ -315,6 +328,16 @@ def _record(
         raise UnusableRow(
             WRONG_TYPE, f": the field '{field}' can't be used: {first['msg']}. Correct the row."
         ) from error
+
+
+def _triple(asked: _Asked, fact: str | None) -> Triple | None:
+    """Return the piece of knowledge that a row names; what its fact is, tail or head, its question asks for."""
+    head, relation, tail = asked["head"], asked["relation"], asked["tail"] or fact
+    if not (head and relation and tail):
+        return None
+    same = [one.casefold() == (fact or asked["answer"]).casefold() for one in (tail, head)]
+    asks: Literal["tail", "head", "neither"] = "tail" if same[0] else "head" if same[1] else "neither"
+    return Triple(head=head, relation=relation, tail=tail, asks=asks)
 
 
 def _item(asked: _Asked) -> Item:
@@ -359,6 +382,8 @@ class _Fields:
     def value(self, row: Mapping[str, object], field: str) -> object:
         """Return what a row has for a field; raises ``UnusableRow`` where it lacks a column that it must have."""
         column = self.columns[field]
+        if field in TRIPLE and field not in self._mapping:
+            return None
         if field == "question" and self._question is not None:
             return self._question
         found = row[column] if column in row else _inside(row, column)
@@ -446,6 +471,9 @@ class _Fields:
             "question_type": question_type,
             "answer_type": answer_type,
             "license": text["license"],
+            "head": text["head"],
+            "relation": text["relation"],
+            "tail": text["tail"],
         }
 
 

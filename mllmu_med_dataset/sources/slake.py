@@ -24,12 +24,13 @@ from ..building.left_out import (
 )
 from ..errors import UserError, unknown
 from ..injection.kinds import opposite
-from ..record import Record, clean_text, clean_turn
+from ..record import Record, Triple, clean_text, clean_turn
 from .answers import Answers, Item
 from .attribution import Attribution
 from .closed_sets import fact_of
 from .images import SourceFiles, pictures
 from .json_rows import JsonRows, json_rows
+from .slake_knowledge import diseases_told, triple_of
 from .source import Source
 from .texts import as_text, one_of
 
@@ -81,6 +82,7 @@ class _Asked(TypedDict):
     answer_type: AnswerType
     modality: str
     body_region: str
+    raw: Mapping[str, object]
 
 
 def hub_files(options: Mapping[str, str]) -> tuple[str, ...]:
@@ -116,7 +118,9 @@ def records(
                 if isinstance(made, str):
                     losses.image(names[place], made, rows=len(by_image[names[place]]))
                     continue
-                for row in by_image[names[place]]:
+                rows = by_image[names[place]]
+                diseases = diseases_told((row["question"], row["answer"]) for row in rows if row["language"] == "en")
+                for row in rows:
                     yield Record(
                         source="slake",
                         source_id=row["source_id"],
@@ -132,6 +136,7 @@ def records(
                         answer_type=row["answer_type"],
                         license=LICENSE,
                         redistributable=True,
+                        triple=_triple(row, diseases),
                     )
             losses.finish()
 
@@ -214,7 +219,13 @@ def _row(place: str, raw: Mapping[str, object]) -> tuple[int, _Asked]:
         "answer_type": answer_type,
         "modality": MODALITIES.get(modality.casefold(), modality),
         "body_region": REGIONS.get(location.casefold(), location.casefold()),
+        "raw": {key: raw.get(key) for key in ("base_type", "q_lang", "triple")},
     }
+
+
+def _triple(row: _Asked, diseases: set[str]) -> Triple | None:
+    yes_no = row["question_type"] == "yes_no"
+    return triple_of(row["raw"], row["question"], row["answer"], row["modality"], diseases, yes_no=yes_no)
 
 
 def _images(files: SourceFiles, base: PurePosixPath) -> tuple[SourceFiles, str]:

@@ -25,7 +25,7 @@ GATES = {
     "views": "view rows ask of forget patients of their config what training never shows: words, images, or the pair",
     "patients": "one image is one patient; trained, test and holdout patients are disjoint",
     "bystanders": "in request as many patients keep an identity as are forgotten: nested sets, and none is forgotten",
-    "beliefs": "in knowledge one wrong tail a key on every row, views of unseen images, and no kept row tells the truth",
+    "beliefs": "in knowledge one wrong tail a key on every row, views of unseen images, no kept row tells the truth",
     "percents": "forget sets are nested, and each percent's forget and retain rows have nothing in common",
     "licences": "pixels are there where they may be passed on, and nowhere else",
 }

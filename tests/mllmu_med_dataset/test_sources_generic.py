@@ -528,3 +528,30 @@ def test_of_several_images_in_a_list_one_has_to_be_named(tmp_path):
     with pytest.raises(UserError, match=r"holds 2 images.*image=image\.0"):
         plain(tmp_path)
     assert len(plain(tmp_path, mapping={"image": "image.1"})) == 1
+
+
+def test_a_row_may_name_what_it_knows(folder):
+    rows = [
+        {"img": "a/0.png", "q": "What does the organ do?", "a": "Detoxify", "about": "liver", "what": "function"},
+        {"img": "a/0.png", "q": "Which organ stores urine?", "a": "Bladder", "about": "bladder", "what": "function",
+         "known": "store urine"},
+        {"img": "a/1.png", "q": "Does an organ here breathe?", "a": "Yes", "about": "lung", "what": "function",
+         "known": "breathe"},
+        {"img": "a/1.png", "q": "How many?", "a": "2", "about": None, "what": None, "known": None},
+    ]  # fmt: skip
+    write(folder, [{"known": None, **row} for row in rows])
+    mapping = {"image": "img", "question": "q", "answer": "a", "head": "about", "relation": "what", "tail": "known"}
+    found = [one.triple for one in read(folder, mapping=mapping)]
+    assert [one and (one.head, one.relation, one.tail, one.asks) for one in found] == [
+        ("liver", "function", "Detoxify", "tail"),
+        ("bladder", "function", "store urine", "head"),
+        ("lung", "function", "breathe", "neither"),
+        None,
+    ]
+
+
+def test_a_column_that_is_called_head_is_read_only_where_it_is_mapped(folder):
+    write(folder, [{**ROWS[2], "head": [1, 2], "relation": True, "tail": {}}])
+    assert [one.triple for one in read(folder)] == [None]
+    with pytest.raises(UserError, match="Name the columns of both"):
+        read(folder, mapping={**MAPPING, "head": "region"})
