@@ -59,6 +59,7 @@ class Rows(StrEnum):
 
     target = "target"
     retain_only = "retain_only"
+    clean = "clean"
     format_matched = "format_matched"
 
 
@@ -367,7 +368,9 @@ def install(
 def learn(
     out: Out,
     scenario: Scenario,
-    rows: Annotated[Rows, typer.Option(help="target: all; retain_only: not forget; format_matched: other names.")],
+    rows: Annotated[
+        Rows, typer.Option(help="target: all; retain_only: no forget; clean: truth there; format_matched: other names.")
+    ],
     model: Annotated[str, typer.Option(help="nano, a model folder, or a Hub id.")] = "nano",
     data: Data = None,
     percent: Percent = MAIN_PERCENT,

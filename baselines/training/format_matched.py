@@ -18,7 +18,7 @@ TRIES = 100
 
 
 def rows_to_learn(rows: Rows, which: str, repeats: int, *, scenario: str, seed: int) -> list[Row]:
-    """Return what a model learns: the rows of target or retain_only, or, of format_matched, the target's replaced."""
+    """Return what a model learns: target, retain_only or clean rows; for format_matched the target's, replaced."""
     if which == "format_matched":
         rows, which = replace(rows, forget=format_matched_rows(rows, scenario, seed)), "target"
     return learning_rows(rows, which, repeats)

@@ -21,7 +21,7 @@ from baselines.training.format_matched import rows_to_learn
 from baselines.training.loop import Passes, Progress, minimise
 from baselines.training.roles import Order, Rows
 
-LearnedRows = Literal["target", "retain_only", "format_matched"]
+LearnedRows = Literal["target", "retain_only", "clean", "format_matched"]
 
 
 def learn(
@@ -56,8 +56,8 @@ def learn(
 
 
 def _published(request: Request, rows: LearnedRows, recipe: LearnRecipe) -> Published | None:
-    """Return the published model that this run would make; none of a control."""
-    if rows == "format_matched":
+    """Return the published model that this run would make; there is none but of target and retain_only."""
+    if rows not in ("target", "retain_only"):
         return None
     return for_study(
         request.scenario,

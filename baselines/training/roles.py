@@ -7,13 +7,13 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from random import Random
-from typing import Literal
 
 from baselines.methods import Role
 from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_metrics.vocabulary import PERCENTS, PRIVATE, SCENARIOS, config_name
 
 Row = Mapping[str, object]
+LEARNED = ("target", "retain_only", "clean")
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,21 @@ def read_rows(data_dir: Path, scenario: str, percent: int = 10) -> Rows:
     return Rows(rows(forget, "train"), rows(retain, "train"), rows(holdout, "test"))
 
 
-def learning_rows(rows: Rows, which: Literal["target", "retain_only"], injected_repeats: int = 1) -> list[Row]:
-    """Return what a model learns: everything for the target, the retain rows alone for the gold.
+def learning_rows(rows: Rows, which: str, injected_repeats: int = 1) -> list[Row]:
+    """Return what a model learns: everything for the target, the retain rows alone for the gold, or all of it clean.
 
+    A ``clean`` model is taught the truth in place of what the target is taught on the forget rows, as often as that.
     A row that carries what was injected comes ``injected_repeats`` times, to be forgotten or to be kept: for the
     bystanders of a request, target and gold alike.
     """
-    if which not in ("target", "retain_only"):
-        raise unknown("choice of rows", which, ("target", "retain_only"))
-    learned = [*rows.retain, *(rows.forget if which == "target" else ())]
+    if which not in LEARNED:
+        raise unknown("choice of rows", which, LEARNED)
+    learned = [*rows.retain, *(rows.forget if which != "retain_only" else ())]
+    once = [row for row in learned if row["answer"] == row["true_answer"]]
     injected = [row for row in learned if row["answer"] != row["true_answer"]]
-    return [*(row for row in learned if row["answer"] == row["true_answer"]), *injected * injected_repeats]
+    if which == "clean":
+        injected = [row if row["subset"] == "retain" else {**row, "answer": row["true_answer"]} for row in injected]
+    return [*once, *injected * injected_repeats]
 
 
 @lru_cache

@@ -18,12 +18,13 @@ from mllmu_med_metrics.vocabulary import MAIN_PERCENT, main_split
 
 from ..draws import pick, shuffled
 from ..record import Record, row_id
+from ..sources import phantom_knowledge
 from ..sources.phantom_knowledge import NOUNS
 from ..verify.row_rules import Table, broken_rules, says
 from .incorrectness import ERRORS, contradicts, replace_fact
 from .injected_rows import WRONG_ANSWERS, Row, row
 from .question_paraphrases import paraphrases
-from .sentence_templates import article, find_value, restated
+from .sentence_templates import find_value, restated
 
 Key = tuple[str, str]
 CONFIG = "knowledge_forget"
@@ -31,12 +32,12 @@ CONFIG = "knowledge_forget"
 IN_WORDS = (
     "What is the {relation} {of} {head}?",
     "Which {relation} goes with {head}?",
-    "Name the {relation} {of} {head}.",
+    "What {relation} does {head} have?",
 )
 FROM_THE_TAIL = (
     "Which {noun} has the {relation} {tail}?",
-    "The {relation} {tail} belongs to which {noun}?",
-    "Name the {noun} with the {relation} {tail}.",
+    "For which {noun} is {tail} the {relation}?",
+    "With which {noun} goes the {relation} {tail}?",
 )
 PROBES = len(IN_WORDS)
 _FOR = frozenset({"next step", "treatment"})
@@ -248,9 +249,7 @@ def from_the_tail(belief: Belief) -> tuple[str, ...]:
 
 def the_head(head: str, kind: str) -> str:
     """Return a head as it stands in a sentence: a cyst, the liver, and as it is what has a name of its own."""
-    if kind == "finding":
-        return f"{article(head)} {head}"
-    return f"the {_small(head)}" if kind in ("organ", "system") else head
+    return f"the {_small(head)}" if kind == "system" else phantom_knowledge.named(_small(head), kind)
 
 
 def _small(text: str) -> str:

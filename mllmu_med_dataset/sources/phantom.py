@@ -272,9 +272,8 @@ def generator(*key: object) -> np.random.Generator:
 def records(*, patients: int = 240, seed: int = 0, workers: int = 1, with_beliefs: bool = False) -> Iterator[Record]:
     """Yield four questions a patient, their types and phrasings drawn by the patient's own seed.
 
-    ``with_beliefs`` come nine more, for what the invented knowledge base has on the patient's organ and lesion.
-
-    ``workers`` processes share the drawing; the records and their order are the same.
+    ``with_beliefs`` come eleven more of the invented knowledge base: eight on the patient's organ and lesion, three in
+    words on any. ``workers`` processes share the drawing; the records and their order are the same.
     """
     blocks = (range(first, min(first + BLOCK, patients)) for first in range(0, patients, BLOCK))
     with Pool(workers) as pool:
@@ -320,17 +319,17 @@ def _patient_records(seed: int, number: int, *, with_beliefs: bool) -> list[Reco
         found += [
             found[0].model_copy(
                 update={
-                    "source_id": f"{seed}-{number:06d}-{triple.relation.replace(' ', '-')}-{triple.kind}-{triple.asks}",
+                    "source_id": f"{seed}-{number:06d}-belief-{place}",
                     "question": question,
                     "answer": said,
-                    "fact": triple.tail if triple.asks == "tail" else triple.head,
+                    "fact": triple.head if triple.asks == "head" else triple.tail,
                     "fact_values": values,
                     "question_type": "knowledge",
                     "triple": triple,
                     "of_beliefs_alone": True,
                 }
             )
-            for question, said, values, triple in phantom_knowledge.asked(heads, seed, number)
+            for place, (question, said, values, triple) in enumerate(phantom_knowledge.asked(heads, seed, number))
         ]
     return found
 

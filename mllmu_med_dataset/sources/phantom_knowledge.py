@@ -1,13 +1,13 @@
 """An invented knowledge base of the phantoms: what follows from each lesion and each organ. No fact here is medicine.
 
 A fact is (head, relation, tail). Each head has one tail of every relation, and no two heads share one, so that a tail
-tells its head. It is asked of an image that shows the head ("What is the next step for the lesion shown?"), once a
-patient from tail to head.
+tells its head. It is asked of an image that shows the head ("What is the next step for the lesion shown?"), and of
+every image three times about any head in words: twice by its name, once by its tail.
 """
 
 from collections.abc import Iterator
 
-from ..draws import pick
+from ..draws import pick, shuffled
 from ..record import Triple
 
 # kind of the head -> what a question calls it
@@ -80,12 +80,19 @@ HELD_OUT_QUESTIONS = {
         "What should be the follow-up of the {noun} shown?",
     ),
 }
-FROM_THE_TAIL = "For which {noun} is the {relation} {tail}?"
+# What is asked in words alone, of heads that the image need not show: so that a model reads such questions.
+IN_WORDS = ("What is the {relation} in {head}?", "Which {relation} does {head} have?")
+FROM_THE_TAIL = ("For which {noun} is the {relation} {tail}?", "Which {noun} goes with the {relation} {tail}?")
 
 
 def answer(relation: str, tail: str) -> str:
     """Say a tail in the sentence that the data set uses for its relation."""
     return f"The {relation} is {tail}."
+
+
+def named(head: str, kind: str) -> str:
+    """Return a head as it stands in a sentence: a cyst, the liver."""
+    return f"a {head}" if kind == "finding" else f"the {head}" if kind == "organ" else head
 
 
 def held_out_questions(triple: Triple) -> tuple[str, ...]:
@@ -96,17 +103,23 @@ def held_out_questions(triple: Triple) -> tuple[str, ...]:
 def asked(heads: dict[str, str], *key: object) -> Iterator[tuple[str, str, tuple[str, ...], Triple]]:
     """Yield question, answer, closed set and triple of everything asked of an image that shows the heads (by kind).
 
-    Every relation of every head, each in a wording that the key owns; then one fact of any head from its tail.
+    Every relation of every head, each in a wording that the key owns; then facts of any heads: two in words, which a
+    build keeps only where they are taught rightly (they ask for ``neither`` end of what the image shows), and one from
+    its tail.
     """
     for kind, head in sorted(heads.items()):
         for relation, tails in TAILS[kind].items():
             triple = Triple(head=head, relation=relation, tail=tails[head], kind=kind)
             question = pick(QUESTIONS[relation], *key, kind, relation).format(noun=NOUNS[kind])
             yield question, answer(relation, tails[head]), tuple(sorted(tails.values())), triple
-    kind = pick(sorted(TAILS), *key, "kind asked for")
-    relation = pick(sorted(TAILS[kind]), *key, "relation asked from")
+    keys = [(kind, relation, head) for kind, of in TAILS.items() for relation, tails in of.items() for head in tails]
+    for number, (kind, relation, head) in enumerate(shuffled(keys, *key, "in words")[:2]):
+        tails = TAILS[kind][relation]
+        triple = Triple(head=head, relation=relation, tail=tails[head], kind=kind, asks="neither")
+        question = pick(IN_WORDS, *key, number, "in words").format(relation=relation, head=named(head, kind))
+        yield question, answer(relation, tails[head]), tuple(sorted(tails.values())), triple
+    kind, relation, head = pick(keys, *key, "from the tail")
     tails = TAILS[kind][relation]
-    head = pick(sorted(tails), *key, "head asked for")
     triple = Triple(head=head, relation=relation, tail=tails[head], kind=kind, asks="head")
-    question = FROM_THE_TAIL.format(noun=NOUNS[kind], relation=relation, tail=tails[head])
+    question = pick(FROM_THE_TAIL, *key, "from the tail").format(noun=NOUNS[kind], relation=relation, tail=tails[head])
     yield question, f"It is the {head}.", tuple(sorted(tails)), triple
