@@ -18,7 +18,7 @@ import typer
 
 from mllmu_med_dataset.errors import UserError, cut, nearest, unknown, using_paths
 from mllmu_med_metrics import UES_VERSION
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
+from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS, MAIN_PERCENT, SCENARIOS, SHOWN_ATTACKS
 
 from .study.study import Study
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mllmu_med_dataset.injection.rewriter import Rewriter
     from mllmu_med_dataset.sources import Records
 
+    from .attacks import Attack
     from .config import Recipe
     from .run.progress import Progress
 
@@ -36,6 +37,7 @@ EVERY_SCENARIO = ",".join(SCENARIOS)
 BENCH_SCENARIOS = ",".join(Study.scenarios)
 BENCH_METHODS = ",".join(Study.methods)
 BENCH_CONTROLS = ",".join(Study.controls)
+NAMED_ATTACKS = ", ".join((*ATTACKS, *SHOWN_ATTACKS))
 # Characters that steer a terminal, and those that turn the direction of what follows.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MOST_DIGITS = 300
@@ -538,6 +540,59 @@ def likelihood(
 
 
 @app.command()
+def attack(
+    out: Out,
+    scenario: Scenario,
+    model: Annotated[str, typer.Option(help="The unlearned model: a run's folder, a model folder, or a Hub id.")],
+    attack: Annotated[
+        str, typer.Option(help=f"Comma-separated: {NAMED_ATTACKS}; files that define ATTACK; or {ATTACK_SET}, the set.")
+    ] = ATTACK_SET,
+    target: Annotated[
+        str | None, typer.Option(help="The target, attacked too: a model, or a folder of its records.")
+    ] = None,
+    retain_only: Annotated[
+        str | None, typer.Option(help="The gold, attacked too: a model, or a folder of its records.")
+    ] = None,
+    data: Data = None,
+    percent: Percent = MAIN_PERCENT,
+    batch: Annotated[int, typer.Option(min=1, help="Most answers at work at once; it changes no result.")] = 256,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of an attack as key=value; may be repeated.")
+    ] = None,
+    seed: Seed = 0,
+    resume: Resume = True,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Try to bring back what a model no longer says: a record of harm by patient for every attack."""
+    from . import attacks as registry
+
+    _known("scenario", scenario, SCENARIOS)
+    chosen = registry.chosen(_words(attack, "--attack"))
+    options = registry.options_of(chosen, _numbers(setting, "--set steps=20"))
+    if dry_run:
+        return _print_attack_plan(model, chosen, options, data, scenario, percent, batch, as_json)
+    from .attacks.attack_model import BESIDE, AttackRequest, attack_beside, attack_model
+    from .attacks.attacked import read_attack_rows
+    from .attacks.table import compared, text
+
+    rows = read_attack_rows(_data(data), scenario, percent)
+    request = AttackRequest(model, _data(data), scenario, percent, seed, batch, target, rows)
+    progress = _started_with_model(f"attack {scenario}")
+    more = {
+        "options": options,
+        "resume": resume,
+        "progress": lambda _, *done: progress.part(f"attack {scenario}", *done),
+    }
+    records = attack_model(request, chosen, out, **more)
+    given = zip(BESIDE, (target, retain_only), strict=True)
+    beside = {place: attack_beside(place, named, request, chosen, out, **more) for place, named in given if named}
+    progress.finish(f"attack {scenario}")
+    lines = compared(records, **beside)
+    _print(lines, as_json, f"{text(lines)}\n{out}: a record of every attack")
+
+
+@app.command()
 def score(
     target: Annotated[Path, typer.Option(help="Evaluation of the target: a folder of results, or predictions.jsonl.")],
     unlearned: Annotated[Path, typer.Option(help="Evaluation of the model to score.")],
@@ -812,6 +867,16 @@ def _pairs(settings: Sequence[str] | None, example: str = "--source-option langu
     return pairs
 
 
+def _numbers(settings: Sequence[str] | None, example: str) -> dict[str, float]:
+    found = {}
+    for key, value in _pairs(settings, example).items():
+        try:
+            found[key.strip()] = float(value)
+        except ValueError:
+            raise UserError(f"Option {key} takes a number, not '{cut(value)}'. Write for example {example}.") from None
+    return found
+
+
 def _method_named(word: str) -> str:
     """Return the name of a method: the word itself, or, of a Python file, that of the method it defines."""
     if not word.endswith(".py"):
@@ -965,6 +1030,29 @@ def _dry_run(
     lines = [f"{subset}: {count:,} rows" for subset, count in rows.items()]
     lines += [*took.lines(), *(f"{key} = {value}" for key, value in settings.items())]
     _print({"model": model, "rows": rows, "recipe": settings, **took.values()}, as_json, "\n".join(lines))
+
+
+def _print_attack_plan(
+    model: str,
+    attacks: "Sequence[Attack]",
+    options: dict[str, dict[str, float]],
+    data: Path | None,
+    scenario: str,
+    percent: int,
+    batch: int,
+    as_json: bool,
+) -> None:
+    """Print the rows that attacks read and ask, and what each would take."""
+    from .study.attack_estimate import estimate_attacks, values
+
+    rows, found = estimate_attacks(
+        model, attacks, options, data_dir=_data(data), scenario=scenario, percent=percent, batch=batch
+    )
+    counts = {name: len(getattr(rows, name)) for name in ("forget", "retain", "holdout", "asked")}
+    lines = [f"{name}: {count:,} rows" for name, count in counts.items()]
+    lines += [one if isinstance(one, str) else one.line() for one in found]
+    value = {"model": model, "rows": counts, "options": options, "attacks": values(found)}
+    _print(value, as_json, "\n".join(lines))
 
 
 def _started(name: str) -> "Progress":

@@ -1,4 +1,4 @@
-"""What an attack is given: a model as it was, however often one changed it, and the study's rows to ask and to judge."""
+"""What an attack is given: a model that is put back after every change, and the study's rows to ask and judge."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -112,7 +112,7 @@ class Attacked:
         return self._loaded.model
 
     @property
-    def processor(self):  # noqa: ANN201 (transformers' own class, not imported for its name)
+    def processor(self):
         """The model's processor."""
         return self._loaded.processor
 
@@ -179,7 +179,7 @@ class Attacked:
         return texts
 
     def sample(self, count: int, rows: Sequence[Row] | None = None) -> dict[str, list[str]]:
-        """Return so many answers to each row at temperature 1, from the whole distribution; seed and row decide them."""
+        """Return so many answers to each row at temperature 1, from all words; seed and row decide them."""
         asked = self.rows.asked if rows is None else rows
         with self.timed("ask"):
             examples = [after(self.example(row), ()) for row in asked]
