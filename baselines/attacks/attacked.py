@@ -85,6 +85,7 @@ class Attacked:
         self.private = scenario in PRIVATE
         self.answers: dict[str, list[str]] = {}  # what was answered since `begin`, by row
         self.seconds: dict[Part, float] = dict.fromkeys(PARTS, 0.0)
+        self._inside = 0.0  # seconds of parts within the part that is timed
         self._rows_by_id = {str(row["id"]): row for row in rows.asked}
         self._harms: dict[tuple[str, str], dict[Secret, float]] = {}
 
@@ -94,12 +95,15 @@ class Attacked:
 
     @contextmanager
     def timed(self, part: Part) -> Iterator[None]:
-        """Count the time inside as that of a part."""
-        began = time.perf_counter()
+        """Count the time inside as that of a part; what is inside another part's is this one's alone."""
+        began, inside = time.perf_counter(), self._inside
+        self._inside = 0.0
         try:
             yield
         finally:
-            self.seconds[part] += time.perf_counter() - began
+            took = time.perf_counter() - began
+            self.seconds[part] += took - self._inside
+            self._inside = inside + took
 
     @cached_property
     def _loaded(self) -> models.Loaded:

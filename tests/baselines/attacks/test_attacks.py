@@ -201,3 +201,14 @@ def test_half_of_the_way_is_between_target_and_model(few):
     assert run(attacked, "scale", share=0.0) == pytest.approx(dict.fromkeys(few.patients, 1.0), abs=0.05)
     with pytest.raises(UserError, match="no target was given"):
         run(Attacked("nano", few, scenario="privacy"), "scale")
+
+
+def test_time_is_that_of_one_part_alone(few, monkeypatch):
+    clock = iter([0.0, 1.0, 3.0, 10.0, 11.0, 15.0])
+    monkeypatch.setattr("baselines.attacks.attacked.time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    attacked = Attacked("nano", few, scenario="privacy")
+    with attacked.timed("ask"), attacked.timed("load"):  # 0 to 10, of which 1 to 3
+        pass
+    with attacked.timed("judge"):
+        pass
+    assert attacked.seconds == {"load": 2.0, "train": 0.0, "ask": 8.0, "judge": 4.0}
