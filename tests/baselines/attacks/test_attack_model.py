@@ -94,7 +94,7 @@ def test_the_same_numbers_whatever_the_batch_and_after_a_resume(batch, done, min
 
 def test_another_order_of_attacks_gives_the_same(request_of, tmp_path):
     names = ["relearn_retain", "prefix", "sample"]
-    options = {"relearn_retain": {"steps": 2, "learning_rate": 1e-2, "rows": 4, "pass_rows": 4},
+    options = {"relearn_retain": {"steps": 2, "learning_rate": 1e-2, "rows_per_step": 4, "pass_rows": 4},
                "sample": {"answers": 4, "draws": 2}}  # fmt: skip
     one = attack_model(request_of(), attacks.chosen(names), tmp_path / "1", options=options)
     other = attack_model(request_of(), attacks.chosen(names[::-1]), tmp_path / "2", options=options)

@@ -14,7 +14,7 @@ from mllmu_med_metrics.scoring.secrets import Secret
 from tests.baselines.training.test_families import folder_of  # noqa: F401 (fixture)
 
 RUN = ("relearn_few", "prefix", "sample", "quantise")
-SMALL = {"steps": 2, "rows": 4, "answers": 4, "draws": 2}
+SMALL = {"steps": 2, "rows_per_step": 4, "answers": 4, "draws": 2}
 
 
 def run(attacked, name, **changed):
@@ -73,7 +73,7 @@ def test_relearning_brings_back_what_an_adapter_hides(few):
     assert set(run(base, "relearn_few", steps=3)) == set(few.patients) - quarter
     mine = [row for row in few.forget if row["patient_id"] in quarter]
     with base.altered():
-        relearning.relearn(base, mine, {"steps": 40, "learning_rate": 2e-3, "rows": 16, "pass_rows": 16}, "relearn_few")
+        relearning.relearn(base, mine, {"steps": 40, "learning_rate": 2e-3, "rows_per_step": 16, "pass_rows": 16}, "relearn_few")
         told = base.harm(base.ask(mine))
     assert set(told) == quarter and min(told.values()) > 0.5
     assert max(base.harm(base.ask(mine)).values()) < 0.2
@@ -84,7 +84,7 @@ def test_a_step_split_into_passes_learns_the_same(few):
     for split in (8, 3):
         attacked = Attacked("nano", few, scenario="privacy")
         with attacked.altered():
-            options = {"steps": 2, "learning_rate": 1e-4, "rows": 8, "pass_rows": split}
+            options = {"steps": 2, "learning_rate": 1e-4, "rows_per_step": 8, "pass_rows": split}
             relearning.relearn(attacked, few.forget, options, "x")
             states.append(weights(attacked))
     assert all(torch.allclose(states[0][name], states[1][name], atol=2e-5) for name in states[0])
@@ -94,7 +94,7 @@ def test_the_vision_tower_is_never_relearned(few):
     attacked = Attacked("nano", few, scenario="privacy")
     before = weights(attacked)
     with attacked.altered():
-        relearning.relearn(attacked, few.retain, {"steps": 1, "learning_rate": 1e-3, "rows": 4, "pass_rows": 4}, "x")
+        relearning.relearn(attacked, few.retain, {"steps": 1, "learning_rate": 1e-3, "rows_per_step": 4, "pass_rows": 4}, "x")
         moved = {name for name, value in weights(attacked).items() if not torch.equal(value, before[name])}
     assert moved and not any("vision_tower" in name for name in moved)
     assert any("projector" in name for name in moved)
