@@ -14,15 +14,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from baselines.evaluation.candidates import alternatives, answer_log_probs, given_values
 from baselines.losses import IGNORED
 from baselines.model import models
 from baselines.run.disk import writing
 from baselines.run.folder_lock import taken
 from baselines.training.collate import Encoder, Example, answer_logits
-from baselines.training.roles import Row, Rows, read_rows
+from baselines.training.roles import Order, Row, Rows, read_rows
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.injection.patients import candidates
 from mllmu_med_dataset.load import checksums
 from mllmu_med_metrics.likelihood import membership, memorisation
 from mllmu_med_metrics.likelihood.distribution import ks_distance
@@ -137,7 +137,7 @@ def _measured(
 
     known = scores(texts)
     entries = [_entry(row, subset, known) for row, subset in asked]
-    for entry in _exposures(rows.forget, exposed_rows, seed, scores) if scenario in PRIVATE else ():
+    for entry in _exposures(rows, exposed_rows, seed, loaded.model, encoder) if scenario in PRIVATE else ():
         next(one for one in entries if one["id"] == entry["id"])["exposure"] = entry["exposure"]
     return entries
 
@@ -240,24 +240,22 @@ def _entry(row: Row, subset: str, known: Mapping[tuple[str, str], TokenScores]) 
 
 
 def _exposures(
-    forget: Sequence[Row],
-    count: int,
-    seed: int,
-    scores: Callable[[Sequence[tuple[Row, str]]], dict[tuple[str, str], TokenScores]],
+    rows: Rows, count: int, seed: int, model: torch.nn.Module, encoder: Encoder
 ) -> Iterator[dict[str, object]]:
     """Yield, for a seeded sample of the forget rows, the exposure of each identifier among the generator's others."""
-    from baselines.training.roles import Order
-
+    forget = rows.forget
+    taken = given_values(rows)
     order = Order([str(row["id"]) for row in forget], seed, "exposure")
     for place, _ in order.step(0, min(count, len(forget))):
         row, found = forget[place], []
         for item in row["phi"]:
-            others, is_exact = candidates(item["kind"], item["value"], seed=seed)
-            texts = [row["answer"], *(row["answer"].replace(item["value"], other) for other in others)]
-            known = scores([(row, text) for text in dict.fromkeys(texts)])
-            total = {text: sum(known[str(row["id"]), text].log_probs) for text in texts}
-            bits = memorisation.exposure(total[row["answer"]], [total[text] for text in texts[1:]])
-            found.append({"kind": item["kind"], "bits": bits, "candidates": len(others), "is_exact": is_exact})
+            answers = alternatives(row, item, seed=seed, taken=taken)
+            if answers is None:
+                continue
+            texts = [answers.answer, *answers.others]
+            secret, *others = answer_log_probs(model, encoder, row, texts)
+            bits = memorisation.exposure(secret, others)
+            found.append({"kind": item["kind"], "bits": bits, "candidates": len(others), "is_exact": answers.is_exact})
         yield {"id": row["id"], "exposure": found}
 
 

@@ -10,7 +10,6 @@ from baselines.evaluation import likelihood as of
 from baselines.model import models
 from baselines.training.collate import Encoder
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.injection.patients import candidates, in_range
 from mllmu_med_dataset.load import load
 from mllmu_med_metrics.likelihood.memorisation import extraction_strength
 
@@ -109,17 +108,6 @@ def test_likelihoods_of_other_data_are_not_compared(tmp_path):
 def test_a_folder_without_likelihoods_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no likelihoods"):
         of.read(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("kind", "is_exact"), [("ip", True), ("admission_date", True), ("record", False), ("name", False)]
-)
-def test_candidates_are_other_values_of_the_generator(kind, is_exact):
-    found, exact = candidates(kind, "192.0.2.7", sample=50)
-    assert exact is is_exact
-    assert len(set(found)) == len(found) >= 50 and "192.0.2.7" not in found
-    assert all(in_range(kind, value) for value in found)
-    assert found == candidates(kind, "192.0.2.7", sample=50)[0]
 
 
 def _packaged():
