@@ -8,7 +8,6 @@ distribution, membership).
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import log2
 from pathlib import Path
 
 import torch
@@ -25,7 +24,6 @@ from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
 from mllmu_med_metrics.likelihood import membership, memorisation
-from mllmu_med_metrics.likelihood.distribution import ks_distance
 from mllmu_med_metrics.vocabulary import PRIVATE
 
 BATCH = 16
@@ -171,41 +169,6 @@ def read(folder: Path) -> dict[str, object]:
     return document
 
 
-def summary(document: Mapping[str, object], gold: Mapping[str, object] | None = None) -> dict[str, object]:
-    """Return the likelihood metrics of a model from its rows, and, with retain_only's rows, relative to the gold.
-
-    ``probability``, ``exact_memorisation``, ``extraction_strength`` (0 to 1) and ``truth_ratio`` (>= 0) are means over
-    forget rows, ``margin`` (nats, above 0 the truth is likelier) over those with a wrong fact, ``exposure`` in bits by
-    kind of identifier. ``membership``: AUC of forget against holdout by attack; with the gold also its own and the
-    difference. ``forget_quality``: KS distance of truth ratios to the gold's, with p by permuting patients.
-    """
-    rows: Sequence[Mapping] = document["rows"]
-    forget = [row for row in rows if row["subset"] == "forget"]
-    values: dict[str, object] = {
-        name: _mean([row[name] for row in forget])
-        for name in ("probability", "exact_memorisation", "extraction_strength", "truth_ratio", "margin")
-    }
-    values["exposure"] = _exposure_by_kind(forget)
-    values["membership"] = {name: {"auc": value} for name, value in _aucs(rows).items()}
-    values["forget_quality"] = None
-    if gold is not None:
-        _check_same(document, gold)
-        for name, value in _aucs(gold["rows"]).items():
-            mine = values["membership"][name]
-            mine["auc_retain_only"] = value
-            mine["excess"] = None if value is None or mine["auc"] is None else mine["auc"] - value
-        theirs = {row["id"]: row["truth_ratio"] for row in gold["rows"]}
-        both = [row for row in forget if row["truth_ratio"] is not None and theirs[row["id"]] is not None]
-        distance = ks_distance(
-            [row["truth_ratio"] for row in both],
-            [theirs[row["id"]] for row in both],
-            [row["patient_id"] for row in both],
-            seed=document["settings"]["seed"],
-        )
-        values["forget_quality"] = None if distance is None else {"d": distance.d, "p": distance.p}
-    return values
-
-
 def _asked(rows: Rows) -> Iterator[tuple[Row, str]]:
     yield from ((row, "forget") for row in rows.forget)
     yield from ((row, "holdout") for row in rows.holdout)
@@ -257,44 +220,3 @@ def _exposures(
             bits = memorisation.exposure(secret, others)
             found.append({"kind": item["kind"], "bits": bits, "candidates": len(others), "is_exact": answers.is_exact})
         yield {"id": row["id"], "exposure": found}
-
-
-def _aucs(rows: Sequence[Mapping]) -> dict[str, float | None]:
-    of = {subset: [row["membership"] for row in rows if row["subset"] == subset] for subset in ("forget", "holdout")}
-    return {
-        name: membership.auc([one[name] for one in of["forget"]], [one[name] for one in of["holdout"]])
-        for name in ("loss", "zlib", "min_k", "min_k_plus_plus")
-    }
-
-
-def _exposure_by_kind(forget: Sequence[Mapping]) -> dict[str, dict[str, object]] | None:
-    by_kind: dict[str, list[Mapping]] = {}
-    for row in forget:
-        for one in row.get("exposure", ()):
-            by_kind.setdefault(one["kind"], []).append(one)
-    if not by_kind:
-        return None
-    return {
-        kind: {
-            "bits": _mean([one["bits"] for one in found]),
-            "most_bits": _mean([log2(one["candidates"] + 1) for one in found]),
-            "is_exact": all(one["is_exact"] for one in found),
-            "identifiers": len(found),
-        }
-        for kind, found in sorted(by_kind.items())
-    }
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _check_same(document: Mapping, gold: Mapping) -> None:
-    for key in ("data_digest", "scenario", "percent"):
-        mine, theirs = document["settings"][key], gold["settings"][key]
-        if mine != theirs:
-            raise UserError(
-                f"The two models' likelihoods can't be compared: {key} is {mine} and {theirs}. Compute both on one "
-                "data set, scenario and percent."
-            )
