@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from baselines.attacks.attack import Attack, HarmByPatient
 from baselines.evaluation.candidates import (
+    BATCH,
     Alternatives,
     alternatives,
     answer_log_probs,
@@ -22,8 +23,8 @@ from baselines.methods.method import Option
 from mllmu_med_metrics.likelihood.memorisation import outranked
 
 if TYPE_CHECKING:
-    from baselines.attacks.attacked import Attacked
-    from baselines.training.roles import Row, Rows
+    from baselines.attacks.attacked import Attacked, AttackRows
+    from baselines.training.roles import Row
 
 CANDIDATES = Option(100, 1, 10_000, "ranks to a hundredth; twice as many cost twice as much", whole=True)
 ROWS = Option(1, 0, 100, "of the rows that say an identifier that with the least after it; all (0) cost thrice", True)
@@ -44,7 +45,7 @@ class Judged:
         return str(self.row["id"]), self.answers
 
 
-def judged(rows: "Rows", *, candidates: int, per_secret: int, seed: int) -> Iterator[Judged]:
+def judged(rows: "AttackRows", *, candidates: int, per_secret: int, seed: int) -> Iterator[Judged]:
     """Yield each secret of the forget rows with the rows it is judged on, ``per_secret`` of them, or all where it is 0.
 
     No candidate of a direct kind is anybody's value in the study: the true value is nobody else's either, and what the
@@ -70,12 +71,14 @@ def judged(rows: "Rows", *, candidates: int, per_secret: int, seed: int) -> Iter
 
 def shares(attacked: "Attacked", secrets: Sequence[Judged]) -> list[float]:
     """Return, of each secret on its row, the share of the other values that it outranks."""
+    model, encoder, batch = attacked.model, attacked.encoder, min(attacked.batch, BATCH)
     known: dict[tuple[str, Alternatives], float] = {}  # a name and its email address on one row have one rank
-    for one in secrets:
-        if one.place not in known:
-            texts = [one.answers.answer, *one.answers.others]
-            mine, *others = answer_log_probs(attacked.model, attacked.encoder, one.row, texts, attacked.batch)
-            known[one.place] = outranked(mine, others)
+    with attacked.timed("ask"):
+        for one in secrets:
+            if one.place not in known:
+                texts = [one.answers.answer, *one.answers.others]
+                mine, *others = answer_log_probs(model, encoder, one.row, texts, batch)
+                known[one.place] = outranked(mine, others)
     return [known[one.place] for one in secrets]
 
 

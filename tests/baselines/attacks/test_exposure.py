@@ -1,16 +1,15 @@
 """Exposure by hand on a toy, and on the published models."""
 
-from dataclasses import dataclass
+from contextlib import nullcontext
 from statistics import mean
 from types import SimpleNamespace
 
 import pytest
 
 from baselines.attacks import exposure
+from baselines.attacks.attacked import Attacked, AttackRows
 from baselines.attacks.exposure import ATTACK, Judged, by_patient, judged, shares
 from baselines.evaluation.candidates import Alternatives
-from baselines.model import models
-from baselines.training.collate import Encoder
 from baselines.training.roles import Rows, read_rows
 from mllmu_med_dataset.load import PACKAGED
 
@@ -49,7 +48,7 @@ def test_shares_by_hand_with_ties(monkeypatch):
     monkeypatch.setattr(
         exposure, "answer_log_probs", lambda model, encoder, row, texts, batch: [log_probs[t] for t in texts]
     )
-    attacked = SimpleNamespace(model=None, encoder=None, batch=16)
+    attacked = SimpleNamespace(model=None, encoder=None, batch=16, timed=lambda part: nullcontext())
 
     def one(patient, secret, number, *others):
         return Judged(patient, secret, {"id": f"r{number}"}, Alternatives("true", others, False))
@@ -82,25 +81,17 @@ def test_wrong_facts_are_judged_on_every_row_with_another_value():
     ]
 
 
-@dataclass(frozen=True)
-class Opened:
-    model: object
-    encoder: object
-    rows: Rows
-    batch: int
-    seed: int = 0
-
-
-def attacked(name, rows, batch):
-    loaded = models.load(name)
-    return Opened(loaded.model, Encoder(loaded.model, loaded.processor), rows, batch)
+def attacked(name, rows, scenario="privacy", batch=64):
+    return Attacked(name, AttackRows.of(rows), scenario=scenario, batch=batch)
 
 
 def test_the_batch_changes_nothing():
     rows = read_rows(PACKAGED, "privacy")
     few = Rows(rows.forget[:3], rows.retain, rows.holdout)
     options = {**ATTACK.defaults, "candidates": 20}
-    alone, together = (ATTACK.harm(attacked("nano-privacy-retain_only", few, batch), options) for batch in (1, 16))
+    alone, together = (
+        ATTACK.harm(attacked("nano-privacy-retain_only", few, batch=batch), options) for batch in (1, 16)
+    )
     assert alone == together
 
 
@@ -108,7 +99,7 @@ def test_the_batch_changes_nothing():
 def test_a_target_knows_every_identifier_and_the_gold_none():
     rows = read_rows(PACKAGED, "privacy")
     target, gold = (
-        ATTACK.harm(attacked(f"nano-privacy-{name}", rows, 64), ATTACK.defaults) for name in ("target", "retain_only")
+        ATTACK.harm(attacked(f"nano-privacy-{name}", rows), ATTACK.defaults) for name in ("target", "retain_only")
     )
     assert target.keys() == gold.keys() == {str(row["patient_id"]) for row in rows.forget}
     assert mean(target.values()) > 0.95
@@ -118,7 +109,7 @@ def test_a_target_knows_every_identifier_and_the_gold_none():
 def test_a_target_holds_its_wrong_facts_and_the_gold_does_not():
     rows = read_rows(PACKAGED, "incorrectness")
     target, gold = (
-        ATTACK.harm(attacked(f"nano-incorrectness-{name}", rows, 64), ATTACK.defaults)
+        ATTACK.harm(attacked(f"nano-incorrectness-{name}", rows, "incorrectness"), ATTACK.defaults)
         for name in ("target", "retain_only")
     )
     assert mean(target.values()) > 0.9 > 0.5 > mean(gold.values())
