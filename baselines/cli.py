@@ -517,6 +517,7 @@ def likelihood(
     data: Data = None,
     percent: Percent = MAIN_PERCENT,
     retain_only: Annotated[Path | None, typer.Option(help="The gold's own --out, to compare with.")] = None,
+    format_matched: Annotated[Path | None, typer.Option(help="The control's own --out, to compare with.")] = None,
     exposed_rows: Annotated[
         int, typer.Option(min=0, help="Forget rows whose identifiers' exposure is computed, up to 10,000 answers each.")
     ] = 0,
@@ -526,17 +527,19 @@ def likelihood(
 ) -> None:
     """Measure what a model holds likely: memorisation, truth ratio, membership, exposure, contrastive margin."""
     from .evaluation import likelihood as of
+    from .evaluation.likelihood_summary import summary, table
 
     _known("scenario", scenario, SCENARIOS)
-    gold = of.read(retain_only) if retain_only else None
+    named = {"retain_only": retain_only, "format_matched": format_matched}
+    golds = {name: of.read(folder) for name, folder in named.items() if folder}
     progress = _started_with_model(f"likelihood {scenario}")
     made = of.likelihood(
         model=model, data_dir=_data(data), scenario=scenario, percent=percent, out=out, batch=batch_size,
         exposed_rows=exposed_rows, seed=seed, progress=partial(progress.part, f"likelihood {scenario}"),
     )  # fmt: skip
     progress.finish(f"likelihood {scenario}")
-    found = of.summary(made, gold)
-    _print(found, as_json, "\n".join(f"{key:>20}  {'-' if value is None else value}" for key, value in found.items()))
+    found = summary(made, golds)
+    _print(found, as_json, table(found))
 
 
 @app.command()
