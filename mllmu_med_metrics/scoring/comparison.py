@@ -113,9 +113,7 @@ def _drawn(
     shared = [name for name in ("target", "retain_only") if name in models]
     computed = formula_of(references, {name: point_means(models[name]) for name in shared}, ues_version)
     means = bootstrap_means(models, replicates, seed)
-    ours, theirs = (
-        computed({"unlearned": means[name], **{one: means[one] for one in shared}}) for name in ("a", "b")
-    )
+    ours, theirs = (computed({"unlearned": means[name], **{one: means[one] for one in shared}}) for name in ("a", "b"))
     return {name: ours[name] - theirs[name] for name in ours}
 
 
