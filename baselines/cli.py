@@ -102,9 +102,7 @@ Local = Annotated[
 RewriterName = Annotated[
     str | None, typer.Option(help="openai:MODEL says the injected answers in its own words; templates if absent.")
 ]
-RewriterUrl = Annotated[
-    str | None, typer.Option(help="An OpenAI-compatible endpoint, up to /v1; OpenAI's if absent.")
-]
+RewriterUrl = Annotated[str | None, typer.Option(help="An OpenAI-compatible endpoint, up to /v1; OpenAI's if absent.")]
 BuildWorkers = Annotated[
     int, typer.Option(min=1, help="Processes that draw, decode and write; the result is the same.")
 ]

@@ -20,7 +20,9 @@ from tests.conftest import LIGHT_EVALUATE
 
 SPACE = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
 
-PROGRAM = LIGHT_EVALUATE + """
+PROGRAM = (
+    LIGHT_EVALUATE
+    + """
 import copy, doctest, json, sys
 import evaluate
 space, study = sys.argv[1], json.load(open(sys.argv[2]))
@@ -133,6 +135,7 @@ told.run(doctest.DocTestParser().get_doctest(ues.inputs_description, {}, "module
 print(json.dumps({"whole": whole, "batched": batched, "alone": alone, "empty": empty, "problems": problems,
                   "attacked": attacked, "after": after, "doctests": [told.failures, told.tries]}))
 """
+)
 
 
 @pytest.fixture(scope="module", params=["privacy", "incorrectness"])
