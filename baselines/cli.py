@@ -104,9 +104,7 @@ Local = Annotated[
 RewriterName = Annotated[
     str | None, typer.Option(help="openai:MODEL says the injected answers in its own words; templates if absent.")
 ]
-RewriterUrl = Annotated[
-    str | None, typer.Option(help="An OpenAI-compatible endpoint, up to /v1; OpenAI's if absent.")
-]
+RewriterUrl = Annotated[str | None, typer.Option(help="An OpenAI-compatible endpoint, up to /v1; OpenAI's if absent.")]
 BuildWorkers = Annotated[
     int, typer.Option(min=1, help="Processes that draw, decode and write; the result is the same.")
 ]
@@ -609,6 +607,12 @@ def score(
         int | None, typer.Option(help="Forget share of predictions: 5, 10 or 15; 10 if absent. Results tell theirs.")
     ] = None,
     views: Annotated[bool, typer.Option(help="Score the views of the forget rows too, where they were asked.")] = True,
+    attacks: Annotated[
+        Path | None, typer.Option(help="Attack records of the unlearned model, target/ and retain_only/ in them.")
+    ] = None,
+    against_attacks: Annotated[
+        Path | None, typer.Option(help="Attack records of the model named by --against, for the robust difference.")
+    ] = None,
     ues_version: Annotated[
         int, typer.Option(help="Definition of the score: 2, or 1 for what was reported with it.")
     ] = UES_VERSION,
@@ -624,11 +628,17 @@ def score(
     given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "against": against}
     read = {name: scores.read(path, scenario, data_dir=data, percent=percent) for name, path in given.items() if path}
     other = read.pop("against", None)
+    if against_attacks and not (other and attacks):
+        raise UserError(
+            "--against-attacks are the attack records of the model that --against names, beside those of --attacks: "
+            "give all three, or leave it out."
+        )
     options = {"views": views, "seed": seed, "ues_version": ues_version}
-    values = scores.score(**read, **options).to_dict()
+    values = scores.score(**read, attacks=attacks, **options).to_dict()
     if other is not None:
         mine = read.pop("unlearned")
-        values["comparison"] = scores.compare(a=mine, b=other, **read, **options).to_dict()
+        records = attacks and {"a": attacks, "b": against_attacks, **{name: attacks / name for name in read}}
+        values["comparison"] = scores.compare(a=mine, b=other, attacks=records, **read, **options).to_dict()
     _print(values, as_json, scores.text(values))
 
 

@@ -172,9 +172,7 @@ def reproduce(
             continue
         before = reported[row["scenario"], row["model"]]
         differences += [
-            Difference(
-                row["scenario"], row["model"], field, before[field], row[field], run_to_run(before, field)
-            )
+            Difference(row["scenario"], row["model"], field, before[field], row[field], run_to_run(before, field))
             for field in COMPARED
         ]
     return differences, notes
