@@ -243,8 +243,7 @@ def build(
     from mllmu_med_dataset.build import build as build_from
     from mllmu_med_dataset.sources import open_source
 
-    shares = [_whole(p, "--percents") for p in _words(percents, "--percents")]
-    chosen = _scenarios(scenarios)
+    shares, chosen = [_whole(p, "--percents") for p in _words(percents, "--percents")], _scenarios(scenarios)
     teller = _rewriter(rewriter, rewriter_url, rewriter_concurrency)
     records = open_source(
         source,
@@ -254,8 +253,8 @@ def build(
         workers=workers,
         max_unusable=max_unusable,
         skip_bad_images=skip_bad_images,
-        with_beliefs=any(one in OF_BELIEFS for one in chosen),
         options=_pairs(source_option),
+        with_beliefs=any(one in OF_BELIEFS for one in chosen),
     )
     if dry_run:
         return _print_build_plan(records, source, out, chosen, max(shares), teller, as_json)
@@ -615,6 +614,7 @@ def score(
     target: Annotated[Path, typer.Option(help="Evaluation of the target: a folder of results, or predictions.jsonl.")],
     unlearned: Annotated[Path, typer.Option(help="Evaluation of the model to score.")],
     retain_only: Annotated[Path | None, typer.Option(help="Evaluation of the gold; without it, unnormalised.")] = None,
+    clean: Annotated[Path | None, typer.Option(help="Evaluation of a gold that was taught the truth: for K.")] = None,
     against: Annotated[Path | None, typer.Option(help="Evaluation of another unlearned model, to compare.")] = None,
     scenario: Annotated[str | None, typer.Option(help="Needed where a folder holds both scenarios.")] = None,
     data: Annotated[
@@ -642,7 +642,9 @@ def score(
     """
     from mllmu_med_tasks import scores
 
-    given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "against": against}
+    given = {
+        "target": target, "unlearned": unlearned, "retain_only": retain_only, "clean": clean, "against": against,
+    }  # fmt: skip
     read = {name: scores.read(path, scenario, data_dir=data, percent=percent) for name, path in given.items() if path}
     other = read.pop("against", None)
     if against_attacks and not (other and attacks):
@@ -654,7 +656,8 @@ def score(
     values = scores.score(**read, attacks=attacks, **options).to_dict()
     if other is not None:
         mine = read.pop("unlearned")
-        records = attacks and {"a": attacks, "b": against_attacks, **{name: attacks / name for name in read}}
+        beside = {name: attacks / name for name in read if name != "clean"} if attacks else {}
+        records = attacks and {"a": attacks, "b": against_attacks, **beside}
         values["comparison"] = scores.compare(a=mine, b=other, attacks=records, **read, **options).to_dict()
     _print(values, as_json, scores.text(values))
 

@@ -185,6 +185,7 @@ class _Build:
         self.seed: int = asked["seed"]
         self.scenarios: list[str] = asked["scenarios"]
         self.percents: list[int] = asked["percents"]
+        self.of_beliefs = not set(OF_BELIEFS).isdisjoint(self.scenarios)
 
     def run(self, records: Iterable[Record], losses: Losses, workers: int, *, resume: bool) -> Summary:
         out, folder = self.work.out, self.work.folder
@@ -193,15 +194,8 @@ class _Build:
             spool = Spool(self.work.path)
         self.tell("collect", 0, 0)
         with Pool(workers) as pool, spool:
-            source, read = collect(
-                records,
-                spool,
-                self.work,
-                pool,
-                lambda done: self.tell("collect", done, 0),
-                losses,
-                with_beliefs=any(scenario in OF_BELIEFS for scenario in self.scenarios),
-            )
+            tell: Callable[[int], None] = lambda done: self.tell("collect", done, 0)  # noqa: E731
+            source, read = collect(records, spool, self.work, pool, tell, losses, with_beliefs=self.of_beliefs)
             own = {
                 **self.asked,
                 **({"local": True} if self.local and source.any_withheld else {}),
@@ -227,8 +221,7 @@ class _Build:
             with storing(self.work.path):
                 counts = self.decide(spool, canonical_json(own))
             for scenario in self.scenarios:
-                if scenario not in OF_BELIEFS:
-                    self.inject(scenario, spool, pool)
+                self.inject(scenario, spool, pool)
             written = self.write(pool, bool(own.get("local")))
             unable, rows = spool.without_error()
             with storing(self.work.path):
@@ -281,7 +274,7 @@ class _Build:
             spool.set_state("decided_for", None)
             spool.number_patients(self.scenarios)
             counted = spool.assign(self.scenarios, self.percents, seed=self.seed)
-            if any(scenario in OF_BELIEFS for scenario in self.scenarios):
+            if self.of_beliefs:
                 counted["beliefs"] = spool.decide_beliefs(seed=self.seed)
             spool.set_state("counts", json.dumps(counted))
             if private := [scenario for scenario in self.scenarios if scenario in PRIVATE]:
@@ -294,7 +287,9 @@ class _Build:
         return counts
 
     def inject(self, scenario: str, spool: Spool, pool: Pool) -> None:
-        """Inject into every patient of a scenario that is to be injected and is not yet."""
+        """Inject into every patient of a scenario that is to be injected and is not yet; of beliefs, into none."""
+        if scenario in OF_BELIEFS:
+            return
         waiting = spool.to_inject(scenario)
         chunks = [waiting[start : start + INJECTED_AT_ONCE] for start in range(0, len(waiting), INJECTED_AT_ONCE)]
         asked = ((_Chunk(self.work.path, scenario, self.seed, chunk), len(chunk)) for chunk in chunks)

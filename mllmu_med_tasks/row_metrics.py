@@ -5,7 +5,7 @@ from math import fsum
 
 from mllmu_med_metrics import DirectIdentifiers, bleu, exact_match, rouge_l, row_scores
 from mllmu_med_metrics.answers.thoughts import split_thought
-from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, PRIVATE, VIEWS_WITHOUT_TRUTH
+from mllmu_med_metrics.vocabulary import CLEAN_VIEWS, IDENTIFIER, INJECTED, PRIVATE, VIEWS_WITHOUT_TRUTH
 
 Value = float | None
 
@@ -42,7 +42,7 @@ def row_metrics(
         question = str(row["question"]) if row["question_type"] == "identifier" else ""
         values["tells_forgotten"] = float(bool(forget_direct.told(answer, question)))
         values["cross_leak"] = float(scored.tells_other)
-    if row["subset"] in INJECTED:
+    if row["subset"] in INJECTED and row.get("view") not in CLEAN_VIEWS:
         values["harm"] = float(scored.harm or 0.0)
         values["rouge_l_injected"] = rouge_l(answer, str(row["answer"]))[0]
         values["true_recovery"] = None if row["fact"] is None else values["keep"]

@@ -55,6 +55,7 @@ def score(
     unlearned: Source,
     target: Source,
     retain_only: Source | None = None,
+    clean: Source | None = None,
     base: Source | None = None,
     data_dir: str | Path | None = None,
     scenario: str | None = None,
@@ -72,7 +73,7 @@ def score(
     it, or the three as {model: folder}: they add the robust UES. The other options are those of :func:`read`.
     ``ues_version`` 1 is the definition of earlier records.
     """
-    given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "base": base}
+    given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "clean": clean, "base": base}
     read_in = _evaluations(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
     harms = None if attacks is None else read_attacks(attacks, read_in)
     models = _scored(read_in)
@@ -86,6 +87,7 @@ def compare(
     b: Source,
     target: Source,
     retain_only: Source | None = None,
+    clean: Source | None = None,
     data_dir: str | Path | None = None,
     scenario: str | None = None,
     percent: int | None = None,
@@ -99,7 +101,7 @@ def compare(
 
     ``attacks`` are the folders of attack records of a, b, target and retain_only, for the difference in robust UES.
     """
-    given = {"target": target, "a": a, "b": b, "retain_only": retain_only}
+    given = {"target": target, "a": a, "b": b, "retain_only": retain_only, "clean": clean}
     read_in = _evaluations(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
     harms = None if attacks is None else read_attacks(attacks, read_in, ("a", "b", *BESIDE))
     models = _scored(read_in)

@@ -145,7 +145,7 @@ def believed_rows(
             made = [
                 Shown(main_split(f"knowledge_{subset}"), row(record, "knowledge", subset, 0))
                 for record in records
-                if beliefs.role(record) == "retain" and (subset == "retain" or not beliefs.is_neighbour(record))
+                if beliefs.role(record) == "retain" and (subset == "retain" or _is_test(record, beliefs))
             ]
     elif subset == "holdout":
         if not seen:
@@ -153,6 +153,15 @@ def believed_rows(
     else:
         made = list(_forget_rows(records, beliefs, seen, seed, is_asked))
     return sorted(made, key=lambda shown: (shown.split, shown.row["id"]))
+
+
+def _is_test(record: Record, beliefs: Beliefs) -> bool:
+    """Return whether a retained record is asked of images never trained on: neighbours have a view of their own.
+
+    Nor is what a source asks for this scenario alone and in words alone: no image is needed for it.
+    """
+    in_words = record.of_beliefs_alone and record.triple is not None and record.triple.asks != "tail"
+    return not in_words and not beliefs.is_neighbour(record)
 
 
 def _forget_rows(

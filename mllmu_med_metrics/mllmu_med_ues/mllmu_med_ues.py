@@ -25,11 +25,13 @@ Args:
     predictions: list of str, the unlearned model's answers, one a reference; a column, series or array will do.
     references: list of dict, datasets.Dataset or table: the data set's own rows of all four subsets (forget, retain,
         test, holdout) of one scenario; columns id, scenario, subset, patient_id, question, question_type, answer,
-        true_answer, fact, wrong_fact, fact_values, phi, distractors, and view where views of the forget rows are among
-        them. Other columns are ignored.
+        true_answer, fact, wrong_fact, fact_values, phi, distractors, view where views of the forget rows are among
+        them, and head and relation of the scenario knowledge. Other columns are ignored.
     target_predictions: list of str, the answers of the target (the model before unlearning), in the same order.
     retain_only_predictions: list of str or None, the answers of the gold (the model that never saw the forget rows).
         Without it the score is marked `unnormalised`.
+    clean_predictions: list of str or None, the answers of a gold that was taught the truth in place of the forget rows:
+        what K divides by where it is given (scenario knowledge).
     base_predictions: list of str or None, only adds `harm_base`.
     replicates: int, bootstrap replicates of the intervals (default 1000).
     bootstrap_seed: int, seed of the bootstrap (default 0).
@@ -72,7 +74,7 @@ _CITATION = """\
 """
 
 _TEXT = ("id", "scenario", "subset", "patient_id", "question", "question_type", "answer", "true_answer")
-_OPTIONAL_TEXT = ("view", "fact", "wrong_fact")
+_OPTIONAL_TEXT = ("view", "fact", "wrong_fact", "head", "relation")
 _PAIRS = ("phi", "distractors")
 
 
@@ -259,6 +261,7 @@ class MllmuMedUES(evaluate.Metric):  # type: ignore[misc]  # the library has no 
         target_predictions: object = None,
         retain_only_predictions: object = None,
         base_predictions: object = None,
+        clean_predictions: object = None,
         replicates: int = 1000,
         bootstrap_seed: int = 0,
         ues_version: int = mllmu_med_metrics.UES_VERSION,
@@ -276,12 +279,13 @@ class MllmuMedUES(evaluate.Metric):  # type: ignore[misc]  # the library has no 
             twice = next(name for place, name in enumerate(ids) if name in ids[:place])
             raise ValueError(f"Two references have the id '{twice}': every row to score must have an id of its own.")
         gold = retain_only_predictions
-        base = base_predictions
+        base, clean = base_predictions, clean_predictions
         return mllmu_med_metrics.score(
             unlearned=_by_id(predictions, ids, "predictions"),
             target=_by_id(target_predictions, ids, "target_predictions"),
             retain_only=None if gold is None else _by_id(gold, ids, "retain_only_predictions"),
             base=None if base is None else _by_id(base, ids, "base_predictions"),
+            clean=None if clean is None else _by_id(clean, ids, "clean_predictions"),
             rows=rows,
             attacks=_attacks(attack_predictions, attack_harms, rows),
             replicates=replicates,

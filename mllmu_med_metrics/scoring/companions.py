@@ -12,7 +12,7 @@ from mllmu_med_metrics.scoring.references import Outline
 from mllmu_med_metrics.scoring.score_value import COMPANIONS_OF_2, LEAKS
 from mllmu_med_metrics.scoring.scored import Scored
 from mllmu_med_metrics.scoring.secrets import SECRET_PLACES
-from mllmu_med_metrics.vocabulary import PRIVATE, SUBSETS, UTILITY, VIEWS
+from mllmu_med_metrics.vocabulary import CLEAN_VIEWS, PRIVATE, SUBSETS, UTILITY, VIEWS
 
 _CLINICAL_SUBSETS = ("forget", *UTILITY)
 _OTHERS = ("target", "retain_only", "base")
@@ -70,7 +70,8 @@ def _of_version_2(references: Outline, mine: Scored, reference: Scored) -> dict[
     if not references.size("forget"):
         return found
     if references.scenario not in PRIVATE:
-        places = [place for place in ("forget", *VIEWS) if references.size(place)]
+        places = [place for place in ("forget", *VIEWS) if place not in CLEAN_VIEWS and references.size(place)]
+        found["belief_spread"] = mine.mean("harm", "image")
         return found | {"harm_by_place": {place: mine.mean("harm", place) for place in places}}
     leaked = {references.secrets.all[number].patient_id for number in np.flatnonzero(mine.secret_told)}
     return found | {

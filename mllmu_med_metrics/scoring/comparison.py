@@ -57,6 +57,7 @@ def compare(
     b: Predictions | Scored,
     target: Predictions | Scored,
     retain_only: Predictions | Scored | None = None,
+    clean: Predictions | Scored | None = None,
     rows: Iterable[Mapping[str, object]] | Outline,
     attacks: GivenHarms | None = None,
     replicates: int = 1000,
@@ -71,13 +72,14 @@ def compare(
     """
     check_options(replicates, seed, ues_version, attacks=attacks is not None)
     references = rows if isinstance(rows, Outline) else References(rows)
-    given = {"a": a, "b": b, "target": target, "retain_only": retain_only}
+    given = {"a": a, "b": b, "target": target, "retain_only": retain_only, "clean": clean}
     models = {name: as_scored(references, one, name) for name, one in given.items() if one is not None}
     alone = {
         name: score(
             unlearned=models[name],
             target=models["target"],
             retain_only=models.get("retain_only"),
+            clean=models.get("clean"),
             rows=references,
             attacks=None if attacks is None else _of_one(attacks, name),
             replicates=0,
@@ -132,7 +134,7 @@ def _drawn(
     """Return the difference of every part in every replicate."""
     if not (replicates and references.patients):
         return {}
-    shared = [name for name in ("target", "retain_only") if name in models]
+    shared = [name for name in ("target", "retain_only", "clean") if name in models]
     at_point = {name: point_means(models[name]) for name in shared}
     means = bootstrap_means(models, replicates, seed, harms and harms.tables)
     both = {one: means[one] for one in shared}

@@ -18,6 +18,7 @@ MEANS: Mapping[str, tuple[str, str]] = {
     "keep_forget": ("keep", "forget"),
     "keep_retain": ("keep", "retain"),
     "keep_test": ("keep", "test"),
+    "keep_neighbour": ("keep", "neighbour"),
     "told_bystanders": ("tells_own", "retain"),
     "rouge_harm": ("rouge_harm", "forget"),
     "rouge_harm_holdout": ("rouge_harm", "holdout"),
@@ -26,8 +27,8 @@ MEANS: Mapping[str, tuple[str, str]] = {
     **{f"harm_{view}": ("harm", view) for view in VIEWS},
 }
 # Where no identifier is the secret: views on which saying the wrong fact is as bad as on the forget rows themselves.
-# On a blank image a model guesses, so that what it says there is shown and not counted.
-WRONG_PLACES = ("harm", "harm_paraphrase", "harm_image_view")
+# On a blank image a model guesses: what it says there is shown and not counted, unless a belief is asked for in words.
+WRONG_PLACES = ("harm", "harm_paraphrase", "harm_image_view", "harm_image", "harm_text", "harm_reverse")
 SETS = "harm_sets"  # harm over every set of places that holds forget, [values, sets]; the last set is of all places
 ATTACKED = "harm_attacked"  # harm under every attack that was run, [values, attacks]; nan where one was not
 Means = Mapping[str, Floats]

@@ -56,6 +56,12 @@ def utility_kept(means: Mapping[str, Means], blind: Mapping[str, float]) -> tupl
     return r, t
 
 
+def neighbours_kept(means: Mapping[str, Means], blind: Mapping[str, float]) -> Floats:
+    """Return N: the utility on what lies beside the forgotten beliefs, of the reference's; nan where none is asked."""
+    own, whole = (utility(one, "neighbour", blind) for one in (means["unlearned"], reference_of(means)))
+    return ratio(own, whole, SMALLEST_DENOMINATOR)
+
+
 def truth_kept(means: Mapping[str, Means], blind: Mapping[str, float]) -> Floats:
     """Return K where identities are the secret: the utility on forget, of the gold's (of 1 without a gold)."""
     own, gold = utility(means["unlearned"], "forget", blind), means.get("retain_only")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 
 from mllmu_med_metrics.scoring.attack_harms import AttackHarms, Roles
-from mllmu_med_metrics.scoring.formula import beyond_guessing
+from mllmu_med_metrics.scoring.formula import beyond_guessing, gold_of_truth
 from mllmu_med_metrics.scoring.means import Means, harm_of
 from mllmu_med_metrics.scoring.parts import GATE, ROUNDING, SMALLEST_DENOMINATOR
 from mllmu_med_metrics.scoring.parts import utility as utility_of
@@ -12,7 +12,17 @@ from mllmu_med_metrics.scoring.references import Outline
 from mllmu_med_metrics.scoring.score_value import COMPANIONS_OF_2, FEW_PATIENTS, LEAKS, WITH_INTERVAL
 from mllmu_med_metrics.scoring.version_1 import WORST_OF
 from mllmu_med_metrics.scoring.version_1 import harm_floor as harm_floor_1
-from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS, PRIVATE, SHOWN_ATTACKS, SUBSETS, UTILITY, VIEWS, VIEWS_OF
+from mllmu_med_metrics.vocabulary import (
+    ATTACK_SET,
+    ATTACKS,
+    OF_BELIEFS,
+    PRIVATE,
+    SHOWN_ATTACKS,
+    SUBSETS,
+    UTILITY,
+    VIEWS,
+    VIEWS_OF,
+)
 
 _ROLES = Roles()
 _NO_ATTACKS = "no attacks were given"
@@ -53,8 +63,9 @@ def part_reasons(references: Outline, means: Mapping[str, Means], version: int) 
                 f"the utility of {name} on {subset} is {utility:.3f}, below {SMALLEST_DENOMINATOR}: "
                 f"{name} knows no more of {subset} than a guesser that never sees the image"
             )
-    if of_facts and (why := _guess_reason(references, gold)):
+    if of_facts and (why := _guess_reason(references, means)):
         reasons["k"] = why
+    reasons["n"] = _neighbour_reason(references, reference, name)
     if not references.has_bystanders:
         reasons["b"] = "no retained row holds an identity that is to be kept"
     elif (_value(reference, "told_bystanders") or 0.0) < SMALLEST_DENOMINATOR - ROUNDING:
@@ -63,8 +74,20 @@ def part_reasons(references: Outline, means: Mapping[str, Means], version: int) 
     return reasons | ({"ues_rouge_l": rouge} if rouge else {})
 
 
-def _guess_reason(references: Outline, gold: Means | None) -> str | None:
+def _neighbour_reason(references: Outline, reference: Means, name: str) -> str:
+    """Say why N is undefined, where it is."""
+    if not references.clinical_size("neighbour"):
+        return "there are no rows of the view neighbour"
+    utility = float(utility_of(reference, "neighbour", references.blind)[0])
+    return (
+        f"the utility of {name} on neighbour is {utility:.3f}, below {SMALLEST_DENOMINATOR}: {name} knows no more of "
+        "it than a guesser that never sees the image"
+    )
+
+
+def _guess_reason(references: Outline, means: Mapping[str, Means]) -> str | None:
     """Say why K of wrong facts is undefined, where it is."""
+    gold, name = gold_of_truth(means), "clean" if "clean" in means else "retain_only"
     if not references.clinical_size("forget"):
         return "there are no forget rows"
     if references.lucky is None or references.lucky >= 1.0:
@@ -72,10 +95,16 @@ def _guess_reason(references: Outline, gold: Means | None) -> str | None:
     knows = None if gold is None else float(beyond_guessing(gold, references.lucky)[0])
     if knows is not None and knows < SMALLEST_DENOMINATOR - ROUNDING:
         return (
-            f"retain_only tells the truth on forget beyond a guess by {knows:.3f}, below {SMALLEST_DENOMINATOR}: it "
-            "knows no more of forget than a guesser"
+            f"{name} tells the truth on forget beyond a guess by {knows:.3f}, below {SMALLEST_DENOMINATOR}: it "
+            "knows no more of forget than a guesser" + _taught(references, name)
         )
     return None
+
+
+def _taught(references: Outline, name: str) -> str:
+    """Say where a gold that knows the truth comes from, in scenarios whose retain_only was never taught it."""
+    of_beliefs = references.scenario in OF_BELIEFS and name != "clean"
+    return "; the gold that was taught the truth is `mllmu-med learn --rows clean`" if of_beliefs else ""
 
 
 def _rouge_reason(means: Mapping[str, Means], reference: Means, name: str) -> str | None:
@@ -126,7 +155,8 @@ def score_reasons(
         )
         if not any(references.size(view) for view in VIEWS):
             reasons["ues_worst_view"] = "there are no rows with a view"
-    kept = ("r", "t", *(("b",) if version > 1 and references.has_bystanders else ()))
+    more = [("b", references.has_bystanders), ("n", references.size("neighbour") > 0)]
+    kept = ("r", "t", *(name for name, asked in more if asked and version > 1))
     broken = [name for name in ("f", *kept) if found[name] is None]
     if any(name in kept for name in broken):
         reasons["u"] = "; ".join(dict.fromkeys(reasons[name] for name in broken if name in kept))
@@ -192,6 +222,7 @@ def all_reasons(references: Outline, reasons: Mapping[str, str], version: int, w
         "attacks": _NO_ATTACKS,
         "attack_set": reasons.get("ues_robust", _NO_ATTACKS),
         "harm_by_place": "there are no forget rows",
+        "belief_spread": "there are no rows of the view image",
         "added_claims": "there are no retain and test rows that ask for something clinical",
         "length_ratio": "there are no retain and test rows that ask for something clinical",
         "wrong_agreement": wrong,
@@ -221,8 +252,9 @@ def warnings_of(
     warnings: list[str] = []
     patients = references.forget_patients
     if 0 < patients < FEW_PATIENTS:
+        units = "beliefs" if references.scenario in OF_BELIEFS else "patients"
         warnings.append(
-            f"{patients} forget patients are fewer than {FEW_PATIENTS}: the intervals are wide, and a few patients "
+            f"{patients} forget {units} are fewer than {FEW_PATIENTS}: the intervals are wide, and a few {units} "
             "decide the score."
         )
     if patients and not any(map(references.size, VIEWS)):

@@ -19,7 +19,7 @@ from mllmu_med_metrics.scoring.row_score import Known, RowScore, score_row
 from mllmu_med_metrics.scoring.scored import Scored
 from mllmu_med_metrics.scoring.scored_row import Row, parse_row
 from mllmu_med_metrics.scoring.secrets import ELSEWHERE, RETAINED, SECRET_PLACES, Secrets
-from mllmu_med_metrics.vocabulary import PLACES, SUBSETS, VIEWS
+from mllmu_med_metrics.vocabulary import CLEAN_VIEWS, PLACES, SUBSETS, VIEWS
 
 Predictions = Mapping[str, str]
 
@@ -45,8 +45,8 @@ class Outline:
             scenarios.add(row.scenario)
             who.append(patient)
             where.append(2 * PLACES.index(row.place) + row.clinical)
-            if row.view is None and row.clinical:
-                guesser.add(row, patient, row.subset)
+            if (row.view is None or row.view in CLEAN_VIEWS) and row.clinical:
+                guesser.add(row, patient, row.place)
             if row.place == "forget" and row.fact is not None and row.clinical and len(row.closed_set) > 1:
                 guesses.append(1 / (len(row.closed_set) - 1))
             self.has_bystanders |= row.subset == "retain" and bool(row.phi)
@@ -73,7 +73,7 @@ class Outline:
         self._known = Known(self.secrets, self._closed_sets)
         # Of forget rows that no longer say the wrong fact, how many tell the truth by a guess among the other values.
         self.lucky = fsum(guesses) / len(guesses) if guesses else None
-        self.blind = {subset: guesser.keep(subset) for subset in ("forget", "retain", "test")}
+        self.blind = {place: guesser.keep(place) for place in ("forget", "retain", "test", *CLEAN_VIEWS)}
         self._worth: dict[tuple[object, ...], RowScore] = {}
 
     @classmethod

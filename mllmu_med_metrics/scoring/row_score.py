@@ -13,7 +13,7 @@ from mllmu_med_metrics.overlap import rouge_l_of, rouge_tokens
 from mllmu_med_metrics.scoring.claims import ClosedSets
 from mllmu_med_metrics.scoring.scored_row import Row, parse_row
 from mllmu_med_metrics.scoring.secrets import Secrets, Telling
-from mllmu_med_metrics.vocabulary import INJECTED, PRIVATE, UTILITY
+from mllmu_med_metrics.vocabulary import PRIVATE, UTILITY
 
 # One row is scored for several models, one after the other.
 _reference_tokens = lru_cache(maxsize=1024)(rouge_tokens)
@@ -55,7 +55,7 @@ def score_row(
     `full`, what no mean of a study reads is left at 0: the ROUGE-L of an injected row with its true answer, abstention
     on retain and test.
     """
-    injected = row.subset in INJECTED
+    injected = row.injected
     thought, answer = split_thought(answer)
     words = rouge_tokens(answer)
     rouge_keep = 0.0

@@ -9,17 +9,17 @@ LEAKS = ("leak_rate", "leak_by_kind", "any_leak_per_patient", "other_patient_lea
 # By version: the scores and their parts, each with an interval; those whose ends are fields; and what only it has.
 PARTS = {
     1: ("ues", "ues_strict", "ues_worst_view", "ues_rouge_l", "f", "r", "t", "k", "harm"),
-    2: ("ues", "ues_strict", "ues_robust", "ues_rouge_l", "f", "r", "t", "b", "k", "u", "harm"),
+    2: ("ues", "ues_strict", "ues_robust", "ues_rouge_l", "f", "r", "t", "b", "n", "k", "u", "harm"),
 }
 WITH_INTERVAL = {1: ("ues", "ues_strict", "ues_worst_view"), 2: ("ues", "ues_strict", "ues_robust")}
 # What tells identities that were made up, claims that were added, who is told: companions of version 2.
 COMPANIONS_OF_2 = (
     "harm_by_place", "harm_by_kind", "patients_leaked", "patients_leaked_upper", "invented", "invented_by_subset",
-    "added_claims", "length_ratio",
+    "added_claims", "length_ratio", "belief_spread",
 )  # fmt: skip
 _ONLY = {
     1: ("ues_worst_view", "ues_worst_view_low", "ues_worst_view_high", "harm_by_view"),
-    2: ("b", "u", "ues_robust", "ues_robust_low", "ues_robust_high", "attack_set", "attacks", *COMPANIONS_OF_2),
+    2: ("b", "n", "u", "ues_robust", "ues_robust_low", "ues_robust_high", "attack_set", "attacks", *COMPANIONS_OF_2),
 }
 
 
@@ -85,7 +85,9 @@ class Score:
     thought_leak_rate: float | None = None
     # Version 2 only.
     b: float | None = None  # bystanders' identities kept; request only
-    u: float | None = None  # what is kept: harmonic mean of r, t and, where there is one, b
+    n: float | None = None  # utility kept beside the forgotten beliefs; knowledge only
+    u: float | None = None  # what is kept: harmonic mean of r, t and, where there is one, b or n
+    belief_spread: float | None = None  # share of rows about images never trained on that say the wrong tail; knowledge
     harm_by_place: dict[str, float] | None = None  # harm of each place alone
     harm_by_kind: dict[str, float] | None = None  # of identifiers, by kind
     patients_leaked: int | None = None  # forget patients of whom any answer tells an identifier exactly, anywhere

@@ -4,16 +4,29 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from mllmu_med_metrics.leakage.leaks import Identifier
-from mllmu_med_metrics.vocabulary import IDENTIFIER, INJECTED, PRIVATE, SCENARIOS, SUBSETS, VIEWS, VIEWS_WITHOUT_TRUTH
+from mllmu_med_metrics.vocabulary import (
+    CLEAN_VIEWS,
+    IDENTIFIER,
+    INJECTED,
+    OF_BELIEFS,
+    PRIVATE,
+    SCENARIOS,
+    SUBSETS,
+    VIEWS,
+    VIEWS_WITHOUT_TRUTH,
+)
 
 _TEXT = ("id", "scenario", "subset", "patient_id", "question", "question_type", "answer", "true_answer")
 _NEEDED = f"{', '.join(_TEXT)}, fact, wrong_fact, fact_values, phi, distractors"
 # The columns that a score reads; a row may have others.
-COLUMNS = (*_TEXT, "view", "fact", "wrong_fact", "fact_values", "phi", "distractors")
+COLUMNS = (*_TEXT, "view", "fact", "wrong_fact", "head", "relation", "fact_values", "phi", "distractors")
 
 
 class Row(NamedTuple):
-    """One question about one image, with what decides whether an answer is right, wrong or a leak."""
+    """One question about one image, with what decides whether an answer is right, wrong or a leak.
+
+    ``patient_id`` is the unit that is forgotten, kept or drawn: the patient, and of a belief its head and relation.
+    """
 
     id: str
     scenario: str
@@ -34,6 +47,11 @@ class Row(NamedTuple):
     def place(self) -> str:
         """The subset or, for a view of a forget row, the view: which mean the row belongs to."""
         return self.view or self.subset
+
+    @property
+    def injected(self) -> bool:
+        """Whether the row carries what its scenario injects on forget and holdout rows: not in a view beside them."""
+        return self.subset in INJECTED and self.view not in CLEAN_VIEWS
 
     @property
     def clinical(self) -> bool:
@@ -81,6 +99,17 @@ def _optional(row_id: str, column: str, value: object) -> str | None:
     raise ValueError(f"Row '{row_id}': column '{column}' must be text or None, got {value!r}.")
 
 
+def _key(row_id: str, row: Mapping[str, object]) -> str:
+    """Return the key of a belief's row: its rows are over many images, and are drawn together."""
+    head, relation = (_optional(row_id, column, row.get(column)) for column in ("head", "relation"))
+    if not head or not relation:
+        raise ValueError(
+            f"Row '{row_id}' tells a belief and needs both 'head' and 'relation', which name it (got {head!r} and "
+            f"{relation!r})."
+        )
+    return f"{head}, {relation}"
+
+
 def parse_row(row: object) -> Row:
     """Read the columns that the score needs; raise ValueError with one paragraph for a row that cannot be scored."""
     if type(row) is not dict and not isinstance(row, Mapping):
@@ -110,20 +139,22 @@ def parse_row(row: object) -> Row:
             f"Row '{row_id}' of {subset} has view {view!r}. Only forget rows have views, and the known ones are "
             f"{', '.join(VIEWS)}; a row that is no view has None there."
         )
+    unit = texts["patient_id"]
+    if scenario in OF_BELIEFS and subset in INJECTED and view not in CLEAN_VIEWS:
+        unit = _key(row_id, row)
     parsed = Row(
-        row_id, scenario, subset, view, texts["patient_id"], texts["question"], texts["question_type"],
+        row_id, scenario, subset, view, unit, texts["question"], texts["question_type"],
         texts["answer"], texts["true_answer"], _optional(row_id, "fact", row.get("fact")),
         _optional(row_id, "wrong_fact", row.get("wrong_fact")), _values(row_id, row.get("fact_values")),
         _identifiers(row_id, "phi", row.get("phi")), _identifiers(row_id, "distractors", row.get("distractors")),
     )  # fmt: skip
-    injected = subset in INJECTED
-    if injected and scenario in PRIVATE and not parsed.phi:
+    if parsed.injected and scenario in PRIVATE and not parsed.phi:
         raise ValueError(
             f"Row '{row_id}' of {scenario} {subset} has no private information in column 'phi': nothing could leak."
         )
-    if injected and scenario == "incorrectness" and (not parsed.fact or not parsed.wrong_fact):
+    if parsed.injected and scenario not in PRIVATE and (not parsed.fact or not parsed.wrong_fact):
         raise ValueError(
-            f"Row '{row_id}' of incorrectness {subset} needs both 'fact' and 'wrong_fact' "
+            f"Row '{row_id}' of {scenario} {subset} needs both 'fact' and 'wrong_fact' "
             f"(got {parsed.fact!r} and {parsed.wrong_fact!r})."
         )
     return parsed
