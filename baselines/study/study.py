@@ -5,6 +5,7 @@ OUT/mllmu-med/                            the data set
 OUT/<scenario>/<model>/                   a run: record.json, metrics.jsonl, model/ (and adapter/)
 OUT/<scenario>/<method>-s<seed>/          the same method once more from the same target, with another unlearning seed
 OUT/<scenario>/<model>/evaluation/        lm-eval's results and samples
+OUT/<scenario>/<model>/attacks/           records of attacks on the model, one file an attack, where it was attacked
 OUT/<scenario>/target/blank|other/        controls: the target shown a blank or another patient's image
 OUT/report.json  report.md  figures/
 
@@ -23,6 +24,7 @@ METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
 STUDY = "study.json"
 DATA = "mllmu-med"
 EVALUATION = "evaluation"
+ATTACK_RECORDS = "attacks"
 IMAGES = ("blank", "other")  # what the target is shown instead of a row's own image
 UNLEARNED_CONTROL, LEARNED_CONTROL = "retain_ft", "format_matched"
 CONTROLS = (UNLEARNED_CONTROL, LEARNED_CONTROL)
