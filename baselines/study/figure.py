@@ -3,9 +3,11 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import TYPE_CHECKING, NamedTuple
 
-from .report_text import NOT_ABOVE, short_attack
+from .measured import GOLD_AND_TARGET
+from .report_text import NOT_ABOVE, is_drawn_under_attack, short_attack
 from .study import UNLEARNED_CONTROL
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def under_attack(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Pat
     """
     import matplotlib
 
-    attacked = [row for row in rows if row.get("worst_attack") and row["f"] is not None]
+    attacked = [row for row in rows if is_drawn_under_attack(row)]
     scenarios = list(dict.fromkeys(row["scenario"] for row in attacked))
     if not scenarios:
         return []
@@ -75,21 +77,27 @@ def under_attack(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Pat
     import numpy as np
 
     with matplotlib.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(scenarios), figsize=(5.2 * len(scenarios), 4.6), squeeze=False, sharey=True)
+        # As wide as the axis is longer than that of the trade-off, so that labels take the same room.
+        figure, axes = plt.subplots(1, len(scenarios), figsize=(6.0 * len(scenarios), 4.6), squeeze=False, sharey=True)
         for axis, scenario in zip(axes[0], scenarios, strict=True):
             axis.plot([0, 1], [0, 1], color="#d5d8dd", linewidth=0.8, zorder=1)
-            _draw(axis, [_attacked_point(row) for row in attacked if row["scenario"] == scenario])
+            _draw(axis, [_attacked_point(row) for row in attacked if row["scenario"] == scenario], notes_at=0.82)
             axis.set_xticks(np.linspace(0, 1, 6))
-            axis.set(xlim=(-0.12, 1.5), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten when asked: F")
+            axis.set(xlim=(-0.12, 1.59), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten when asked: F")
         axes[0][0].set_ylabel("forgotten under the worst attack: least F_a")
         return _written(figure, folder, "attacks")
 
 
 def _attacked_point(row: Mapping[str, object]) -> "Point":
-    """Return the point of a row under its worst attack, which its label names; the target's and the gold's don't."""
+    """Return the point of a row under its worst attack, which its label names; the target's and the gold's don't.
+
+    F is of the runs that were attacked.
+    """
     worst = row["worst_attack"]
-    named = "" if row["model"] in ("target", "retain_only") else f": {short_attack(worst['attack'])}"
-    return Point(str(row["model"]), row["f"], worst["f"], row.get("verdict"), f"{row['model']}{named}")
+    known = [run["f"] for run in row.get("by_run") or () if run["attacked"] and run["f"] is not None]
+    f = mean(known) if known else row["f"]
+    named = "" if row["model"] in GOLD_AND_TARGET else f": {short_attack(worst['attack'])}"
+    return Point(str(row["model"]), f, worst["f"], row.get("verdict"), f"{row['model']}{named}")
 
 
 def _written(figure: "Figure", folder: Path, name: str) -> list[Path]:
@@ -140,8 +148,8 @@ def _point(row: Mapping[str, object]) -> Point | None:
     return Point(str(row["model"]), row["f"], u, row.get("verdict"), label, runs if len(runs) > 1 else ())
 
 
-def _draw(axis: object, points: Sequence[Point]) -> None:
-    """Draw the points and their labels."""
+def _draw(axis: object, points: Sequence[Point], notes_at: float = 0.02) -> None:
+    """Draw the points and their labels, and notes from this height of the axes upwards."""
     for point in points:
         colour, size = COLOURS.get(point.model, FALLBACK), 170 if point.model == "retain_only" else 70
         fill = colour if point.verdict in (None, "ok") else "white"
@@ -157,7 +165,7 @@ def _draw(axis: object, points: Sequence[Point]) -> None:
     if any(point.label.endswith(NOT_ABOVE) for point in points):
         notes.append(f"{NOT_ABOVE} not above {UNLEARNED_CONTROL}")
     for line, note in enumerate(notes):
-        axis.text(0.02, 0.02 + 0.04 * line, note, transform=axis.transAxes, fontsize=8, color=FALLBACK)
+        axis.text(0.02, notes_at + 0.04 * line, note, transform=axis.transAxes, fontsize=8, color=FALLBACK)
     for point, (at, height, side) in zip(points, _places(points), strict=True):
         colour = COLOURS.get(point.model, FALLBACK)
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "shrinkB": 4}

@@ -115,10 +115,12 @@ def _by_run(one: Measured, attacked: bool) -> dict[str, object]:
     """Return the values of one run."""
     diverged = one.record is not None and one.record.verdict == "diverged"
     judged = verdict(one.score.f, one.score.r, one.score.degenerate, diverged)
+    under_attack = {"ues_robust": one.score.ues_robust, "attacked": one.score.attacks is not None}
     return {
         "run": one.name,
         "seed": one.seed,
-        **{field: getattr(one.score, field) for field in (*RUN_FIELDS, *(("ues_robust",) if attacked else ()))},
+        **{field: getattr(one.score, field) for field in RUN_FIELDS},
+        **(under_attack if attacked else {}),
         "verdict": None if one.model in REFERENCES else judged,
     }
 

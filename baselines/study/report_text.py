@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from mllmu_med_metrics.vocabulary import PRIVATE
 
+from .measured import GOLD_AND_TARGET
 from .report_rows import REFERENCES, THOUGHTS, headline
 from .study import UNLEARNED_CONTROL
 
@@ -86,7 +87,8 @@ def markdown(document: Mapping[str, object]) -> str:
     parts += ["**A smoke run (`--fast`): its numbers mean nothing.**", ""] if config["fast"] else []
     parts += ["![forgetting against kept utility](figures/tradeoff.png)", ""]
     attacked = any(row.get("attacks") for row in document["rows"])
-    parts += ["![forgetting without and under attack](figures/attacks.png)", ""] if attacked else []
+    drawn = any(map(is_drawn_under_attack, document["rows"]))
+    parts += ["![forgetting without and under attack](figures/attacks.png)", ""] if drawn else []
     for scenario in config["scenarios"]:
         parts += _section(document, scenario)
     parts += ["## How to read it", "", FORMULA, *([ATTACKED] if attacked else []), INTERVALS, ""]
@@ -198,10 +200,17 @@ def _legend(document: Mapping[str, object], scenario: str) -> list[str]:
     return lines
 
 
+def is_drawn_under_attack(row: Mapping[str, object]) -> bool:
+    """Say whether a row has a place in the figure of attacks: F, and an attack that counts."""
+    return bool(row.get("worst_attack")) and row["f"] is not None
+
+
 def _worst(row: Mapping[str, object]) -> str:
-    """Return the least F_a of a row, and the attack that it is under."""
+    """Return the least F_a of a row, and the attack that it is under; the target's is 0 and the gold's 1 everywhere."""
     worst = row.get("worst_attack")
-    return f"{worst['f']:.2f} {short_attack(worst['attack'])}" if worst else "-"
+    if not worst or row["model"] in GOLD_AND_TARGET:
+        return "-"
+    return f"{worst['f']:.2f} {short_attack(worst['attack'])}"
 
 
 def short_attack(name: str) -> str:
@@ -213,19 +222,26 @@ def _attacks(document: Mapping[str, object], scenario: str) -> list[list[str]]:
     """Return what every attack brings out of each model that was attacked, a line a model; nothing without attacks."""
     rows = [row for row in _rows(document, scenario) if row.get("attacks")]
     names = list(dict.fromkeys(name for row in rows for name in row["attacks"]))
-    lines = [["model", *map(short_attack, names), "robust"]] if rows else []
+    lines = [["model", *map(short_attack, names), "robust", "95 %"]] if rows else []
     for row in rows:
         found = [row["attacks"].get(name) for name in names]
         cells = ["-" if one is None else f"{_number(one['f'])} ({_number(one['harm'])})" for one in found]
-        lines.append([row["model"], *cells, _number(row["ues_robust"])])
+        low, high = row["ues_robust_low"], row["ues_robust_high"]
+        ends = "-" if low is None else f"{low:.2f}-{high:.2f}"
+        lines.append([row["model"], *cells, _number(row["ues_robust"]), ends])
     return lines
 
 
 def _attacks_heading(document: Mapping[str, object], scenario: str) -> str:
+    """Return which attacks, of how many runs, and what the intervals of robust UES cover."""
     rows = [row for row in _rows(document, scenario) if row.get("attacks")]
     sets = dict.fromkeys(row["attack_set"] for row in rows if row["attack_set"])
     covers = dict.fromkeys(row["robust_covers"] for row in rows if row["robust_covers"])
-    named = [" or ".join(sets) or "not the whole set", *([f"intervals {' or '.join(covers)}"] if covers else [])]
+    named = [" or ".join(sets) or "not the whole set"]
+    runs = max(len(row["by_run"]) for row in rows)
+    fewest = min(sum(run["attacked"] for run in row["by_run"]) for row in rows if len(row["by_run"]) == runs)
+    named += [f"{fewest} of {runs} unlearning seeds"] if fewest < runs else []
+    named += [f"intervals {' or '.join(covers)}"] if covers else []
     return f"under attack ({', '.join(named)}): F_a, and in brackets the harm that is brought out"
 
 
