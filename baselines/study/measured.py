@@ -18,7 +18,7 @@ from mllmu_med_tasks.attack_records import read_attacks
 
 from ..evaluation.evaluate import RECORD
 from ..run.run_record import RunRecord, read_record
-from .study import ATTACK_RECORDS, EVALUATION, run_folder, run_name
+from .study import ATTACKED, EVALUATION, run_folder, run_name
 
 REPLICATES = 1000
 GOLD_AND_TARGET = ("target", "retain_only")
@@ -121,10 +121,13 @@ def drawn_parts(
 
 
 def _attacks(folders: Mapping[str, Path], evaluations: Mapping[str, scores.Evaluation]) -> GivenHarms:
-    """Return the harm by patient of every attack and run whose folder holds records; nothing where none does."""
-    held = {name: folder / ATTACK_RECORDS for name, folder in folders.items()}
+    """Return the harm by patient of every attack and run whose folder holds records; nothing where none does.
+
+    What a smoke run attacks with fewer steps stands as attacks of its own, so that no robust UES comes of it.
+    """
+    held = {name: folder / ATTACKED for name, folder in folders.items()}
     attacked = {name: folder for name, folder in held.items() if any(folder.glob("*.json"))}
-    return read_attacks(attacked, evaluations, folders) if attacked else {}
+    return read_attacks(attacked, evaluations, folders, other_options=True) if attacked else {}
 
 
 def _of_run(attacks: GivenHarms, name: str) -> GivenHarms | None:
