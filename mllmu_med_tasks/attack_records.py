@@ -70,7 +70,7 @@ def read_records(folder: str | Path) -> dict[str, AttackRecord]:
         )
     found: dict[str, AttackRecord] = {}
     for path in sorted(place.glob("*.json")):
-        record = _record(path)
+        record = read_record(path)
         if record.attack in found:
             raise UserError(
                 f"'{place}' holds the attack {record.attack} twice ({found[record.attack].path.name} and {path.name}). "
@@ -145,7 +145,7 @@ def _folders(sources: Sources, roles: tuple[str, ...], evaluations: Mapping[str,
     return folders
 
 
-def _record(path: Path) -> AttackRecord:
+def read_record(path: Path) -> AttackRecord:
     """Return the record in a file; a :class:`UserError` for anything else."""
     try:
         held = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
