@@ -18,6 +18,7 @@ from baselines.training.collate import Encoder, Example
 from baselines.training.roles import Row, Rows, read_rows
 from mllmu_med_dataset.load import checksums, load
 from mllmu_med_metrics.scoring.attacked import AttackedRows
+from mllmu_med_metrics.scoring.scored_row import unit_of
 from mllmu_med_metrics.scoring.secrets import Secret
 from mllmu_med_metrics.vocabulary import PRIVATE, VIEWS_OF, config_name
 from mllmu_med_tasks.answer_texts import first_line
@@ -45,8 +46,8 @@ class AttackRows:
 
     @cached_property
     def patients(self) -> tuple[str, ...]:
-        """The forget patients, in the order of their names."""
-        return tuple(sorted({str(row["patient_id"]) for row in self.forget}))
+        """The forget patients (of beliefs the keys), in the order of their names."""
+        return tuple(sorted({unit_of(row) for row in self.forget}))
 
 
 def read_attack_rows(data_dir: Path, scenario: str, percent: int) -> AttackRows:

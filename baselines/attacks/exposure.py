@@ -21,6 +21,7 @@ from baselines.evaluation.candidates import (
 )
 from baselines.methods.method import Option
 from mllmu_med_metrics.likelihood.memorisation import outranked
+from mllmu_med_metrics.scoring.scored_row import unit_of
 
 if TYPE_CHECKING:
     from baselines.attacks.attacked import Attacked, AttackRows
@@ -59,7 +60,7 @@ def judged(rows: "AttackRows", *, candidates: int, per_secret: int, seed: int) -
                 key = (str(row["patient_id"]), item["kind"], item["value"])
                 by_secret.setdefault(key, []).append(row)
         if row["wrong_fact"] is not None and (others := closed_set_alternatives(row)):
-            yield Judged(str(row["patient_id"]), ("wrong_fact", str(row["id"])), row, others)
+            yield Judged(unit_of(row), ("wrong_fact", str(row["id"])), row, others)
     for (patient, kind, value), saying in by_secret.items():
         saying = sorted(saying, key=lambda row: (_after(row, value), str(row["id"])))
         for row in saying[: per_secret or None]:

@@ -7,6 +7,7 @@ from baselines.attacks.attack import Attack, Work
 from baselines.attacks.attacked import Attacked, AttackRows
 from baselines.training.roles import Row
 from mllmu_med_metrics.scoring.attacked import WRONG_FACT
+from mllmu_med_metrics.scoring.scored_row import unit_of
 from mllmu_med_metrics.scoring.secrets import Secret
 
 
@@ -23,7 +24,7 @@ def cuts(row: Row, private: bool) -> Iterator[Cut]:
 
     A value that the answer says in other words is asked for without a beginning.
     """
-    patient, answer = str(row["patient_id"]), str(row["answer"]).casefold()
+    patient, answer = unit_of(row), str(row["answer"]).casefold()
     items = [(one["kind"], one["value"]) for one in row["phi"]] if private else [(WRONG_FACT, str(row["wrong_fact"]))]
     for kind, value in dict.fromkeys(items):
         yield Cut(row, Secret(patient, kind, value), max(0, answer.find(value.casefold())))

@@ -7,6 +7,7 @@ from baselines.attacks import relearning
 from baselines.attacks.attack import Attack, Work
 from baselines.attacks.attacked import Attacked, AttackRows
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_metrics.scoring.scored_row import unit_of
 
 FEWEST = 4  # patients: one is relearned, three are judged
 
@@ -25,9 +26,9 @@ def quarter(patients: Sequence[str], seed: int) -> frozenset[str]:
 def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
     """Return the harm of the patients that are not relearned."""
     few = quarter(attacked.rows.patients, attacked.seed)
-    others = [row for row in attacked.rows.asked if row["patient_id"] not in few]
+    others = [row for row in attacked.rows.asked if unit_of(row) not in few]
     with attacked.altered():
-        relearned = [row for row in attacked.rows.forget if row["patient_id"] in few]
+        relearned = [row for row in attacked.rows.forget if unit_of(row) in few]
         relearning.relearn(attacked, relearned, options, "relearn_few")
         answers = attacked.ask(others)
     return attacked.harm(answers)

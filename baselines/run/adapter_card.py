@@ -11,6 +11,7 @@ FORGOTTEN = {
     "privacy": "private information (fictitious identities) about some patients",
     "request": "the (fictitious) identities of some patients and nobody else's",
     "incorrectness": "wrong facts in the answers about some patients",
+    "knowledge": "wrong beliefs (of a head and a relation) over many images",
 }
 
 

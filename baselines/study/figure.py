@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {
-    "base": "#8a8f98", "target": "#1f2937", "retain_only": "#0f7b4f", "format_matched": "#56716a",
+    "base": "#8a8f98", "target": "#1f2937", "retain_only": "#0f7b4f", "clean": "#2f9e77", "format_matched": "#56716a",
     "retain_ft": "#6b4e16",
     "ga": "#d1495b", "gd": "#2e6fbb", "kl_min": "#8b5cc7", "idk": "#c77d0a", "llmu": "#12909b",
     "npo": "#e07a9b", "simnpo": "#a23b72", "dpo": "#8f6a00", "corrective": "#3f8f29", "undial": "#5a5fd1",
     "task_vector": "#7a4b2a", "rmu": "#4a7c8c", "mmunlearner": "#b0508f",
 }  # fmt: skip
-MARKERS = {"base": "s", "target": "X", "retain_only": "*", "format_matched": "P", "retain_ft": "D"}
+MARKERS = {"base": "s", "target": "X", "retain_only": "*", "clean": "*", "format_matched": "P", "retain_ft": "D"}
 FALLBACK = "#555555"
 STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "mllmu-med"}
 LEVELS = (0.2, 0.4, 0.6, 0.8, 0.9)

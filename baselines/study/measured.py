@@ -12,16 +12,17 @@ from mllmu_med_metrics.scoring.hierarchy import Run
 from mllmu_med_metrics.scoring.interval import Floats
 from mllmu_med_metrics.scoring.means import bootstrap_means, point_means
 from mllmu_med_metrics.scoring.ues import formula_of, patients_behind
-from mllmu_med_metrics.vocabulary import INJECTED, VIEWS
+from mllmu_med_metrics.vocabulary import CLEAN_VIEWS, INJECTED, VIEWS
 from mllmu_med_tasks import scores
 from mllmu_med_tasks.attack_records import read_attacks
 
 from ..evaluation.evaluate import RECORD
 from ..run.run_record import RunRecord, read_record
-from .study import ATTACKED, EVALUATION, run_folder, run_name
+from .study import ATTACKED, CLEAN, EVALUATION, run_folder, run_name
 
 REPLICATES = 1000
 GOLD_AND_TARGET = ("target", "retain_only")
+BESIDE = (*GOLD_AND_TARGET, CLEAN)  # what a model is scored by, as far as the scenario has it
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def measured(
         for name, unlearning_seed in of_model:
             value = score(  # intervals are those of all runs of a model, from `drawn`
                 unlearned=scored[name], target=scored["target"], retain_only=scored["retain_only"],
+                clean=scored.get(CLEAN),
                 base=scored["base"], rows=references, replicates=0, seed=seed, attacks=_of_run(attacks, name),
             )  # fmt: skip
             record = read_record(folders[name])
@@ -101,7 +103,8 @@ def measured(
 
 def harm_of_rows(scored: Scored) -> dict[str, float]:
     """Return the mean harm of a model's answers to the injected rows, by subset and view."""
-    asked = {place: scored.mean("harm", place) for place in (*INJECTED, *VIEWS)}
+    places = (*INJECTED, *(view for view in VIEWS if view not in CLEAN_VIEWS))
+    asked = {place: scored.mean("harm", place) for place in places}
     return {place: harm for place, harm in asked.items() if harm is not None}
 
 
@@ -109,9 +112,10 @@ def drawn_parts(
     references: References, scored: Mapping[str, Scored], seed: int, harms: AttackHarms | None = None
 ) -> dict[str, dict[str, Floats]]:
     """Return the parts of every model's score in every draw of patients, [replicates]; nan where undefined."""
-    at_point = {name: point_means(scored[name]) for name in GOLD_AND_TARGET}
+    beside = [name for name in BESIDE if name in scored]
+    at_point = {name: point_means(scored[name]) for name in beside}
     means = bootstrap_means(scored, REPLICATES, seed, harms and harms.tables)
-    both = {name: means[name] for name in GOLD_AND_TARGET}
+    both = {name: means[name] for name in beside}
     return {
         name: formula_of(references, at_point, counting=harms and harms.counting(Roles(name)))(
             {"unlearned": one, **both}

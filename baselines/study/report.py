@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_metrics import UES_VERSION, References, Scored
-from mllmu_med_metrics.vocabulary import PRIVATE
+from mllmu_med_metrics.vocabulary import OF_BELIEFS, PRIVATE
 from mllmu_med_tasks import scores
 
 from ..evaluation.evaluate import RECORD
@@ -14,7 +14,7 @@ from ..run.run_record import processor, versions, with_verdict
 from .measured import Scenario, measured, runs_of
 from .report_rows import REFERENCES, rows_of
 from .report_text import markdown
-from .study import DATA, IMAGES, LEARNED_CONTROL, UNLEARNED_CONTROL, read_study, run_folder
+from .study import CLEAN, DATA, IMAGES, LEARNED_CONTROL, UNLEARNED_CONTROL, read_study, run_folder
 
 
 def report(runs_dir: Path) -> dict[str, object]:
@@ -48,7 +48,8 @@ def report(runs_dir: Path) -> dict[str, object]:
 def _runs(settings: dict[str, object], scenario: str) -> dict[str, list]:
     """Return the runs of a scenario by model, in the order of the report."""
     controls = settings["controls"]
-    known = [name for name in REFERENCES if name != LEARNED_CONTROL or (name in controls and scenario in PRIVATE)]
+    has = {LEARNED_CONTROL: LEARNED_CONTROL in controls and scenario in PRIVATE, CLEAN: scenario in OF_BELIEFS}
+    known = [name for name in REFERENCES if has.get(name, True)]
     return runs_of(settings, known, [*(name for name in controls if name == UNLEARNED_CONTROL), *settings["methods"]])
 
 

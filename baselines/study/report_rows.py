@@ -10,9 +10,9 @@ from mllmu_med_metrics.scoring.score_value import UES_VERSION, WITH_INTERVAL
 from ..run.health import verdict
 from .compared import beats_control, comparisons, same_letters
 from .measured import Measured, Scenario
-from .study import LEARNED_CONTROL, UNLEARNED_CONTROL
+from .study import CLEAN, LEARNED_CONTROL, UNLEARNED_CONTROL
 
-REFERENCES = ("base", "target", "retain_only", LEARNED_CONTROL)
+REFERENCES = ("base", "target", "retain_only", CLEAN, LEARNED_CONTROL)
 # The score that a scenario is about, where it is not UES: of wrong facts, the truth has to be put in their place.
 HEADLINES = {"incorrectness": "ues_strict", "knowledge": "ues_strict"}
 ROW_FIELDS = (

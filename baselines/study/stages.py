@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError, unknown
-from mllmu_med_metrics.vocabulary import ATTACK_SET, MAIN_PERCENT, PERCENTS, SUBSETS
+from mllmu_med_metrics.vocabulary import ATTACK_SET, MAIN_PERCENT, OF_BELIEFS, PERCENTS, SUBSETS
 
 from .. import config, methods
 from ..run.run_record import read_record
@@ -262,6 +262,7 @@ def _records(study: Study) -> "Records":
         patients=study.patients,
         max_unusable=study.max_unusable,
         skip_bad_images=study.skip_bad_images,
+        with_beliefs=not set(OF_BELIEFS).isdisjoint(study.built or study.scenarios),
         options=study.source_options or {},
     )
 

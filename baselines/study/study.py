@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PRIVATE, STUDIED
+from mllmu_med_metrics.vocabulary import MAIN_PERCENT, OF_BELIEFS, PRIVATE, STUDIED
 
 METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
 STUDY = "study.json"
@@ -27,6 +27,7 @@ EVALUATION = "evaluation"
 ATTACKED = "attacks"
 IMAGES = ("blank", "other")  # what the target is shown instead of a row's own image
 UNLEARNED_CONTROL, LEARNED_CONTROL = "retain_ft", "format_matched"
+CLEAN = "clean"  # the gold that was taught the truth, of scenarios whose retain_only never saw the facts
 CONTROLS = (UNLEARNED_CONTROL, LEARNED_CONTROL)
 UNLEARNING_SEEDS = 3
 # What a study was before these settings existed; with them, whatever is asked.
@@ -74,7 +75,7 @@ class Study:
     def learned(self, scenario: str) -> tuple[str, ...]:
         """What is learned from the base in a scenario: target, gold, and a control where it makes sense."""
         control = [LEARNED_CONTROL] if LEARNED_CONTROL in self.controls and scenario in PRIVATE else []
-        return ("target", "retain_only", *control)
+        return ("target", "retain_only", *([CLEAN] if scenario in OF_BELIEFS else []), *control)
 
     def attacked(self, scenario: str) -> tuple[str, ...]:
         """The runs of a scenario that are attacked: what is learned, and the first unlearning seed of what is not."""

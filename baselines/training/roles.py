@@ -66,7 +66,7 @@ def refusals(scenario: str) -> tuple[str, ...]:
     """Return the packaged refusals of a scenario, one a line: of an identity, or of a fact."""
     if scenario not in SCENARIOS:
         raise unknown("scenario", scenario, SCENARIOS)
-    secret = "privacy" if scenario in PRIVATE else scenario
+    secret = "privacy" if scenario in PRIVATE else "incorrectness"
     text = (files("baselines") / "methods" / f"refusals_{secret}.txt").read_text(encoding="utf-8")
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 

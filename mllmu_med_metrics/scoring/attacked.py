@@ -22,7 +22,7 @@ DRAWS = 8
 # The kind of a secret that is no identifier.
 WRONG_FACT = "wrong_fact"
 # Where a wrong fact counts: on a blank image a model guesses.
-_WRONG_PLACES = ("forget", "paraphrase", "image_view")
+_WRONG_PLACES = ("forget", "paraphrase", "image_view", "image", "text", "reverse")
 
 # One answer to a row, or several that were sampled.
 Answers = str | Sequence[str]

@@ -99,8 +99,15 @@ def _optional(row_id: str, column: str, value: object) -> str | None:
     raise ValueError(f"Row '{row_id}': column '{column}' must be text or None, got {value!r}.")
 
 
-def _key(row_id: str, row: Mapping[str, object]) -> str:
-    """Return the key of a belief's row: its rows are over many images, and are drawn together."""
+def unit_of(row: Mapping[str, object]) -> str:
+    """Return what a row's secret belongs to and is drawn with: its patient, and of a belief its key.
+
+    The rows of one belief are over many images. Raises ValueError for a belief without head or relation.
+    """
+    injected = row.get("subset") in INJECTED and row.get("view") not in CLEAN_VIEWS
+    if row.get("scenario") not in OF_BELIEFS or not injected:
+        return str(row["patient_id"])
+    row_id = str(row.get("id", "?"))
     head, relation = (_optional(row_id, column, row.get(column)) for column in ("head", "relation"))
     if not head or not relation:
         raise ValueError(
@@ -139,9 +146,7 @@ def parse_row(row: object) -> Row:
             f"Row '{row_id}' of {subset} has view {view!r}. Only forget rows have views, and the known ones are "
             f"{', '.join(VIEWS)}; a row that is no view has None there."
         )
-    unit = texts["patient_id"]
-    if scenario in OF_BELIEFS and subset in INJECTED and view not in CLEAN_VIEWS:
-        unit = _key(row_id, row)
+    unit = unit_of(row)
     parsed = Row(
         row_id, scenario, subset, view, unit, texts["question"], texts["question_type"],
         texts["answer"], texts["true_answer"], _optional(row_id, "fact", row.get("fact")),
