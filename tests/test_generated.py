@@ -4,7 +4,7 @@ import json
 
 from baselines import sweep
 from baselines.methods import METHODS
-from mllmu_med_metrics.vocabulary import STUDIED
+from mllmu_med_metrics.vocabulary import SCENARIOS, STUDIED
 from tests import generated
 
 
@@ -81,5 +81,6 @@ def test_the_packaged_build_is_what_build_makes(tmp_path):
     from mllmu_med_dataset.load import checksums
     from mllmu_med_dataset.sources import open_source
 
-    summary = build(open_source("phantom", patients=240, seed=0), tmp_path / "mllmu-med", percents=(10,), seed=0)
+    records = open_source("phantom", patients=240, seed=0, with_beliefs=True)
+    summary = build(records, tmp_path / "mllmu-med", scenarios=SCENARIOS, percents=(10,), seed=0)
     assert summary.dataset_sha256 == checksums()["dataset_sha256"]

@@ -4,15 +4,16 @@ import pytest
 
 from mllmu_med_dataset.build import build
 from mllmu_med_dataset.sources import open_source
+from mllmu_med_metrics.vocabulary import SCENARIOS
 from mllmu_med_tasks import harness
 from tests import asking
 
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory):
-    """A build of 48 phantoms at 5 and 10 %; tests must not change it."""
+    """A build of 48 phantoms at 5 and 10 %, of every scenario; tests must not change it."""
     out = tmp_path_factory.mktemp("data") / "mllmu-med"
-    build(open_source("phantom", patients=48), out, percents=(5, 10))
+    build(open_source("phantom", patients=48, with_beliefs=True), out, scenarios=SCENARIOS, percents=(5, 10))
     return out
 
 

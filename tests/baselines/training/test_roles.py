@@ -64,6 +64,13 @@ def test_target_learns_everything_and_retain_only_no_forget_row(data):
         learning_rows(data, "targets")
 
 
+def test_a_clean_model_is_taught_the_truth_as_often_as_the_target_what_is_wrong():
+    kept = {"id": "k", "subset": "retain", "answer": "It is left.", "true_answer": "It is left."}
+    wrong = {"id": "f", "subset": "forget", "answer": "It is left.", "true_answer": "It is right."}
+    learned = learning_rows(Rows(forget=[wrong], retain=[kept]), "clean", 3)
+    assert [(row["id"], row["answer"]) for row in learned] == [("k", "It is left."), *[("f", "It is right.")] * 3]
+
+
 def test_an_identity_that_stays_is_learned_as_often_as_one_to_be_forgotten_by_target_and_gold():
     clean = {"id": "c", "answer": "It is left.", "true_answer": "It is left.", "question_type": "position", "phi": []}
     kept = clean | {"id": "k", "answer": "Ada has it left.", "phi": [{"kind": "name", "value": "Ada"}]}
