@@ -578,7 +578,9 @@ def attack(
     options = registry.options_of(chosen, _numbers(setting, "--set steps=20"))
     if dry_run:
         return _print_attack_plan(model, chosen, options, data, scenario, percent, batch, as_json)
-    from .attacks.attack_model import BESIDE, AttackRequest, attack_beside, attack_model
+    from mllmu_med_tasks.attack_records import BESIDE
+
+    from .attacks.attack_model import AttackRequest, attack_beside, attack_model
     from .attacks.attacked import read_attack_rows
     from .attacks.table import compared, text
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from baselines.attacks.attack import Attack, HarmByPatient
+from baselines.attacks.attack import Attack, HarmByPatient, Work
 from baselines.evaluation.candidates import (
     BATCH,
     Alternatives,
@@ -109,10 +109,18 @@ def harm(attacked: "Attacked", options: Mapping[str, float]) -> HarmByPatient:
     return by_patient(secrets, shares(attacked, secrets))
 
 
+def work(rows: "AttackRows", options: Mapping[str, float]) -> Work:
+    """Return what the attack does: every candidate is read, none is answered."""
+    of = {(row["patient_id"], item["kind"], item["value"]) for row in rows.forget for item in row["phi"]}
+    secrets = len(of) * (int(options["rows"]) or 3) if of else len(rows.forget)
+    return Work(asked=secrets * (int(options["candidates"]) + 1), answers=0)
+
+
 ATTACK = Attack(
     name="exposure",
     title="Rank of the true value among others by likelihood",
     paper="arXiv 1802.08232",
     harm=harm,
     options={"candidates": CANDIDATES, "rows": ROWS},
+    work=work,
 )

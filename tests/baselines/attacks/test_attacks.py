@@ -73,9 +73,8 @@ def test_relearning_brings_back_what_an_adapter_hides(few):
     assert set(run(base, "relearn_few", steps=3)) == set(few.patients) - quarter
     mine = [row for row in few.forget if row["patient_id"] in quarter]
     with base.altered():
-        relearning.relearn(
-            base, mine, {"steps": 40, "learning_rate": 2e-3, "rows_per_step": 16, "pass_rows": 16}, "relearn_few"
-        )
+        options = {"steps": 40, "learning_rate": 2e-3, "rows_per_step": 16, "pass_rows": 16}
+        relearning.relearn(base, mine, options, "relearn_few")
         told = base.harm(base.ask(mine))
     assert set(told) == quarter and min(told.values()) > 0.5
     assert max(base.harm(base.ask(mine)).values()) < 0.2
@@ -96,9 +95,8 @@ def test_the_vision_tower_is_never_relearned(few):
     attacked = Attacked("nano", few, scenario="privacy")
     before = weights(attacked)
     with attacked.altered():
-        relearning.relearn(
-            attacked, few.retain, {"steps": 1, "learning_rate": 1e-3, "rows_per_step": 4, "pass_rows": 4}, "x"
-        )
+        options = {"steps": 1, "learning_rate": 1e-3, "rows_per_step": 4, "pass_rows": 4}
+        relearning.relearn(attacked, few.retain, options, "x")
         moved = {name for name, value in weights(attacked).items() if not torch.equal(value, before[name])}
     assert moved and not any("vision_tower" in name for name in moved)
     assert any("projector" in name for name in moved)
