@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from baselines.attacks.attack import Attack, Work
-from baselines.attacks.attacked import AttackRows, dtype_of, read_attack_rows
+from baselines.attacks.attacked import AttackRows, read_attack_rows
 from baselines.config import LearnRecipe
 from baselines.model import models, usable
 from baselines.study.estimate import Estimate, estimate
@@ -52,7 +52,7 @@ def estimate_attacks(
 
     Samples are counted as if no two of them began alike: the less a model wavers, the less it takes.
     """
-    dtype = dtype_of(model)
+    dtype = models.own_dtype(model)
     rows = read_attack_rows(data_dir, scenario, percent)
     recipe = LearnRecipe(batch=ROWS_OF_A_STEP, dtype=dtype, max_steps=1)
     took = estimate(model, recipe, data_dir=data_dir, scenario=scenario, percent=percent, which="target")
