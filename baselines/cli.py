@@ -116,6 +116,9 @@ LearnAnew = Annotated[bool, typer.Option("--learn", help="Learn target and gold 
 Published = Annotated[
     bool, typer.Option("--published", help="Take the model that comes with the package where it is this very one.")
 ]
+Attacks = Annotated[
+    bool | None, typer.Option("--attacks/--no-attacks", help="Try to bring back what is gone; on for nano if absent.")
+]
 Controls = Annotated[str, typer.Option(help="Comma-separated: retain_ft, format_matched; or none.")]
 BackendName = Annotated[
     str, typer.Option(help="hf: in this process; served: an OpenAI-compatible server; vllm: through vLLM.")
@@ -157,6 +160,7 @@ def bench(
     views: Views = Study.views,
     unlearning_seeds: UnlearningSeeds = Study.unlearning_seeds,
     controls: Controls = BENCH_CONTROLS,
+    attacks: Attacks = None,
     learn: LearnAnew = Study.learn,
     max_retain: MaxRetain = Study.max_retain,
     max_unusable: MaxUnusable = None,
@@ -169,7 +173,7 @@ def bench(
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Run the whole study: build, learn, unlearn, evaluate, score, report."""
+    """Run the whole study: build, learn, unlearn, evaluate, attack, score, report."""
     from .study import stages as stages_of
     from .study import study as study_of
 
@@ -191,6 +195,7 @@ def bench(
         views=views,
         unlearning_seeds=unlearning_seeds,
         controls=() if controls == "none" else tuple(_words(controls, "--controls")),
+        attacks=model == "nano" if attacks is None else attacks,
         learn=learn,
         max_retain=max_retain or None,
     )
