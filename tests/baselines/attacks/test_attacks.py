@@ -32,7 +32,7 @@ def weights(attacked):
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "llava_next"])
 def test_attacks_run_on_families_whatever_the_batch_and_leave_no_trace(family, folder_of, few_of):  # noqa: F811
     rows = few_of("privacy")
-    each = [[row for row in rows.forget if row["patient_id"] == one][:2] for one in rows.patients[:4]]
+    each = [[row for row in rows.forget if row["patient_id"] == one][:1] for one in rows.patients[:4]]
     forget = [row for own in each for row in own]
     rows = AttackRows(forget, rows.retain[:8], rows.holdout[:8], forget)
     found = {}
@@ -142,7 +142,7 @@ def test_samples_expect_what_all_choices_among_them_give(few):
     own = attacked.judged.secrets_of(str(row["patient_id"]))
     expected = 0.0
     for secret in own:
-        told = [attacked.told(str(row["id"]), text).get(secret, 0.0) for text in texts]
+        told = [attacked.judged.harm_of_answer(str(row["id"]), text).get(secret, 0.0) for text in texts]
         choices = list(combinations(told, 3))
         expected += sum(map(max, choices)) / len(choices) / len(own)
     assert run(attacked, "sample", answers=5, draws=3)[str(row["patient_id"])] == pytest.approx(expected)
