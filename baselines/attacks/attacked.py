@@ -1,4 +1,4 @@
-"""What an attack is given: a model as it was, however often one changed it, and the study's rows to ask and to judge."""
+"""What an attack is given: a model that is put back after every change, and the study's rows to ask and judge."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,6 +85,7 @@ class Attacked:
         self.private = scenario in PRIVATE
         self.answers: dict[str, list[str]] = {}  # what was answered since `begin`, by row
         self.seconds: dict[Part, float] = dict.fromkeys(PARTS, 0.0)
+        self._inside = 0.0  # seconds of parts within the part that is timed
         self._rows_by_id = {str(row["id"]): row for row in rows.asked}
         self._harms: dict[tuple[str, str], dict[Secret, float]] = {}
 
@@ -94,12 +95,15 @@ class Attacked:
 
     @contextmanager
     def timed(self, part: Part) -> Iterator[None]:
-        """Count the time inside as that of a part."""
-        began = time.perf_counter()
+        """Count the time inside as that of a part; what is inside another part's is this one's alone."""
+        began, inside = time.perf_counter(), self._inside
+        self._inside = 0.0
         try:
             yield
         finally:
-            self.seconds[part] += time.perf_counter() - began
+            took = time.perf_counter() - began
+            self.seconds[part] += took - self._inside
+            self._inside = inside + took
 
     @cached_property
     def _loaded(self) -> models.Loaded:
@@ -112,7 +116,7 @@ class Attacked:
         return self._loaded.model
 
     @property
-    def processor(self):  # noqa: ANN201 (transformers' own class, not imported for its name)
+    def processor(self):
         """The model's processor."""
         return self._loaded.processor
 
@@ -179,7 +183,7 @@ class Attacked:
         return texts
 
     def sample(self, count: int, rows: Sequence[Row] | None = None) -> dict[str, list[str]]:
-        """Return so many answers to each row at temperature 1, from the whole distribution; seed and row decide them."""
+        """Return so many answers to each row at temperature 1, from all words; seed and row decide them."""
         asked = self.rows.asked if rows is None else rows
         with self.timed("ask"):
             examples = [after(self.example(row), ()) for row in asked]

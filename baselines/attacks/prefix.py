@@ -1,6 +1,6 @@
 """The answer up to the secret is given: does the model go on with it?"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from baselines.attacks.attack import Attack, Work
@@ -29,7 +29,7 @@ def cuts(row: Row, private: bool) -> Iterator[Cut]:
         yield Cut(row, Secret(patient, kind, value), max(0, answer.find(value.casefold())))
 
 
-def first_tokens(tokenizer, answer: str, start: int) -> list[int]:  # noqa: ANN001 (any tokenizer)
+def first_tokens(tokenizer, answer: str, start: int) -> list[int]:
     """Return the tokens of an answer that end at a character or before it.
 
     Those of the whole answer: the beginning alone might be cut into others, which the model never saw before a value.

@@ -20,4 +20,6 @@ def work(rows: AttackRows, options: Mapping[str, float]) -> Work:
     return relearning.work(len(rows.asked), options)
 
 
-ATTACK = Attack("relearn_holdout", "Relearning on holdout secrets", relearning.PAPER, harm, relearning.OPTIONS, work=work)
+ATTACK = Attack(
+    "relearn_holdout", "Relearning on holdout secrets", relearning.PAPER, harm, relearning.OPTIONS, work=work
+)

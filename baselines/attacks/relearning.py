@@ -18,14 +18,14 @@ PAPER = "Hu et al. 2024, arXiv 2406.13356; Lynch et al. 2024, arXiv 2402.16835"
 OPTIONS: Mapping[str, Option] = {
     "steps": Option(20, 1, 10_000, "few enough that what is learned anew is not what was forgotten", whole=True),
     "learning_rate": Option(5e-4, 1e-7, 1.0, "moves nano within 20 steps; large models take less, such as 1e-5"),
-    "rows": Option(16, 1, 4096, "rows of a step", whole=True),
+    "rows_per_step": Option(16, 1, 4096, "as many as quarters of small studies have", whole=True),
     "pass_rows": Option(16, 1, 4096, "rows in one forward pass: fewer spare memory and round otherwise", whole=True),
 }
 
 
 def work(asked: int, options: Mapping[str, float]) -> Work:
     """Return what relearning does, with so many rows asked afterwards."""
-    return Work(trained=int(options["steps"] * options["rows"]), asked=asked)
+    return Work(trained=int(options["steps"] * options["rows_per_step"]), asked=asked)
 
 
 def relearn(attacked: Attacked, rows: Sequence[Row], options: Mapping[str, float], name: str) -> None:
@@ -37,7 +37,7 @@ def relearn(attacked: Attacked, rows: Sequence[Row], options: Mapping[str, float
     if not rows:
         raise UserError("There is no row to relearn from. Build a data set with more patients.")
     model, encoder = attacked.model, attacked.encoder
-    recipe = LearnRecipe(batch=int(options["rows"]), learning_rate=options["learning_rate"], mean_over="tokens")
+    recipe = LearnRecipe(batch=int(options["rows_per_step"]), learning_rate=options["learning_rate"], mean_over="tokens")
     with attacked.timed("train"), torch.enable_grad():
         freeze_vision(model)
         model.eval()
