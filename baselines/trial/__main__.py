@@ -120,7 +120,7 @@ def _judge(trial: Trial, part: Part) -> bool:
     from .result import pools, result, table
 
     found = result(trial)
-    write_atomically(trial.out / RESULT, json.dumps(found, indent=1, allow_nan=False) + "\n")
+    write_atomically(trial.out / RESULT, json.dumps(found, allow_nan=False, separators=(",", ":")) + "\n")
     write_atomically(trial.out / TABLE, f"{table(found)}\n\n{pools(found, trial, SHOWN)}\n")
     return True
 

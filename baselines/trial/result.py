@@ -18,7 +18,7 @@ def result(trial: Trial) -> dict[str, object]:
     """Return the trial's settings, the values of every model, and what came of every metric."""
     known = scorer(trial)
     values = {name: of_model(read(trial, name), known) for name in trial.names()}
-    return {"settings": trial.settings_file(), "models": values, "metrics": judged(trial, values)}
+    return _rounded({"settings": trial.settings_file(), "models": values, "metrics": judged(trial, values)})
 
 
 def judged(trial: Trial, values: Values) -> dict[str, dict[str, object]]:
@@ -114,6 +114,13 @@ def pools(found: Mapping[str, object], trial: Trial, metrics: Sequence[str]) -> 
         means = [[one[name] for one in values if name in one] for name in metrics]
         lines.append("  ".join([f"{kind:<26}", *(f"{sum(m) / len(m):>10.2f}" if m else f"{'-':>10}" for m in means)]))
     return "\n".join(lines)
+
+
+def _rounded(value):
+    """Return the value with every number in it to five digits: more would be noise, and twice the size."""
+    if isinstance(value, Mapping):
+        return {name: _rounded(one) for name, one in value.items()}
+    return round(value, 5) if isinstance(value, float) else value
 
 
 def _cell(interval: Mapping[str, float | None] | None) -> str:
