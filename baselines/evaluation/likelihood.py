@@ -176,7 +176,8 @@ def _asked(rows: Rows) -> Iterator[tuple[Row, str]]:
 
 def texts_of(row: Row) -> list[str]:
     """Return the answers whose likelihood a row's metrics need."""
-    return list(dict.fromkeys([row["answer"], row["true_answer"], *row["paraphrase_answers"], *row["wrong_answers"]]))
+    truth = [] if row["wrong_fact"] is None else [row["true_answer"]]  # for the margin
+    return list(dict.fromkeys([row["answer"], *truth, *row["paraphrase_answers"], *row["wrong_answers"]]))
 
 
 def entry_of(row: Row, subset: str, known: Mapping[tuple[str, str], TokenScores]) -> dict[str, object]:
