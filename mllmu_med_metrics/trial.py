@@ -80,7 +80,7 @@ class Verdict:
 def threshold(present: Sequence[float], absent: Sequence[float]) -> float:
     """Return the value that best parts models that know (at or above it) from those that don't (below it).
 
-    It has the highest mean of both shares told rightly, and lies midway between two neighbouring values; of several
+    It has the highest mean of both shares taken rightly, and lies midway between two neighbouring values; of several
     such the middle one. Raises ValueError where a pool is empty.
     """
     if not len(present) or not len(absent):
@@ -226,13 +226,13 @@ def stability(
 
 def _values(knows: Floats, does_not: Floats, unlearned: Sequence[Unlearned], gold: Gold) -> dict[str, float]:
     """Return every value of a verdict at one draw; nan where there is nothing to compute it from."""
-    told_apart = auc(knows.tolist(), does_not.tolist())
+    apart = auc(knows.tolist(), does_not.tolist())
     models = counted(unlearned, threshold(knows.tolist(), does_not.tolist()))
     r, q = _mean([relearning(one, gold) for one in models]), _mean([rounding(one) for one in models])
     alike = _mean([relearning_symmetric(one, gold) for one in models])
     as_before = _mean([rounding_symmetric(one) for one in models])
     return {
-        "faithfulness": nan if told_apart is None else told_apart,
+        "faithfulness": nan if apart is None else apart,
         "r": r,
         "q": q,
         "robustness": harmonic(r, q),
@@ -252,10 +252,10 @@ def _mean_gold(golds: Sequence[Gold]) -> Gold:
 
 
 def _by_cluster(unlearned: Sequence[Unlearned]) -> list[list[Unlearned]]:
-    found: dict[Hashable, list[Unlearned]] = {}
+    groups: dict[Hashable, list[Unlearned]] = {}
     for one in unlearned:
-        found.setdefault(one.cluster, []).append(one)
-    return list(found.values())
+        groups.setdefault(one.cluster, []).append(one)
+    return list(groups.values())
 
 
 def _interval(value: float, draws: Sequence[float]) -> Interval | None:

@@ -119,9 +119,9 @@ def _judge(trial: Trial, part: Part) -> bool:
     """Judge every metric and write what came of it."""
     from .result import pools, result, table
 
-    found = result(trial)
-    write_atomically(trial.out / RESULT, json.dumps(found, allow_nan=False, separators=(",", ":")) + "\n")
-    write_atomically(trial.out / TABLE, f"{table(found)}\n\n{pools(found, trial, SHOWN)}\n")
+    outcome = result(trial)
+    write_atomically(trial.out / RESULT, json.dumps(outcome, allow_nan=False, separators=(",", ":")) + "\n")
+    write_atomically(trial.out / TABLE, f"{table(outcome)}\n\n{pools(outcome, trial, SHOWN)}\n")
     return True
 
 

@@ -23,7 +23,7 @@ from ..evaluation.likelihood import entry_of, texts_of, token_scores
 from ..model.models import language_model
 from ..training.roles import Order, Row, Rows, read_rows
 
-ASKED = 120  # rows of retain and of test, a seeded sample
+SAMPLE = 120  # rows of retain and of test, a seeded sample
 BITS, GROUP = 4, 64
 LIKELIHOOD_BATCH = 64
 AFTER = ("few", "retain", "rounded")
@@ -73,7 +73,7 @@ def material(scenario: str) -> Material:
 
 def _sample(rows: Sequence[Row], name: str) -> list[Row]:
     order = Order([str(row["id"]) for row in rows], 0, f"trial {name}")
-    return [rows[place] for place, _ in order.step(0, min(ASKED, len(rows)))]
+    return [rows[place] for place, _ in order.step(0, min(SAMPLE, len(rows)))]
 
 
 def measure(
@@ -116,11 +116,13 @@ def _after(attacked: Attacked, state: str, in_full: bool, candidates: int) -> di
             defaults = {name: option.default for name, option in relearning.OPTIONS.items()}
             relearning.relearn(attacked, learned, defaults, f"relearn_{state}")
         model.eval()
-        found: dict[str, object] = {"answers": attacked.ask([r for r in rows.asked if r["patient_id"] in patients])}
+        state_record: dict[str, object] = {
+            "answers": attacked.ask([r for r in rows.asked if r["patient_id"] in patients])
+        }
         if in_full:
             forget = [row for row in rows.forget if row["patient_id"] in patients]
-            found |= _held(attacked, forget, candidates)
-    return found
+            state_record |= _held(attacked, forget, candidates)
+    return state_record
 
 
 @torch.no_grad()

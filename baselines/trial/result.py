@@ -24,18 +24,18 @@ def result(trial: Trial) -> dict[str, object]:
 def judged(trial: Trial, values: Values) -> dict[str, dict[str, object]]:
     """Return the verdict on every metric: over all forget patients with `retain`, over the judged ones with `few`."""
     names = dict.fromkeys(name for one in values.values() for name in one["before"])
-    found: dict[str, dict[str, object]] = {}
+    verdicts: dict[str, dict[str, object]] = {}
     for metric in names:
         whole = _verdict(trial, values, metric, "before", RETAIN, "rounded")
         some = _verdict(trial, values, metric, "before_few", FEW, "rounded_few") if metric in BOTH else None
         tau, correlation = _stability(trial, values, metric)
-        found[metric] = {
+        verdicts[metric] = {
             "all": asdict(whole),
             "few": None if some is None else asdict(some),
             "tau": None if tau is None else asdict(tau),
             "icc": None if correlation is None else asdict(correlation),
         }
-    return found
+    return verdicts
 
 
 def _verdict(trial: Trial, values: Values, metric: str, before: str, relearned: str, rounded: str) -> judge.Verdict:
@@ -83,9 +83,9 @@ COLUMNS = (
 )
 
 
-def table(found: Mapping[str, object]) -> str:
+def table(outcome: Mapping[str, object]) -> str:
     """Return the result as a table of text: a line a metric, each value with its 95 % interval."""
-    metrics: Mapping[str, Mapping] = found["metrics"]
+    metrics: Mapping[str, Mapping] = outcome["metrics"]
     width = max(len("metric"), *map(len, metrics))
     lines = [
         "  ".join(
@@ -102,13 +102,13 @@ def table(found: Mapping[str, object]) -> str:
     return "\n".join(lines)
 
 
-def pools(found: Mapping[str, object], trial: Trial, metrics: Sequence[str]) -> str:
+def pools(outcome: Mapping[str, object], trial: Trial, metrics: Sequence[str]) -> str:
     """Return the mean of some metrics in every kind of model, so that one sees what a verdict rests on."""
     kinds: dict[str, list[Mapping]] = {}
     for one in trial.learned():
-        kinds.setdefault(f"{one.pool} {one.kind}", []).append(found["models"][one.name]["before"])
+        kinds.setdefault(f"{one.pool} {one.kind}", []).append(outcome["models"][one.name]["before"])
     for one in trial.unlearned():
-        kinds.setdefault(f"{one.method}, {one.setting}", []).append(found["models"][one.name]["before"])
+        kinds.setdefault(f"{one.method}, {one.setting}", []).append(outcome["models"][one.name]["before"])
     lines = ["  ".join([f"{'models':<26}", *(f"{name:>10}" for name in metrics)])]
     for kind, values in kinds.items():
         means = [[one[name] for one in values if name in one] for name in metrics]
