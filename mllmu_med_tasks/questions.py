@@ -12,8 +12,9 @@ class Questions:
     """The rows of a scenario that a model is asked.
 
     data_dir: the build, the packaged one without. percent: forget share. subsets, views: which rows, and whether the
-    views of the forget rows too: all, or those that are named. max_retain: so many retain rows (`task_documents.sample`). image: each row's
-    own, a blank one, or another patient's. limit: the first rows of each task only; the result can't be scored.
+    views of the forget rows too (all, or those that are named). max_retain: so many retain rows
+    (`task_documents.sample`). image: each row's own, a blank one, or another patient's. limit: the first rows of each
+    task only; the result can't be scored.
     """
 
     scenario: str
