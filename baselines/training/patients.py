@@ -1,9 +1,9 @@
 """Whose identities a run forgets, where not all forget patients ask at once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from baselines.training.roles import Row, Rows
+from baselines.training.roles import Rows
 from mllmu_med_dataset.errors import UserError, unknown
 
 
@@ -27,15 +27,13 @@ class Patients:
 
         A model that learns the retain rows among them is the gold: it never saw who is gone or asks now.
         """
-        by_patient: dict[str, list[Row]] = {}
-        for row in rows.forget:
-            by_patient.setdefault(str(row["patient_id"]), []).append(row)
-        self._check(by_patient)
-        waiting = [row for name, own in by_patient.items() if name not in {*self.forget, *self.gone} for row in own]
+        self._check({str(row["patient_id"]) for row in rows.forget})
+        asked = {*self.forget, *self.gone}
+        waiting = [row for row in rows.forget if row["patient_id"] not in asked]
         forget = [row for row in rows.forget if row["patient_id"] in self.forget]
         return replace(rows, forget=forget, retain=[*rows.retain, *waiting])
 
-    def _check(self, known: Mapping[str, object]) -> None:
+    def _check(self, known: Collection[str]) -> None:
         for name in (*self.forget, *self.gone):
             if name not in known:
                 raise unknown("forget patient", name, known)
