@@ -35,19 +35,19 @@ WHY = {
 class Measured:
     """One sequence, scored.
 
-    steps: of each request its parts, and what stands beside them. drawn: the scores in every draw, the first of all
-    patients as they are. patients: how many the scores rest on. reason: why there is no headline.
+    steps: of each request its parts, and what stands beside them. drawn: the scores of the whole sequence in every
+    draw, the first of all patients as they are. patients: how many they rest on. reason: why there is no headline.
     """
 
     chain: Chain
     steps: Sequence[Mapping[str, object]]
-    drawn: sequence.Scores
+    drawn: Mapping[str, Floats]
     patients: int
     reason: str | None
 
     def run(self, name: str) -> Run:
         """Return a score of the whole sequence as a run of the hierarchy: headline, last or worst_backslide."""
-        values: Floats = getattr(self.drawn, name)
+        values = self.drawn[name]
         undefined = np.isnan(values[0]) or (self.reason is not None and name == "headline")
         return Run(point=None if undefined else float(values[0]), drawn=values[1:], patients=self.patients)
 
@@ -100,7 +100,8 @@ def _measured(
     steps = [_step(chain, number, scored, drawn) for number in range(1, count + 1)]
     undefined = [(step["request"], part) for step in steps for part in sequence.PARTS if step[part] is None]
     reason = f"request {undefined[0][0]}: {WHY[undefined[0][1]]}" if undefined else None
-    return Measured(chain, steps, drawn, references.fewest_patients, reason)
+    whole = {"headline": drawn.headline, "last": drawn.last, "worst_backslide": drawn.worst_backslide}
+    return Measured(chain, steps, whole, references.fewest_patients, reason)
 
 
 def _step(chain: Chain, number: int, scored: Mapping[str, Scored], drawn: sequence.Scores) -> dict[str, object]:

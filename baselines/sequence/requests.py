@@ -60,7 +60,7 @@ class Requests:
 
     def order(self, order: int) -> tuple[str, ...]:
         """Return the patients in the order in which they ask."""
-        return tuple(shuffled(self.patients, self.seed, "order", order))
+        return _asking(self.data_dir, self.percent, self.seed, order)
 
     def learn_recipe(self) -> config.LearnRecipe:
         """Return how target and golds learn."""
@@ -203,6 +203,11 @@ def read_settings(out: Path) -> Mapping[str, object]:
             "sequence` wrote, or name another folder."
         ) from error
     return settings
+
+
+@lru_cache
+def _asking(data_dir: Path, percent: int, seed: int, order: int) -> tuple[str, ...]:
+    return tuple(shuffled(_forget_patients(data_dir, percent), seed, "order", order))
 
 
 @lru_cache
