@@ -8,7 +8,7 @@ from statistics import mean
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.load import checksums
 from mllmu_med_metrics import UES_VERSION
-from mllmu_med_metrics.scoring.hierarchy import Estimate, Run, difference, mean_of_runs
+from mllmu_med_metrics.scoring.hierarchy import Estimate, difference, mean_of_runs
 from mllmu_med_metrics.scoring.sequence import PARTS
 
 from ..run.run_record import processor, versions
@@ -29,7 +29,7 @@ def report(study: Requests) -> dict[str, object]:
         method: [one for one in found if one.chain.is_all_at_once and one.chain.method == method]
         for method in study.methods
     }
-    rows = [row for batch in study.batches for row in _rows(study, batch, found, at_once)]
+    rows = [row for batch in study.batches for row in rows_of(study, batch, found, at_once)]
     document = {
         "ues_version": UES_VERSION,
         "rows": rows,
@@ -49,10 +49,10 @@ def report(study: Requests) -> dict[str, object]:
     return document
 
 
-def _rows(
+def rows_of(
     study: Requests, batch: int, found: Sequence[Measured], at_once: Mapping[str, Sequence[Measured]]
 ) -> list[dict[str, object]]:
-    """Return the rows of one batch size, one a method."""
+    """Return the rows of one batch size, one a method, beside what it does where all patients go at once."""
     of_method = {
         method: [one for one in found if (one.chain.batch, one.chain.method) == (batch, method)]
         for method in study.methods
@@ -76,7 +76,7 @@ def _row(mine: Sequence[Measured], at_once: Sequence[Measured], letters: str | N
         **_ends("headline", headline),
         **_ends("last", mean_of_runs(last)),
         **_ends("all_at_once", mean_of_runs(whole)),
-        **_ends("gap", _gap(whole, last)),
+        **_ends("gap", difference(whole, last)),
         **_ends("backslide", mean_of_runs([one.run("worst_backslide") for one in mine], lowest=-1.0)),
         "covers": headline.covers,
         "letters": letters,
@@ -86,11 +86,6 @@ def _row(mine: Sequence[Measured], at_once: Sequence[Measured], letters: str | N
         "reasons": reasons,
         "by_order": [_by_order(one) for one in mine],
     }
-
-
-def _gap(whole: Sequence[Run], last: Sequence[Run]) -> Estimate:
-    """Return what removing all at once is better by than the last request of a sequence; in -1 to 1."""
-    return difference(whole, last)
 
 
 def _ends(name: str, found: Estimate) -> dict[str, float | None]:

@@ -83,7 +83,8 @@ class Requests:
         from ..model import models
 
         values = {
-            "data": checksums(self.data_dir)["dataset_sha256"], "model": models.digest(self.model),
+            "data": checksums(self.data_dir)["dataset_sha256"], "model": models.short_name(self.model),
+            "model_digest": models.digest(self.model),
             "batches": self.batches, "orders": self.orders, "methods": self.methods, "preset": self.preset,
             "percent": self.percent, "seed": self.seed, "max_retain": self.max_retain, "learn": self.learn,
             "asked": [*ASKED_SUBSETS, *ASKED_VIEWS], "fast": self.fast,

@@ -63,7 +63,7 @@ def markdown(document: Mapping[str, object]) -> str:
                   "still told exactly on their own rows):", ""]  # fmt: skip
         parts += _grid(
             ["method", *STEP_COLUMNS.values()],
-            [[row["method"], *(_number(step[key]) for key in STEP_COLUMNS)] for row in rows for step in row["steps"]],
+            [[row["method"], *(_of_step(step, key) for key in STEP_COLUMNS)] for row in rows for step in row["steps"]],
         )
         why = [
             f"No mean for {row['method']}, {where}: {reason}."
@@ -100,7 +100,12 @@ def _cell(row: Mapping[str, object], key: str) -> str:
         return "-" if low is None or high is None else form.format(low, high)
     if key in SIGNED:
         return "-" if row[key] is None else f"{row[key]:+.2f}"
-    return _number(row[key] if key in row else row["steps"][-1][key])
+    return _number(row[key]) if key in row else _of_step(row["steps"][-1], key)
+
+
+def _of_step(step: Mapping[str, object], key: str) -> str:
+    """Return a value of one request; how many patients leak is a mean of counts."""
+    return f"{step[key]:.1f}" if key == "patients_leaked" else _number(step[key])
 
 
 def _grid(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:

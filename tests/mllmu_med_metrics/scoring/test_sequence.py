@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mllmu_med_metrics import References
+from mllmu_med_metrics import References, score
 from mllmu_med_metrics.scoring import sequence
 from mllmu_med_metrics.scoring.hierarchy import Run, mean_of_runs
 from mllmu_med_metrics.scoring.means import sums_of
@@ -36,15 +36,19 @@ ROWS = [
 REFERENCES = References(ROWS)
 
 
-def model(*telling: str, lost: int = 0):
-    """Return the sums of a model that tells the records of these and has lost so many of the test colours."""
+def answers_of(*telling: str, lost: int = 0) -> dict[str, str]:
+    """Return the answers of a model that tells the records of these and has lost so many of the test colours."""
     answers = {}
     for one in ROWS:
         name, record = str(one["patient_id"]), {**FORGET, **BYSTANDER}.get(str(one["patient_id"]))
         answers[one["id"]] = one["true_answer"] if not record or name not in telling else one["answer"]
     for colour in COLOURS[:lost]:
         answers[f"test-test-{colour}"] = "Unclear."
-    return sums_of(REFERENCES.scored(answers))
+    return answers
+
+
+def model(*telling: str, lost: int = 0):
+    return sums_of(REFERENCES.scored(answers_of(*telling, lost=lost)))
 
 
 ALL = np.ones((1, len(REFERENCES.patients)))
@@ -102,6 +106,15 @@ def test_one_request_of_all_has_nothing_to_slide_back():
     found = scored(model("cy"), requests=((ADA, BO),), golds={1: model("cy")})
     assert (found.headline[0], found.last[0]) == (1, 1)
     assert np.isnan(found.worst_backslide[0])
+
+
+def test_all_patients_at_once_score_as_any_other_run_does():
+    found = scored(model("bo", lost=2), requests=((ADA, BO),), golds={1: model("cy")})
+    given = {"unlearned": answers_of("bo", lost=2), "target": answers_of(*FORGET, *BYSTANDER)}
+    usual = score(**given, retain_only=answers_of(*BYSTANDER), rows=REFERENCES, replicates=0)
+    parts = (usual.f, usual.b, usual.r, usual.t)
+    assert (found.f[0, 0], found.s[0, 0], found.r[0, 0], found.t[0, 0]) == pytest.approx(parts)
+    assert parts == pytest.approx((0.5, 0.0, 1.0, 1 / 3))
 
 
 def test_a_target_that_tells_nothing_has_nothing_to_forget():
