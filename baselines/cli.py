@@ -20,7 +20,8 @@ from mllmu_med_dataset.errors import UserError, cut, nearest, unknown, using_pat
 from mllmu_med_metrics import UES_VERSION
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
 
-from .study.study import UNLEARNED_CONTROL, Study
+from . import sequence as sequence_of
+from .study.study import Study
 
 if TYPE_CHECKING:
     from mllmu_med_dataset.build import Summary
@@ -37,7 +38,8 @@ EVERY_SCENARIO = ",".join(SCENARIOS)
 BENCH_SCENARIOS = ",".join(Study.scenarios)
 BENCH_METHODS = ",".join(Study.methods)
 BENCH_CONTROLS = ",".join(Study.controls)
-SEQUENCE_METHODS = ",".join((UNLEARNED_CONTROL, *Study.methods))
+SEQUENCE_METHODS = ",".join(sequence_of.METHODS)
+SEQUENCE_BATCHES = ",".join(map(str, sequence_of.BATCHES))
 # Characters that steer a terminal, and those that turn the direction of what follows.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MOST_DIGITS = 300
@@ -594,8 +596,8 @@ def sequence(
     data: Data = None,
     model: Annotated[str, typer.Option(help="nano, a model folder, or a Hub id.")] = "nano",
     methods: Methods = SEQUENCE_METHODS,
-    batches: Annotated[str, typer.Option(help="Comma-separated: how many patients a request removes.")] = "8,2",
-    orders: Annotated[int, typer.Option(min=1, help="In how many orders the patients ask.")] = 3,
+    batches: Annotated[str, typer.Option(help="Comma-separated: patients of a request.")] = SEQUENCE_BATCHES,
+    orders: Annotated[int, typer.Option(min=1, help="In how many orders the patients ask.")] = sequence_of.ORDERS,
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
     setting: Settings = None,
     percent: Percent = MAIN_PERCENT,

@@ -11,6 +11,7 @@ A batch of all patients is their removal at once, which every sequence is compar
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,8 +25,8 @@ from mllmu_med_metrics.vocabulary import MAIN_PERCENT, config_name
 from mllmu_med_tasks.questions import Questions
 
 from .. import config, methods
-from ..study.study import METHODS, UNLEARNED_CONTROL
 from ..training.patients import Patients
+from . import BATCHES, METHODS, ORDERS
 
 SETTINGS = "settings.json"
 SCENARIO = "request"
@@ -41,10 +42,10 @@ class Requests:
     out: Path
     data_dir: Path = PACKAGED
     model: str = "nano"
-    methods: tuple[str, ...] = (UNLEARNED_CONTROL, *METHODS)
+    methods: tuple[str, ...] = METHODS
     method_files: tuple[Path, ...] = ()  # of the methods that are not the package's
-    batches: tuple[int, ...] = (8, 2)  # patients of one request
-    orders: int = 3  # in which patients ask; each has an unlearning seed of its own
+    batches: tuple[int, ...] = BATCHES  # patients of one request
+    orders: int = ORDERS  # in which patients ask; each has an unlearning seed of its own
     preset: str = "nano"
     changes: tuple[str, ...] = ()  # of every method's recipe, key=value
     percent: int = MAIN_PERCENT
@@ -56,7 +57,7 @@ class Requests:
     @property
     def patients(self) -> tuple[str, ...]:
         """The forget patients of the data set, by id."""
-        return _forget_patients(self.data_dir, self.percent)
+        return tuple(sorted(set(_patient_of_rows(self.data_dir, self.percent))))
 
     def order(self, order: int) -> tuple[str, ...]:
         """Return the patients in the order in which they ask."""
@@ -67,9 +68,16 @@ class Requests:
         return config.learn_recipe(self.preset, FAST_LEARN if self.fast else (), SCENARIO)
 
     def unlearn_recipe(self, method: str) -> config.UnlearnRecipe:
-        """Return how a method forgets each request."""
+        """Return how a method forgets each request: in as many steps, however few rows it has, as all patients at once.
+
+        Rates were chosen for that many. The same visits of two patients' rows would be a few steps, which change
+        nothing.
+        """
         changes = (*self.changes, *(FAST_UNLEARN if self.fast else ()))
-        return config.unlearn_recipe(method, SCENARIO, self.preset, changes)
+        recipe = config.unlearn_recipe(method, SCENARIO, self.preset, changes)
+        rows = len(_patient_of_rows(self.data_dir, self.percent))
+        steps = recipe.max_steps or math.ceil(recipe.epochs * rows / recipe.rows_per_step)
+        return recipe.model_copy(update={"max_steps": steps})
 
     def questions(self) -> Questions:
         """Return what every model is asked."""
@@ -208,12 +216,13 @@ def read_settings(out: Path) -> Mapping[str, object]:
 
 @lru_cache
 def _asking(data_dir: Path, percent: int, seed: int, order: int) -> tuple[str, ...]:
-    return tuple(shuffled(_forget_patients(data_dir, percent), seed, "order", order))
+    return tuple(shuffled(set(_patient_of_rows(data_dir, percent)), seed, "order", order))
 
 
 @lru_cache
-def _forget_patients(data_dir: Path, percent: int) -> tuple[str, ...]:
+def _patient_of_rows(data_dir: Path, percent: int) -> tuple[str, ...]:
+    """Return the patient of every forget row."""
     import pyarrow.parquet as parquet
 
     path, _ = split_file(config_name(SCENARIO, "forget", percent), None, data_dir)
-    return tuple(sorted(set(parquet.read_table(path, columns=["patient_id"]).column(0).to_pylist())))
+    return tuple(map(str, parquet.read_table(path, columns=["patient_id"]).column(0).to_pylist()))

@@ -14,7 +14,7 @@ from ..training.patients import Patients
 from .requests import SCENARIO, Chain, Requests
 
 # Expected seconds on one core with the nano model; only proportions matter, for the order and the time left.
-COSTS = {"learn": 90.0, "evaluate": 7.0, "request": 4.0, "patient": 0.6, "report": 30.0}
+COSTS = {"learn": 90.0, "evaluate": 7.0, "request": 4.0, "step": 0.3, "report": 60.0}
 
 
 def plan(study: Requests) -> Graph:
@@ -47,7 +47,8 @@ def request(chain: Chain, number: int) -> Stage:
     """Return what forgets the patients of one request, asks the model, and drops the model of the request before."""
     count, id = len(chain.requests), chain.id(number)
     whole = f"{chain.method}, all at once, seed {chain.seed}"
-    cost = COSTS["request"] + COSTS["patient"] * len(chain.requests[number - 1]) + COSTS["evaluate"]
+    steps = chain.study.unlearn_recipe(chain.method).max_steps or 0
+    cost = COSTS["request"] + COSTS["step"] * steps + COSTS["evaluate"]
     return Stage(
         id=id,
         title=whole

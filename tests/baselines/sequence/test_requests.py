@@ -84,3 +84,11 @@ def test_what_decides_the_result_is_in_the_settings():
 def test_what_is_no_sequence_is_refused(changes, says):
     with pytest.raises(UserError, match=says):
         check(Requests(**{"out": Path("out"), "methods": ("gd",), **changes}))
+
+
+def test_a_request_gets_as_many_steps_as_all_patients_at_once():
+    # 64 forget rows, 16 a step: 10 epochs are 40 steps, 20 are 80
+    assert {name: STUDY.unlearn_recipe(name).max_steps for name in ("gd", "retain_ft")} == {"gd": 40, "retain_ft": 80}
+    fewer = Requests(out=Path("out"), changes=("max_steps=7",))
+    assert fewer.unlearn_recipe("gd").max_steps == 7
+    assert Requests(out=Path("out"), changes=("epochs=0.3",)).unlearn_recipe("gd").max_steps == 2  # 19.2 rows
