@@ -10,6 +10,7 @@ PANELS = {
     "f": "F: forgotten, of all who asked", "s": "S: bystanders still told", "r": "R: utility on retain",
     "t": "T: utility on test",
 }  # fmt: skip
+NAMES_IN_A_LINE = 8
 APART = 0.02  # of lines that would hide each other: how far each is moved, of the space between two requests
 
 
@@ -33,9 +34,12 @@ def over_requests(document: Mapping[str, object], folder: Path) -> Path:
                 axis.set_xlabel(f"patients forgotten, {batch} at a time")
         for title, axis in zip(PANELS.values(), axes[0], strict=True):
             axis.set_title(title, fontsize=10)
+        if any(len(row["by_order"]) > 1 for row in document["rows"]):
+            axes[0][0].text(0.02, 0.02, "small dots: single orders", transform=axes[0][0].transAxes, color=FALLBACK)
         handles, labels = axes[0][0].get_legend_handles_labels()
-        figure.tight_layout(rect=(0, 0.25 / figure.get_figheight(), 1, 1))
-        figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False)
+        lines = -(-len(labels) // NAMES_IN_A_LINE)
+        figure.tight_layout(rect=(0, 0.25 * lines / figure.get_figheight(), 1, 1))
+        figure.legend(handles, labels, loc="lower center", ncols=NAMES_IN_A_LINE, frameon=False)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "sequence.png"
         part = path.with_name(f".{path.name}.part")
