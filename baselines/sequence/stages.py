@@ -3,9 +3,8 @@
 import shutil
 from functools import partial
 
-from mllmu_med_tasks.questions import Questions
-
 from .. import methods
+from ..config import UnlearnRecipe
 from ..evaluation.evaluate import RECORD as ASKED
 from ..run.run_record import read_record
 from ..study.graph import Graph, Part, Stage
@@ -117,13 +116,23 @@ def _forget(chain: Chain, number: int, part: Part) -> None:
         method=chain.method,
         percent=study.percent,
         out=folder,
-        recipe=study.unlearn_recipe(chain.method),
+        recipe=recipe_of(chain, number),
         seed=chain.seed,
         progress=part,
         patients=chain.patients(number),
     )
-    questions: Questions = study.questions()
-    ask(folder, questions, out=folder / EVALUATION)
+    ask(folder, study.questions(), out=folder / EVALUATION)
+
+
+def recipe_of(chain: Chain, number: int) -> UnlearnRecipe:
+    """Return the recipe of a request: where a stop rule compares with unseen rows, what they cost the first target.
+
+    They cost every later model more, which would have each request do more damage than the one before.
+    """
+    recipe, first = chain.study.unlearn_recipe(chain.method), read_record(chain.folder(1))
+    if number == 1 or recipe.stop is None or first is None or first.holdout_nll is None:
+        return recipe
+    return recipe.model_copy(update={"stop_nll": recipe.stop_nll or recipe.stop_at * first.holdout_nll})
 
 
 def _report(study: Requests, part: Part) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from baselines.run.run_record import RunRecord, write_record
 from baselines.sequence import stages
 from baselines.sequence.requests import Chain, Requests, check
 from mllmu_med_dataset.errors import UserError
@@ -84,6 +85,23 @@ def test_what_decides_the_result_is_in_the_settings():
 def test_what_is_no_sequence_is_refused(changes, says):
     with pytest.raises(UserError, match=says):
         check(Requests(**{"out": Path("out"), "methods": ("gd",), **changes}))
+
+
+def test_a_stop_rule_keeps_the_level_of_the_first_target(tmp_path):
+    chain = Chain(Requests(out=tmp_path, methods=("gd", "npo")), "gd", 8, 0)
+    values = {name: None for name in RunRecord.model_fields} | {"kind": "unlearn", "config": {}, "rows": {}}
+    values |= {name: "" for name in ("run_id", "name", "model", "scenario")} | {"versions": {}, "resumed_at": []}
+    numbers = ("percent", "seed", "trainable", "planned_steps", "steps", "seconds", "rows_per_second", "peak_memory_mb")
+    record = RunRecord.model_validate(values | dict.fromkeys(numbers, 1) | {"holdout_nll": 4.5})
+    for method in ("gd", "npo"):
+        folder = Chain(chain.study, method, 8, 0).folder(1)
+        folder.mkdir(parents=True)
+        write_record(folder, record)
+    assert stages.recipe_of(chain, 1).stop_nll is None
+    assert stages.recipe_of(chain, 2).stop_nll == 4.5
+    half = Chain(Requests(out=tmp_path, methods=("gd",), changes=("stop_at=0.5",)), "gd", 8, 0)
+    assert stages.recipe_of(half, 2).stop_nll == 2.25
+    assert stages.recipe_of(Chain(chain.study, "npo", 8, 0), 2).stop_nll is None  # which has no stop rule
 
 
 def test_a_request_gets_as_many_steps_as_all_patients_at_once():
