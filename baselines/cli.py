@@ -178,7 +178,6 @@ def bench(
     dry_run: DryRun = False,
 ) -> None:
     """Run the whole study: build, learn, unlearn, evaluate, attack, score, report."""
-    from .study import stages as stages_of
     from .study import study as study_of
 
     _check_source(source)
@@ -206,8 +205,6 @@ def bench(
     study = study_of.fast(study) if fast else study
     studies = study_of.seeds_of(study, [_whole(seed, "--seeds") for seed in _words(seeds, "--seeds")])
     if plan or dry_run:
-        for one in studies:
-            stages_of.check(one)
         return _print_plan(studies, as_json) if plan else _print_dry_run(studies, as_json)
     _run_studies(studies, build_only=build_only, resume=resume, workers=workers, as_json=as_json)
 
@@ -1045,8 +1042,10 @@ def _print_summary(summary: "Summary", teller: "Rewriter | None", as_json: bool)
 
 def _print_plan(studies: Sequence[Study], as_json: bool) -> None:
     """Print every stage of the studies as a command with what it needs."""
-    from .study.stages import plan
+    from .study.stages import check, plan
 
+    for study in studies:
+        check(study)
     stages = [(study, stage) for study in studies for stage in plan(study).values()]
     values = [
         {"out": str(study.out), "id": stage.id, "needs": stage.needs, "command": stage.command}
@@ -1057,10 +1056,11 @@ def _print_plan(studies: Sequence[Study], as_json: bool) -> None:
 
 def _print_dry_run(studies: Sequence[Study], as_json: bool) -> None:
     """Print the stages of the studies by name, and how long they take."""
-    from .study.stages import plan
+    from .study.stages import check, plan
 
     plans, lines, seconds = [], [], 0.0
     for study in studies:
+        check(study)
         stages = list(plan(study).values())
         titles = [stage.title for stage in stages if stage.id != "report"]
         plans.append({**study.settings(), "out": str(study.out), "stages": titles})

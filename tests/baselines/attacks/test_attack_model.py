@@ -273,3 +273,21 @@ def test_the_command_says_what_it_would_take_and_does_nothing(capsys, tmp_path):
     assert by_name["relearn_few"]["trained_rows"] == 320 and by_name["sample"]["answers"] == 32 * 131
     assert by_name["quantise"]["answers"] == 4 * 131 and by_name["prefix"]["answers"] > 64
     assert all(one["seconds"] > 0 and one["memory_mb"] > 10 for one in found["attacks"])
+
+
+def test_the_command_attacks_target_and_gold_too_and_prints_what_stays_gone(capsys, tmp_path):
+    def call(*more):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["attack", "--model", "nano", "--scenario", "incorrectness", "--attack", "prefix", "--out",
+                      str(tmp_path / "out"), *more])  # fmt: skip
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    beside = ("--target", "nano-incorrectness-target", "--retain-only", "nano-incorrectness-retain_only")
+    line = json.loads(call("--json", *beside))[0]
+    assert line["harm_target"] > 0.8 > 0.4 > line["harm_retain_only"] and line["f"] > 0.7 and line["counts"]
+    for place in (".", "target", "retain_only"):
+        assert (tmp_path / "out" / place / "prefix.json").is_file()
+    shown = call(*beside)  # the same again: nothing is asked anew
+    assert shown.splitlines()[0].split()[:5] == ["attack", "harm", "target", "gold", "F"]
+    assert shown.splitlines()[1].split()[0] == "prefix"
