@@ -38,9 +38,11 @@ def test_an_interrupted_sequence_goes_on_and_leaves_its_report(run, tmp_path, mo
             raise KeyboardInterrupt
         return ask(model, questions, out=out, **options)
 
+    code, _, said = run(out, "--stage", "target")
+    assert code == 0 and (out / "target" / "model").is_dir(), said
     monkeypatch.setattr(evaluate, "evaluate", interrupted)
     code, _, said = run(out)
-    assert code == 130 and "To resume: mllmu-med sequence" in said
+    assert code == 130 and "To resume: mllmu-med sequence" in said and "learn target: already done" in said
     first, second = (out / "batch-1" / "order-0" / "gd" / f"request-{request}" for request in (1, 2))
     assert (first / "model").is_dir() and (second / "model").is_dir() and not (second / "evaluation").exists()
     made = (second / "record.json").read_bytes()
@@ -53,6 +55,8 @@ def test_an_interrupted_sequence_goes_on_and_leaves_its_report(run, tmp_path, mo
     patients = read_record(second).config["patients"]
     report = json.loads(printed)
     assert [patients["gone"], patients["forget"]] == [[name] for name in report["asking"][0]]
+    (out / "sequence.json").rename(tmp_path / "before.json")
+    assert run(out, "--stage", "report")[0] == 0
     assert json.loads((out / "sequence.json").read_text()) == report
     row = report["rows"][0]
     assert [(step["request"], step["patients"]) for step in row["steps"]] == [(1, 1), (2, 2)]
