@@ -91,10 +91,10 @@ def _after(row: "Row", value: str) -> int:
 
 def by_patient(secrets: Sequence[Judged], values: Sequence[float]) -> dict[str, float]:
     """Return the mean by patient over its secrets of the mean over a secret's rows."""
-    found: dict[str, dict[tuple[str, str], list[float]]] = {}
+    by_secret: dict[str, dict[tuple[str, str], list[float]]] = {}
     for one, value in zip(secrets, values, strict=True):
-        found.setdefault(one.patient, {}).setdefault(one.secret, []).append(value)
-    return {patient: mean(map(mean, of.values())) for patient, of in found.items()}
+        by_secret.setdefault(one.patient, {}).setdefault(one.secret, []).append(value)
+    return {patient: mean(map(mean, of.values())) for patient, of in by_secret.items()}
 
 
 def harm(attacked: "Attacked", options: Mapping[str, float]) -> HarmByPatient:
