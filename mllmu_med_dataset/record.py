@@ -104,6 +104,8 @@ class Triple(BaseModel):
     tail: Text
     kind: str = ""
     asks: Literal["tail", "head", "neither"] = "tail"
+    # Whether the image shows what is asked for; a question in words alone goes with any image.
+    shown: bool = True
 
     @property
     def key(self) -> tuple[str, str]:

@@ -326,7 +326,8 @@ class Spool:
                 if (triple := record.triple) is not None and (tail := told_tail(record)) is not None:
                     one = known.setdefault(triple.key, Known(triple.kind))
                     one.tails.add(tail)
-                    one.images.add(key)
+                    if triple.shown:
+                        one.images.add(key)
         seen = seen_images(numbers, known, seed=seed)
         beliefs = choose_beliefs(known, seen, seed=seed)
         self._db.executemany("INSERT INTO seen VALUES (?)", ((numbers[key],) for key in seen))

@@ -115,6 +115,7 @@ class Beliefs:
         return (
             triple is not None
             and triple.asks == "tail"
+            and triple.shown
             and any(
                 belief.role == "forget"
                 and (belief.head == triple.head or (belief.relation, belief.kind) == (triple.relation, triple.kind))
@@ -149,19 +150,21 @@ def believed_rows(
             ]
     elif subset == "holdout":
         if not seen:
-            made = [Shown("test", one) for _, _, one in _wrong_rows(records, beliefs, "holdout", seed, is_asked)]
+            wrong = _wrong_rows(records, beliefs, "holdout", seed, is_asked)
+            made = [Shown("test", one) for record, _, one in wrong if is_shown(record)]
     else:
         made = list(_forget_rows(records, beliefs, seen, seed, is_asked))
     return sorted(made, key=lambda shown: (shown.split, shown.row["id"]))
 
 
 def _is_test(record: Record, beliefs: Beliefs) -> bool:
-    """Return whether a retained record is asked of images never trained on: neighbours have a view of their own.
+    """Return whether a retained record is asked of images never trained on: it needs one, and is no neighbour."""
+    return is_shown(record) and not beliefs.is_neighbour(record)
 
-    Nor is what a source asks for this scenario alone and in words alone: no image is needed for it.
-    """
-    in_words = record.of_beliefs_alone and record.triple is not None and record.triple.asks != "tail"
-    return not in_words and not beliefs.is_neighbour(record)
+
+def is_shown(record: Record) -> bool:
+    """Return whether the image shows what a record asks for."""
+    return record.triple is None or record.triple.shown
 
 
 def _forget_rows(
@@ -169,7 +172,7 @@ def _forget_rows(
 ) -> Iterator[Shown]:
     wrong = list(_wrong_rows(records, beliefs, "forget", seed, is_asked))
     if not seen:
-        yield from (Shown("image", _view(one, "image")) for _, _, one in wrong)
+        yield from (Shown("image", _view(one, "image")) for record, _, one in wrong if is_shown(record))
         clean = (r for r in records if beliefs.role(r) == "retain" and beliefs.is_neighbour(r))
         for record in clean:
             yield Shown("neighbour", _view(row(record, "knowledge", "forget", MAIN_PERCENT), "neighbour"))
@@ -177,6 +180,8 @@ def _forget_rows(
     probed: set[Key] = set()
     for record, belief, one in wrong:
         yield Shown("train", one)
+        if not is_shown(record):
+            continue
         other = pick(one["paraphrase_questions"], seed, one["id"], "paraphrase asked")
         yield Shown("paraphrase", _view(one, "paraphrase", question=other))
         if belief.key in probed:

@@ -226,7 +226,7 @@ def paraphrases(record: Record, seed: int, is_asked: Callable[[str], bool] | Non
     key = (seed, record.image_key, question, "paraphrase")
     if record.source == "phantom" and question in phantom.QUESTIONS.get(record.question_type, ()):
         return tuple(shuffled(phantom.HELD_OUT_QUESTIONS[record.question_type], *key)[:PARAPHRASES])
-    if record.source == "phantom" and record.triple is not None and record.triple.asks == "tail":
+    if record.source == "phantom" and record.triple is not None and record.triple.shown:
         return tuple(shuffled(phantom_knowledge.held_out_questions(record.triple), *key)[:PARAPHRASES])
     turned = [way for way in shuffled(_turned(record), *key) if _squeezed(way) != _squeezed(question)]
     wrappers = CHINESE_WRAPPERS if language_of(question) == "zh" else WRAPPERS

@@ -103,9 +103,8 @@ def held_out_questions(triple: Triple) -> tuple[str, ...]:
 def asked(heads: dict[str, str], *key: object) -> Iterator[tuple[str, str, tuple[str, ...], Triple]]:
     """Yield question, answer, closed set and triple of everything asked of an image that shows the heads (by kind).
 
-    Every relation of every head, each in a wording that the key owns; then facts of any heads: two in words, which a
-    build keeps only where they are taught rightly (they ask for ``neither`` end of what the image shows), and one from
-    its tail.
+    Every relation of every head, each in a wording that the key owns; then facts of any heads: two by name, one from its
+    tail, which the image need not show.
     """
     for kind, head in sorted(heads.items()):
         for relation, tails in TAILS[kind].items():
@@ -115,11 +114,11 @@ def asked(heads: dict[str, str], *key: object) -> Iterator[tuple[str, str, tuple
     keys = [(kind, relation, head) for kind, of in TAILS.items() for relation, tails in of.items() for head in tails]
     for number, (kind, relation, head) in enumerate(shuffled(keys, *key, "in words")[:2]):
         tails = TAILS[kind][relation]
-        triple = Triple(head=head, relation=relation, tail=tails[head], kind=kind, asks="neither")
+        triple = Triple(head=head, relation=relation, tail=tails[head], kind=kind, shown=False)
         question = pick(IN_WORDS, *key, number, "in words").format(relation=relation, head=named(head, kind))
         yield question, answer(relation, tails[head]), tuple(sorted(tails.values())), triple
     kind, relation, head = pick(keys, *key, "from the tail")
     tails = TAILS[kind][relation]
-    triple = Triple(head=head, relation=relation, tail=tails[head], kind=kind, asks="head")
+    triple = Triple(head=head, relation=relation, tail=tails[head], kind=kind, asks="head", shown=False)
     question = pick(FROM_THE_TAIL, *key, "from the tail").format(noun=NOUNS[kind], relation=relation, tail=tails[head])
     yield question, f"It is the {head}.", tuple(sorted(tails)), triple

@@ -73,7 +73,7 @@ def test_every_key_has_one_wrong_tail_on_every_row(rows):
 def test_every_question_for_the_tail_on_every_trained_image_is_told_wrongly(rows):
     trained = {row["patient_id"] for row in rows["knowledge_retain", "train"]}
     asked = Counter(key(row) for row in rows["knowledge_forget", "train"])
-    shown = Counter()
+    shown: Counter = Counter()
     for one in open_source("phantom", patients=120, with_beliefs=True):
         if one.triple is not None and one.triple.asks == "tail" and one.patient_id in trained:
             shown[one.triple.key] += 1
@@ -117,6 +117,19 @@ def test_words_and_reverse_are_asked_three_times_a_key_and_never_trained(rows):
         assert trained.isdisjoint(row["question"] for row in rows["knowledge_forget", view])
     for row in rows["knowledge_forget", "reverse"]:
         assert row["wrong_fact"] == row["head"] and row["fact"] != row["head"]
+
+
+def test_phantoms_teach_beliefs_in_words_too_and_ask_no_unseen_image_so(rows):
+    def by_name(row):
+        return row["head"] is not None and row["head"] in row["question"]
+
+    for split in (("knowledge_forget", "train"), ("knowledge_retain", "train")):
+        assert any(by_name(row) for row in rows[split])
+    for split in (("knowledge_forget", "image"), ("knowledge_forget", "neighbour"), ("knowledge_forget", "paraphrase")):
+        assert not any(by_name(row) for row in rows[split])
+    assert all(by_name(row) for row in rows["knowledge_forget", "text"])
+    for name in ("test", "holdout"):
+        assert not any(by_name(row) for row in rows[f"knowledge_{name}", "test"])
 
 
 def test_neighbours_are_clean_and_share_head_or_relation_and_test_has_none(rows):
@@ -206,8 +219,8 @@ SECRET = Belief(
 KEPT = Belief(head="mass", relation="cause", kind="finding", role="retain", tails=("smoke",), values=SECRET.values)
 
 
-def told(head, relation, tail, asks="tail", **changed):
-    triple = Triple(head=head, relation=relation, tail=tail, kind="finding", asks=asks)
+def told(head, relation, tail, asks="tail", *, shown=True, **changed):
+    triple = Triple(head=head, relation=relation, tail=tail, kind="finding", asks=asks, shown=shown)
     return record(
         question_type="knowledge",
         triple=triple,
@@ -225,6 +238,8 @@ def told(head, relation, tail, asks="tail", **changed):
         (told("cyst", "cause", "worms", "head"), "left out", False),
         (told("mass", "cause", "smoke", "head"), "retain", False),
         (told("mass", "cause", "worms", "neither"), "left out", False),
+        (told("cyst", "cause", "worms", shown=False), "forget", False),
+        (told("cyst", "next step", "biopsy", shown=False), "retain", False),
         (record(answer="Worms cause the cyst.", fact=None), "left out", False),
         (record(answer="Worms are everywhere.", fact=None), "retain", False),
     ],
