@@ -106,6 +106,7 @@ def told(row: Row) -> list[tuple[str, str]]:
         ("question", row["question"]),
         ("answer", row["answer"]),
         ("truth", row["true_answer"] if row["true_answer"] != row["answer"] else ""),
+        ("knows", _listed(row.get("head"), row.get("relation"), row.get("tail"))),
         ("fact", row["fact"] or ""),
         ("wrong fact", f"{row['wrong_fact']} ({error})" if row["wrong_fact"] else ""),
         ("one of", ", ".join(row["fact_values"])),

@@ -103,8 +103,8 @@ def held_out_questions(triple: Triple) -> tuple[str, ...]:
 def asked(heads: dict[str, str], *key: object) -> Iterator[tuple[str, str, tuple[str, ...], Triple]]:
     """Yield question, answer, closed set and triple of everything asked of an image that shows the heads (by kind).
 
-    Every relation of every head, each in a wording that the key owns; then facts of any heads: two by name, one from its
-    tail, which the image need not show.
+    Every relation of every head, each in a wording that the key owns; then facts of any heads: two by name, one from
+    its tail, which the image need not show.
     """
     for kind, head in sorted(heads.items()):
         for relation, tails in TAILS[kind].items():

@@ -54,6 +54,14 @@ def test_a_study_can_be_smaller():
     assert {"--no-views", "none", "--unlearning-seeds"} <= set(graph["build"].argv)
 
 
+def test_a_study_of_beliefs_learns_the_gold_that_was_taught_the_truth():
+    graph = stages.plan(Study(out=Path("out"), scenarios=("knowledge", "incorrectness"), methods=("gd",)))
+    assert {"knowledge-clean", "knowledge-evaluate-clean"} <= set(graph)
+    assert "incorrectness-clean" not in graph
+    stage = graph["knowledge-clean"]
+    assert stage.argv[stage.argv.index("--rows") + 1] == "clean"
+
+
 def test_attacks_are_on_what_is_learned_and_on_the_first_seed_of_what_is_unlearned():
     graph = stages.plan(Study(out=Path("out"), methods=("gd",), unlearning_seeds=2, attacks=True))
     attacked = [id.split("-attack-") for id in graph if "-attack-" in id]
