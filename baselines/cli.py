@@ -18,7 +18,7 @@ import typer
 
 from mllmu_med_dataset.errors import UserError, cut, nearest, unknown, using_paths
 from mllmu_med_metrics import UES_VERSION
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
+from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS, MAIN_PERCENT, SCENARIOS, SHOWN_ATTACKS
 
 from .study.study import Study
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mllmu_med_dataset.injection.rewriter import Rewriter
     from mllmu_med_dataset.sources import Records
 
+    from .attacks import Attack
     from .config import Recipe
     from .run.progress import Progress
 
@@ -36,6 +37,7 @@ EVERY_SCENARIO = ",".join(SCENARIOS)
 BENCH_SCENARIOS = ",".join(Study.scenarios)
 BENCH_METHODS = ",".join(Study.methods)
 BENCH_CONTROLS = ",".join(Study.controls)
+NAMED_ATTACKS = ", ".join((*ATTACKS, *SHOWN_ATTACKS))
 # Characters that steer a terminal, and those that turn the direction of what follows.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MOST_DIGITS = 300
@@ -102,9 +104,7 @@ Local = Annotated[
 RewriterName = Annotated[
     str | None, typer.Option(help="openai:MODEL says the injected answers in its own words; templates if absent.")
 ]
-RewriterUrl = Annotated[
-    str | None, typer.Option(help="An OpenAI-compatible endpoint, up to /v1; OpenAI's if absent.")
-]
+RewriterUrl = Annotated[str | None, typer.Option(help="An OpenAI-compatible endpoint, up to /v1; OpenAI's if absent.")]
 BuildWorkers = Annotated[
     int, typer.Option(min=1, help="Processes that draw, decode and write; the result is the same.")
 ]
@@ -115,6 +115,9 @@ UnlearningSeeds = Annotated[int, typer.Option(min=1, help="How often each method
 LearnAnew = Annotated[bool, typer.Option("--learn", help="Learn target and gold anew, published or not.")]
 Published = Annotated[
     bool, typer.Option("--published", help="Take the model that comes with the package where it is this very one.")
+]
+Attacks = Annotated[
+    bool | None, typer.Option("--attacks/--no-attacks", help="Try to bring back what is gone; on for nano if absent.")
 ]
 Controls = Annotated[str, typer.Option(help="Comma-separated: retain_ft, format_matched; or none.")]
 BackendName = Annotated[
@@ -157,6 +160,7 @@ def bench(
     views: Views = Study.views,
     unlearning_seeds: UnlearningSeeds = Study.unlearning_seeds,
     controls: Controls = BENCH_CONTROLS,
+    attacks: Attacks = None,
     learn: LearnAnew = Study.learn,
     max_retain: MaxRetain = Study.max_retain,
     max_unusable: MaxUnusable = None,
@@ -169,7 +173,7 @@ def bench(
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Run the whole study: build, learn, unlearn, evaluate, score, report."""
+    """Run the whole study: build, learn, unlearn, evaluate, attack, score, report."""
     from .study import stages as stages_of
     from .study import study as study_of
 
@@ -191,6 +195,7 @@ def bench(
         views=views,
         unlearning_seeds=unlearning_seeds,
         controls=() if controls == "none" else tuple(_words(controls, "--controls")),
+        attacks=model == "nano" if attacks is None else attacks,
         learn=learn,
         max_retain=max_retain or None,
     )
@@ -515,6 +520,7 @@ def likelihood(
     data: Data = None,
     percent: Percent = MAIN_PERCENT,
     retain_only: Annotated[Path | None, typer.Option(help="The gold's own --out, to compare with.")] = None,
+    format_matched: Annotated[Path | None, typer.Option(help="The control's own --out, to compare with.")] = None,
     exposed_rows: Annotated[
         int, typer.Option(min=0, help="Forget rows whose identifiers' exposure is computed, up to 10,000 answers each.")
     ] = 0,
@@ -524,17 +530,72 @@ def likelihood(
 ) -> None:
     """Measure what a model holds likely: memorisation, truth ratio, membership, exposure, contrastive margin."""
     from .evaluation import likelihood as of
+    from .evaluation.likelihood_summary import summary, table
 
     _known("scenario", scenario, SCENARIOS)
-    gold = of.read(retain_only) if retain_only else None
+    named = {"retain_only": retain_only, "format_matched": format_matched}
+    golds = {name: of.read(folder) for name, folder in named.items() if folder}
     progress = _started_with_model(f"likelihood {scenario}")
     made = of.likelihood(
         model=model, data_dir=_data(data), scenario=scenario, percent=percent, out=out, batch=batch_size,
         exposed_rows=exposed_rows, seed=seed, progress=partial(progress.part, f"likelihood {scenario}"),
     )  # fmt: skip
     progress.finish(f"likelihood {scenario}")
-    found = of.summary(made, gold)
-    _print(found, as_json, "\n".join(f"{key:>20}  {'-' if value is None else value}" for key, value in found.items()))
+    found = summary(made, golds)
+    _print(found, as_json, table(found))
+
+
+@app.command()
+def attack(
+    out: Out,
+    scenario: Scenario,
+    model: Annotated[str, typer.Option(help="The unlearned model: a run's folder, a model folder, or a Hub id.")],
+    attack: Annotated[
+        str, typer.Option(help=f"Comma-separated: {NAMED_ATTACKS}; files that define ATTACK; or {ATTACK_SET}, the set.")
+    ] = ATTACK_SET,
+    target: Annotated[
+        str | None, typer.Option(help="The target, attacked too: a model, or a folder of its records.")
+    ] = None,
+    retain_only: Annotated[
+        str | None, typer.Option(help="The gold, attacked too: a model, or a folder of its records.")
+    ] = None,
+    data: Data = None,
+    percent: Percent = MAIN_PERCENT,
+    batch: Annotated[int, typer.Option(min=1, help="Most answers at work at once; it changes no result.")] = 256,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="An option of an attack as key=value; may be repeated.")
+    ] = None,
+    seed: Seed = 0,
+    resume: Resume = True,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Try to bring back what a model no longer says: a record of harm by patient for every attack."""
+    from . import attacks as registry
+
+    _known("scenario", scenario, SCENARIOS)
+    chosen = registry.chosen(_words(attack, "--attack"))
+    options = registry.options_of(chosen, _numbers(setting, "--set steps=20"))
+    if dry_run:
+        return _print_attack_plan(model, chosen, options, data, scenario, percent, batch, as_json)
+    from .attacks.attack_model import BESIDE, AttackRequest, attack_beside, attack_model
+    from .attacks.attacked import read_attack_rows
+    from .attacks.table import compared, text
+
+    rows = read_attack_rows(_data(data), scenario, percent)
+    request = AttackRequest(model, _data(data), scenario, percent, seed, batch, target, rows)
+    progress = _started_with_model(f"attack {scenario}")
+    more = {
+        "options": options,
+        "resume": resume,
+        "progress": lambda _, *done: progress.part(f"attack {scenario}", *done),
+    }
+    records = attack_model(request, chosen, out, **more)
+    given = zip(BESIDE, (target, retain_only), strict=True)
+    beside = {place: attack_beside(place, named, request, chosen, out, **more) for place, named in given if named}
+    progress.finish(f"attack {scenario}")
+    lines = compared(records, **beside)
+    _print(lines, as_json, f"{text(lines)}\n{out}: a record of every attack")
 
 
 @app.command()
@@ -551,6 +612,12 @@ def score(
         int | None, typer.Option(help="Forget share of predictions: 5, 10 or 15; 10 if absent. Results tell theirs.")
     ] = None,
     views: Annotated[bool, typer.Option(help="Score the views of the forget rows too, where they were asked.")] = True,
+    attacks: Annotated[
+        Path | None, typer.Option(help="Attack records of the unlearned model, target/ and retain_only/ in them.")
+    ] = None,
+    against_attacks: Annotated[
+        Path | None, typer.Option(help="Attack records of the model named by --against, for the robust difference.")
+    ] = None,
     ues_version: Annotated[
         int, typer.Option(help="Definition of the score: 2, or 1 for what was reported with it.")
     ] = UES_VERSION,
@@ -566,11 +633,17 @@ def score(
     given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "against": against}
     read = {name: scores.read(path, scenario, data_dir=data, percent=percent) for name, path in given.items() if path}
     other = read.pop("against", None)
+    if against_attacks and not (other and attacks):
+        raise UserError(
+            "--against-attacks are the attack records of the model that --against names, beside those of --attacks: "
+            "give all three, or leave it out."
+        )
     options = {"views": views, "seed": seed, "ues_version": ues_version}
-    values = scores.score(**read, **options).to_dict()
+    values = scores.score(**read, attacks=attacks, **options).to_dict()
     if other is not None:
         mine = read.pop("unlearned")
-        values["comparison"] = scores.compare(a=mine, b=other, **read, **options).to_dict()
+        records = attacks and {"a": attacks, "b": against_attacks, **{name: attacks / name for name in read}}
+        values["comparison"] = scores.compare(a=mine, b=other, attacks=records, **read, **options).to_dict()
     _print(values, as_json, scores.text(values))
 
 
@@ -812,6 +885,16 @@ def _pairs(settings: Sequence[str] | None, example: str = "--source-option langu
     return pairs
 
 
+def _numbers(settings: Sequence[str] | None, example: str) -> dict[str, float]:
+    found = {}
+    for key, value in _pairs(settings, example).items():
+        try:
+            found[key.strip()] = float(value)
+        except ValueError:
+            raise UserError(f"Option {key} takes a number, not '{cut(value)}'. Write for example {example}.") from None
+    return found
+
+
 def _method_named(word: str) -> str:
     """Return the name of a method: the word itself, or, of a Python file, that of the method it defines."""
     if not word.endswith(".py"):
@@ -965,6 +1048,29 @@ def _dry_run(
     lines = [f"{subset}: {count:,} rows" for subset, count in rows.items()]
     lines += [*took.lines(), *(f"{key} = {value}" for key, value in settings.items())]
     _print({"model": model, "rows": rows, "recipe": settings, **took.values()}, as_json, "\n".join(lines))
+
+
+def _print_attack_plan(
+    model: str,
+    attacks: "Sequence[Attack]",
+    options: dict[str, dict[str, float]],
+    data: Path | None,
+    scenario: str,
+    percent: int,
+    batch: int,
+    as_json: bool,
+) -> None:
+    """Print the rows that attacks read and ask, and what each would take."""
+    from .study.attack_estimate import estimate_attacks, values
+
+    rows, found = estimate_attacks(
+        model, attacks, options, data_dir=_data(data), scenario=scenario, percent=percent, batch=batch
+    )
+    counts = {name: len(getattr(rows, name)) for name in ("forget", "retain", "holdout", "asked")}
+    lines = [f"{name}: {count:,} rows" for name, count in counts.items()]
+    lines += [one if isinstance(one, str) else one.line() for one in found]
+    value = {"model": model, "rows": counts, "options": options, "attacks": values(found)}
+    _print(value, as_json, "\n".join(lines))
 
 
 def _started(name: str) -> "Progress":

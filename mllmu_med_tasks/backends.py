@@ -73,9 +73,7 @@ class Backend:
         if self.kind == "served":
             return open_served(str(model), base_url=str(self.base_url), concurrent=self.concurrent)
         if self.kind == "vllm":
-            return open_vllm(
-                model, peft=self.peft, batch_size=self.batch_size, seed=seed, model_args=self.model_args
-            )
+            return open_vllm(model, peft=self.peft, batch_size=self.batch_size, seed=seed, model_args=self.model_args)
         return open_model(model, peft=self.peft, batch_size=self.batch_size, device=self.device)
 
 

@@ -52,11 +52,12 @@ def greedy(model: object) -> Iterator[dict[str, object]]:
             if (config := vars(module).get("generation_config")) is not None:
                 aside |= told(config.to_dict())
                 stack.callback(setattr, module, "generation_config", config)
-                module.generation_config = _plain(config)
+                module.generation_config = plain(config)
         yield aside
 
 
-def _plain(config: "GenerationConfig") -> "GenerationConfig":
+def plain(config: "GenerationConfig") -> "GenerationConfig":
+    """Return settings that hold the ids of tokens alone: greedy decoding."""
     from transformers import GenerationConfig
 
     return GenerationConfig(**{name: getattr(config, name, None) for name in TOKENS})

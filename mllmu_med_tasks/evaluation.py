@@ -35,6 +35,7 @@ class Evaluation:
     limits: Mapping[str, str] = field(default_factory=dict)  # task -> how its rows were cut short; empty if complete
     data_sha256: str | None = None  # of the data set's rows, where the run recorded it
     percent: int | None = None  # the forget share, where the run recorded it
+    model_digest: str | None = None  # of the model's files, where the run recorded it
     decoded: str | None = None  # how answers were made beside the task's settings, where the run recorded it
 
     @property

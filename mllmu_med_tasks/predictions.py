@@ -48,9 +48,7 @@ def read_predictions(
         raise UserError(f"{path} holds predictions of {' and '.join(met)}. Name the scenario to score: --scenario.")
     if not met:
         what = f"the scenario {scenario}" if scenario else "any scenario"
-        raise UserError(
-            f"{path} holds no predictions of {what}. Write a line for every row of {_build(data_dir)}."
-        )
+        raise UserError(f"{path} holds no predictions of {what}. Write a line for every row of {_build(data_dir)}.")
     return Evaluation(
         folder=path,
         written_by="predictions",

@@ -41,6 +41,12 @@ class Run:
         return json.dumps(named, sort_keys=True)
 
     @property
+    def model_digest(self) -> str | None:
+        """The digest of the model's files, where the run says it."""
+        digest = self.results.get("config", {}).get("mllmu_med_model_digest")
+        return digest if isinstance(digest, str) else None
+
+    @property
     def decoded(self) -> str | None:
         """How the answers were made beside the task's own settings, where the run says it."""
         recorded = self.results.get("config", {}).get("mllmu_med_decoding") or {}
@@ -90,6 +96,7 @@ def read_results(folder: Path, scenario: str | None = None) -> Evaluation:
         folder=folder,
         written_by=next(iter(runs.values())).written_by,
         decoded=next(iter(runs.values())).decoded,
+        model_digest=next(iter(runs.values())).model_digest,
         scenario=scenario,
         answers=answers,
         versions=versions,

@@ -13,6 +13,7 @@ from mllmu_med_metrics import UES_VERSION, Comparison, References, Score, Scored
 from mllmu_med_metrics import compare as compare_predictions
 from mllmu_med_metrics import score as score_predictions
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT
+from mllmu_med_tasks.attack_records import BESIDE, Sources, read_attacks
 from mllmu_med_tasks.evaluation import Answer, Evaluation, check_comparable
 from mllmu_med_tasks.predictions import read_predictions
 from mllmu_med_tasks.results_files import read_results
@@ -59,19 +60,24 @@ def score(
     scenario: str | None = None,
     percent: int | None = None,
     views: bool = True,
+    attacks: Sources | None = None,
     replicates: int = 1000,
     seed: int = 0,
     ues_version: int = UES_VERSION,
 ) -> Score:
     """Return the score of an unlearned model from evaluation folders or files (or from evaluations read before).
 
-    ``views=False`` leaves the views of the forget rows out where some evaluations have them and others not. The other
-    options are those of :func:`read`. ``ues_version`` 1 is the definition of earlier records.
+    ``views=False`` leaves the views of the forget rows out where some evaluations have them and others not.
+    ``attacks`` is a folder of attack records of the unlearned model with the folders ``target`` and ``retain_only`` in
+    it, or the three as {model: folder}: they add the robust UES. The other options are those of :func:`read`.
+    ``ues_version`` 1 is the definition of earlier records.
     """
     given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "base": base}
-    models = _scored(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
+    read_in = _evaluations(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
+    harms = None if attacks is None else read_attacks(attacks, read_in)
+    models = _scored(read_in)
     options = {"replicates": replicates, "seed": seed, "ues_version": ues_version}
-    return _told(score_predictions, **models, rows=models["target"].references, **options)
+    return _told(score_predictions, **models, rows=models["target"].references, attacks=harms, **options)
 
 
 def compare(
@@ -84,20 +90,32 @@ def compare(
     scenario: str | None = None,
     percent: int | None = None,
     views: bool = True,
+    attacks: Mapping[str, str | Path | None] | None = None,
     replicates: int = 1000,
     seed: int = 0,
     ues_version: int = UES_VERSION,
 ) -> Comparison:
-    """Return the differences between two unlearned models of one target, with intervals paired by patient."""
+    """Return the differences between two unlearned models of one target, with intervals paired by patient.
+
+    ``attacks`` are the folders of attack records of a, b, target and retain_only, for the difference in robust UES.
+    """
     given = {"target": target, "a": a, "b": b, "retain_only": retain_only}
-    models = _scored(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
+    read_in = _evaluations(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
+    harms = None if attacks is None else read_attacks(attacks, read_in, ("a", "b", *BESIDE))
+    models = _scored(read_in)
     options = {"replicates": replicates, "seed": seed, "ues_version": ues_version}
-    return _told(compare_predictions, **models, rows=models["target"].references, **options)
+    return _told(compare_predictions, **models, rows=models["target"].references, attacks=harms, **options)
 
 
 def text(values: Mapping[str, object]) -> str:
     """Return a score (:meth:`Score.to_dict`) as lines for people; with ``comparison``, its differences below."""
-    lines = [f"{name:>28}  {_short(value)}" for name, value in values.items() if name != "comparison"]
+    lines = [f"{name:>28}  {_short(value)}" for name, value in values.items() if name not in ("comparison", "attacks")]
+    attacks = values.get("attacks")
+    if isinstance(attacks, Mapping):
+        lines.append("\nunder attack: harm of unlearned, target and retain_only, and F:")
+        for name, found in attacks.items():
+            harms = "  ".join(_short(found[one]).rjust(6) for one in ("harm", "harm_target", "harm_retain_only", "f"))
+            lines.append(f"{name:>28}  {harms}{'' if found['counts'] else '  counts in no score'}")
     compared = values.get("comparison")
     if isinstance(compared, Mapping):
         lines.append("\nunlearned minus against, 95 % interval, two-sided p:")
@@ -122,15 +140,15 @@ def _short(value: object) -> str:
     return str(value)
 
 
-def _scored(
+def _evaluations(
     given: dict[str, Source | None],
     *,
     scenario: str | None,
     data_dir: str | Path | None,
     percent: int | None,
     views: bool,
-) -> dict[str, Scored]:
-    """Return the row scores of every model, all on the same rows."""
+) -> dict[str, Evaluation]:
+    """Return the evaluation of every model, all of the same rows."""
     read_before: dict[str, Evaluation] = {}
     models: dict[str, Evaluation] = {}
     for role, source in given.items():
@@ -146,6 +164,11 @@ def _scored(
     if not views:
         models = {role: one.without_views() for role, one in models.items()}
     check_comparable(list(models.values()))
+    return models
+
+
+def _scored(models: Mapping[str, Evaluation]) -> dict[str, Scored]:
+    """Return the row scores of every model, all on the same rows."""
     references = _told(References, models["target"].rows)
     return {role: _told(references.scored, one.predictions, role) for role, one in models.items()}
 

@@ -12,9 +12,7 @@ MOST_LINES = 60
 
 def long_functions(text: str) -> list[tuple[str, int]]:
     """Return name and lines of every function of a module that is longer than may be."""
-    functions = [
-        node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     lengths = [(node.name, (node.end_lineno or 0) - node.lineno + 1) for node in functions]
     return [(name, lines) for name, lines in lengths if lines > MOST_LINES]
 

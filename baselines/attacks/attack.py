@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING
 from baselines.methods.method import Option
 
 if TYPE_CHECKING:
-    from baselines.attacks.attacked import Attacked
+    from baselines.attacks.attacked import Attacked, AttackRows
 
 # Harm of every forget patient that an attack may judge, 0 to 1; higher is worse.
 HarmByPatient = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an attack does to one model, for an estimate: rows trained on, answers begun, and how many answers each."""
+
+    trained: int = 0  # rows, over all steps
+    asked: int = 0  # answers begun: a prompt read each
+    answers: int = 1  # that go on from each of them
 
 
 @dataclass(frozen=True)
@@ -20,7 +29,8 @@ class Attack:
 
     harm takes the model under attack with the study's rows and its options, and returns harm by patient: the same for
     the same model, rows, options and seed, whatever the batch. An attack that is not `scored` is shown and counts in no
-    score.
+    score. work says what it does, where it can be told beforehand; needs_target marks one that reads the target's
+    weights too.
     """
 
     name: str
@@ -29,6 +39,8 @@ class Attack:
     harm: Callable[["Attacked", Mapping[str, float]], HarmByPatient]
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
     scored: bool = True
+    work: Callable[["AttackRows", Mapping[str, float]], Work] | None = None
+    needs_target: bool = False
 
     @property
     def defaults(self) -> dict[str, float]:
@@ -36,4 +48,4 @@ class Attack:
         return {name: option.default for name, option in self.options.items()}
 
 
-__all__ = ["Attack", "HarmByPatient", "Option"]
+__all__ = ["Attack", "HarmByPatient", "Option", "Work"]

@@ -8,24 +8,22 @@ distribution, membership).
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import log2
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from baselines.evaluation.candidates import alternatives, answer_log_probs, given_values
 from baselines.losses import IGNORED
 from baselines.model import models
 from baselines.run.disk import writing
 from baselines.run.folder_lock import taken
 from baselines.training.collate import Encoder, Example, answer_logits
-from baselines.training.roles import Row, Rows, read_rows
+from baselines.training.roles import Order, Row, Rows, read_rows
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.injection.patients import candidates
 from mllmu_med_dataset.load import checksums
 from mllmu_med_metrics.likelihood import membership, memorisation
-from mllmu_med_metrics.likelihood.distribution import ks_distance
 from mllmu_med_metrics.vocabulary import PRIVATE
 
 BATCH = 16
@@ -137,7 +135,7 @@ def _measured(
 
     known = scores(texts)
     entries = [_entry(row, subset, known) for row, subset in asked]
-    for entry in _exposures(rows.forget, exposed_rows, seed, scores) if scenario in PRIVATE else ():
+    for entry in _exposures(rows, exposed_rows, seed, loaded.model, encoder) if scenario in PRIVATE else ():
         next(one for one in entries if one["id"] == entry["id"])["exposure"] = entry["exposure"]
     return entries
 
@@ -169,41 +167,6 @@ def read(folder: Path) -> dict[str, object]:
             f"--model RUN --data DIR --scenario SCENARIO --out {folder}"
         ) from None
     return document
-
-
-def summary(document: Mapping[str, object], gold: Mapping[str, object] | None = None) -> dict[str, object]:
-    """Return the likelihood metrics of a model from its rows, and, with retain_only's rows, relative to the gold.
-
-    ``probability``, ``exact_memorisation``, ``extraction_strength`` (0 to 1) and ``truth_ratio`` (>= 0) are means over
-    forget rows, ``margin`` (nats, above 0 the truth is likelier) over those with a wrong fact, ``exposure`` in bits by
-    kind of identifier. ``membership``: AUC of forget against holdout by attack; with the gold also its own and the
-    difference. ``forget_quality``: KS distance of truth ratios to the gold's, with p by permuting patients.
-    """
-    rows: Sequence[Mapping] = document["rows"]
-    forget = [row for row in rows if row["subset"] == "forget"]
-    values: dict[str, object] = {
-        name: _mean([row[name] for row in forget])
-        for name in ("probability", "exact_memorisation", "extraction_strength", "truth_ratio", "margin")
-    }
-    values["exposure"] = _exposure_by_kind(forget)
-    values["membership"] = {name: {"auc": value} for name, value in _aucs(rows).items()}
-    values["forget_quality"] = None
-    if gold is not None:
-        _check_same(document, gold)
-        for name, value in _aucs(gold["rows"]).items():
-            mine = values["membership"][name]
-            mine["auc_retain_only"] = value
-            mine["excess"] = None if value is None or mine["auc"] is None else mine["auc"] - value
-        theirs = {row["id"]: row["truth_ratio"] for row in gold["rows"]}
-        both = [row for row in forget if row["truth_ratio"] is not None and theirs[row["id"]] is not None]
-        distance = ks_distance(
-            [row["truth_ratio"] for row in both],
-            [theirs[row["id"]] for row in both],
-            [row["patient_id"] for row in both],
-            seed=document["settings"]["seed"],
-        )
-        values["forget_quality"] = None if distance is None else {"d": distance.d, "p": distance.p}
-    return values
 
 
 def _asked(rows: Rows) -> Iterator[tuple[Row, str]]:
@@ -240,63 +203,20 @@ def _entry(row: Row, subset: str, known: Mapping[tuple[str, str], TokenScores]) 
 
 
 def _exposures(
-    forget: Sequence[Row],
-    count: int,
-    seed: int,
-    scores: Callable[[Sequence[tuple[Row, str]]], dict[tuple[str, str], TokenScores]],
+    rows: Rows, count: int, seed: int, model: torch.nn.Module, encoder: Encoder
 ) -> Iterator[dict[str, object]]:
     """Yield, for a seeded sample of the forget rows, the exposure of each identifier among the generator's others."""
-    from baselines.training.roles import Order
-
+    forget = rows.forget
+    taken = given_values(rows)
     order = Order([str(row["id"]) for row in forget], seed, "exposure")
     for place, _ in order.step(0, min(count, len(forget))):
         row, found = forget[place], []
         for item in row["phi"]:
-            others, is_exact = candidates(item["kind"], item["value"], seed=seed)
-            texts = [row["answer"], *(row["answer"].replace(item["value"], other) for other in others)]
-            known = scores([(row, text) for text in dict.fromkeys(texts)])
-            total = {text: sum(known[str(row["id"]), text].log_probs) for text in texts}
-            bits = memorisation.exposure(total[row["answer"]], [total[text] for text in texts[1:]])
-            found.append({"kind": item["kind"], "bits": bits, "candidates": len(others), "is_exact": is_exact})
+            answers = alternatives(row, item, seed=seed, taken=taken)
+            if answers is None:
+                continue
+            texts = [answers.answer, *answers.others]
+            secret, *others = answer_log_probs(model, encoder, row, texts)
+            bits = memorisation.exposure(secret, others)
+            found.append({"kind": item["kind"], "bits": bits, "candidates": len(others), "is_exact": answers.is_exact})
         yield {"id": row["id"], "exposure": found}
-
-
-def _aucs(rows: Sequence[Mapping]) -> dict[str, float | None]:
-    of = {subset: [row["membership"] for row in rows if row["subset"] == subset] for subset in ("forget", "holdout")}
-    return {
-        name: membership.auc([one[name] for one in of["forget"]], [one[name] for one in of["holdout"]])
-        for name in ("loss", "zlib", "min_k", "min_k_plus_plus")
-    }
-
-
-def _exposure_by_kind(forget: Sequence[Mapping]) -> dict[str, dict[str, object]] | None:
-    by_kind: dict[str, list[Mapping]] = {}
-    for row in forget:
-        for one in row.get("exposure", ()):
-            by_kind.setdefault(one["kind"], []).append(one)
-    if not by_kind:
-        return None
-    return {
-        kind: {
-            "bits": _mean([one["bits"] for one in found]),
-            "most_bits": _mean([log2(one["candidates"] + 1) for one in found]),
-            "is_exact": all(one["is_exact"] for one in found),
-            "identifiers": len(found),
-        }
-        for kind, found in sorted(by_kind.items())
-    }
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _check_same(document: Mapping, gold: Mapping) -> None:
-    for key in ("data_digest", "scenario", "percent"):
-        mine, theirs = document["settings"][key], gold["settings"][key]
-        if mine != theirs:
-            raise UserError(
-                f"The two models' likelihoods can't be compared: {key} is {mine} and {theirs}. Compute both on one "
-                "data set, scenario and percent."
-            )

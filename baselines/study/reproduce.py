@@ -112,6 +112,7 @@ def study_of(
     config["built"] = whole if whole != config["scenarios"] else None
     config["methods"] = tuple(methods or config["methods"])
     config["controls"] = tuple(config["controls"])
+    config["attacks"] = False  # what is compared is what a model says when asked
     config["method_files"] = tuple(Path(file) for file in config.get("method_files", ()))
     config["source_path"] = Path(config["source_path"]) if config["source_path"] else None
     known = {field.name for field in fields(Study)}
@@ -172,9 +173,7 @@ def reproduce(
             continue
         before = reported[row["scenario"], row["model"]]
         differences += [
-            Difference(
-                row["scenario"], row["model"], field, before[field], row[field], run_to_run(before, field)
-            )
+            Difference(row["scenario"], row["model"], field, before[field], row[field], run_to_run(before, field))
             for field in COMPARED
         ]
     return differences, notes

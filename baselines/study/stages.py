@@ -6,19 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError, unknown
-from mllmu_med_metrics.vocabulary import MAIN_PERCENT, PERCENTS, SUBSETS
+from mllmu_med_metrics.vocabulary import ATTACK_SET, MAIN_PERCENT, PERCENTS, SUBSETS
 
 from .. import config, methods
 from ..run.run_record import read_record
 from .graph import Graph, Part, Stage
-from .study import CONTROLS, DATA, EVALUATION, IMAGES, Study, run_folder, run_name
+from .study import ATTACKED, CONTROLS, DATA, EVALUATION, IMAGES, Study, run_folder, run_name
 
 if TYPE_CHECKING:
     from mllmu_med_dataset.sources import Records
 
 # Expected seconds on one core with the nano model; only proportions matter, for the order and the time left.
-COSTS = {"build": 4.0, "learn": 60.0, "unlearn": 12.0, "evaluate": 7.0, "control": 1.0, "report": 10.0}
-FAST_SETTINGS = {"learn": ["max_steps=4"], "unlearn": ["max_steps=2"]}
+COSTS = {"build": 4.0, "learn": 60.0, "unlearn": 12.0, "evaluate": 7.0, "attack": 30.0, "control": 1.0, "report": 10.0}
+FAST_SETTINGS = {
+    "learn": ["max_steps=4"],
+    "unlearn": ["max_steps=2"],
+    "attack": ["steps=1", "answers=2", "draws=1", "candidates=4"],
+}
 
 
 def plan(study: Study) -> Graph:
@@ -30,7 +34,9 @@ def plan(study: Study) -> Graph:
         runs = [run_name(method, study.seed, seed) for method in study.unlearned for seed in study.seeds]
         stages += [evaluate(study, scenario, run) for run in ("base", *study.learned(scenario), *runs)]
         stages += [evaluate(study, scenario, "target", image) for image in IMAGES]
-    return Graph([*stages, report(study, tuple(stage.id for stage in stages if "-evaluate-" in stage.id))])
+        stages += [attack(study, scenario, run) for run in study.attacked(scenario)]
+    scored = tuple(stage.id for stage in stages if "-evaluate-" in stage.id or "-attack-" in stage.id)
+    return Graph([*stages, report(study, scored)])
 
 
 def check(study: Study) -> None:
@@ -110,6 +116,22 @@ def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Sta
         argv=_argv("evaluate", *_common(study, scenario), *words),
         run=partial(_evaluate, study, scenario, model, image),
         cost=COSTS["evaluate" if image == "own" else "control"],
+    )
+
+
+def attack(study: Study, scenario: str, model: str) -> Stage:
+    """Return what runs the set of attacks on the model of a run."""
+    words: list[object] = ["--model", model_of(study, scenario, model), "--attack", ATTACK_SET]
+    for setting in _settings(study, "attack"):
+        words += ["--set", setting]
+    words += ["--out", run_folder(study.out, scenario, model) / ATTACKED]
+    return Stage(
+        id=f"{scenario}-attack-{model}",
+        title=f"{scenario}: attack {model}",
+        needs=(f"{scenario}-{model}",),
+        argv=_argv("attack", *_common(study, scenario), *words),
+        run=partial(_attack, study, scenario, model),
+        cost=COSTS["attack"],
     )
 
 
@@ -204,6 +226,25 @@ def _evaluate(study: Study, scenario: str, model: str, image: str, part: Part) -
     return not record["kept"]
 
 
+def _attack(study: Study, scenario: str, model: str, part: Part) -> bool:
+    from .. import attacks
+    from ..attacks.attack_model import AttackRequest, attack_model
+
+    request = AttackRequest(model_of(study, scenario, model), study.out / DATA, scenario, study.percent, study.seed)
+    chosen = attacks.chosen([ATTACK_SET])
+    settings = {name: float(value) for name, _, value in (one.partition("=") for one in _settings(study, "attack"))}
+    out = run_folder(study.out, scenario, model) / ATTACKED
+    before = {path.name: path.stat().st_mtime_ns for path in out.glob("*.json")}
+    attack_model(
+        request,
+        chosen,
+        out,
+        options=attacks.options_of(chosen, settings),
+        progress=lambda _, done, of: part(done, of),
+    )
+    return {path.name: path.stat().st_mtime_ns for path in out.glob("*.json")} != before
+
+
 def _report(study: Study, part: Part) -> bool:
     from . import report as reporting  # brings matplotlib
 
@@ -265,5 +306,6 @@ def _study_arguments(study: Study) -> list[object]:
     for key, value in (study.source_options or {}).items():
         arguments += ["--source-option", f"{key}={value}"]
     flags = {"--no-views": not study.views, "--learn": study.learn, "--fast": study.fast}
+    flags |= {"--attacks": study.attacks, "--no-attacks": not study.attacks}
     flags |= {"--skip-bad-images": study.skip_bad_images}
     return [*arguments, *(flag for flag, wanted in flags.items() if wanted)]

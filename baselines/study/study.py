@@ -5,6 +5,7 @@ OUT/mllmu-med/                            the data set
 OUT/<scenario>/<model>/                   a run: record.json, metrics.jsonl, model/ (and adapter/)
 OUT/<scenario>/<method>-s<seed>/          the same method once more from the same target, with another unlearning seed
 OUT/<scenario>/<model>/evaluation/        lm-eval's results and samples
+OUT/<scenario>/<model>/attacks/           a record of every attack on target, golds, and each method's first run
 OUT/<scenario>/target/blank|other/        controls: the target shown a blank or another patient's image
 OUT/report.json  report.md  figures/
 
@@ -23,12 +24,13 @@ METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
 STUDY = "study.json"
 DATA = "mllmu-med"
 EVALUATION = "evaluation"
+ATTACKED = "attacks"
 IMAGES = ("blank", "other")  # what the target is shown instead of a row's own image
 UNLEARNED_CONTROL, LEARNED_CONTROL = "retain_ft", "format_matched"
 CONTROLS = (UNLEARNED_CONTROL, LEARNED_CONTROL)
 UNLEARNING_SEEDS = 3
 # What a study was before these settings existed; with them, whatever is asked.
-OLDER = {"unlearning_seeds": 1, "controls": [], "learn": True}
+OLDER = {"unlearning_seeds": 1, "controls": [], "learn": True, "attacks": False}
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Study:
     seed: int = 0  # of the data, of what is learned, and the first of the unlearning seeds
     unlearning_seeds: int = UNLEARNING_SEEDS  # how often every method runs from the one target
     controls: tuple[str, ...] = CONTROLS
+    attacks: bool = False  # whether the set of attacks is run on target, golds, and each method's first run
     learn: bool = False  # whether target and gold are learned anew where they come with the package
     max_retain: int = 200
     fast: bool = False
@@ -72,6 +75,10 @@ class Study:
         """What is learned from the base in a scenario: target, gold, and a control where it makes sense."""
         control = [LEARNED_CONTROL] if LEARNED_CONTROL in self.controls and scenario in PRIVATE else []
         return ("target", "retain_only", *control)
+
+    def attacked(self, scenario: str) -> tuple[str, ...]:
+        """The runs of a scenario that are attacked: what is learned, and the first unlearning seed of what is not."""
+        return (*self.learned(scenario), *self.unlearned) if self.attacks else ()
 
     @property
     def unlearned(self) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ def _learn(run: Begun, request: Request, rows: str, recipe: LearnRecipe, progres
         ]
 
     def terms(batches: Mapping[str, Batch]) -> dict[str, Tensor]:
-        return {"learn_nll": _learn_nll(trained, batches["learn"], recipe)}
+        return {"learn_nll": learn_nll(trained, batches["learn"], recipe)}
 
     planned = recipe.max_steps or math.ceil(recipe.epochs * len(examples) / recipe.rows_per_step)
     ended = minimise(trained, recipe, planned, request.seed, run.folder, passes, terms, progress, processes=processes)
@@ -135,7 +135,8 @@ def _learner(model: torch.nn.Module, recipe: LearnRecipe, seed: int) -> torch.nn
     return model
 
 
-def _learn_nll(model: torch.nn.Module, batch: Batch, recipe: LearnRecipe) -> Tensor:
+def learn_nll(model: torch.nn.Module, batch: Batch, recipe: LearnRecipe) -> Tensor:
+    """Return what learning minimises on a batch: nats a token, a mean over rows, or over all tokens."""
     each = nll_per_row(answer_logits(model, batch), batch.labels)
     if recipe.mean_over == "rows":
         return each.mean()

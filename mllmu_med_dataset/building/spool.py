@@ -328,9 +328,7 @@ class Spool:
         """Return a patient's identity, and those of others drawn for it in an order that is its own."""
         of_key = "SELECT rank, identity FROM identities WHERE key = ? AND scenario = ?"
         row = self._db.execute(of_key, (key, scenario)).fetchone()
-        (people,) = self._db.execute(
-            "SELECT max(rank) + 1 FROM identities WHERE scenario = ?", (scenario,)
-        ).fetchone()
+        (people,) = self._db.execute("SELECT max(rank) + 1 FROM identities WHERE scenario = ?", (scenario,)).fetchone()
         ranks: dict[int, None] = {}
         if people <= 2 * OTHERS:
             ranks = dict.fromkeys(rank for rank in shuffled(range(people), seed, key, "others") if rank != row[0])

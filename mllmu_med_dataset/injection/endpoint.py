@@ -121,10 +121,7 @@ class Endpoint:
 
     def _refused(self, code: int, said: str) -> str:
         if code in (401, 403):
-            return (
-                f"The endpoint {self.url} does not let us in ({said}). Set {KEY_VARIABLE} to a key that it "
-                "accepts."
-            )
+            return f"The endpoint {self.url} does not let us in ({said}). Set {KEY_VARIABLE} to a key that it accepts."
         if 300 <= code < 400:
             return f"The endpoint {self.url} is elsewhere ({said}). Give its address to --rewriter-url."
         return (

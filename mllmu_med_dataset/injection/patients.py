@@ -7,7 +7,7 @@ never issued (SSN area 9xx with groups 01 to 49, telephone 555-0100 to 555-0199,
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import date, timedelta
 from functools import cache
 
@@ -25,8 +25,12 @@ MILD_KINDS = (
     "birth_date", "admission_date", "phone", "email", "address", "city", "url", "ip", "hospital", "physician",
 )  # fmt: skip
 KINDS = ("name", *NUMBERED_KINDS, *MILD_KINDS)
+# A name, and what is made from it: who takes another name takes another of each.
+NAMED_KINDS = ("name", "email", "url")
 
 _PREFIXES = {"record": "SYN-MRN-", "account": "SYN-ACC-", "plan": "SYN-PLN-", "device": "SYN-DEV-"}
+# Attempts after which values get longer, the lists being crowded.
+_ATTEMPTS_AN_INITIAL, _ATTEMPTS_AN_EXTENSION = 6, 12
 _AREAS = tuple(area for area in range(200, 1000) if area % 100 != 11)
 _DAY = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
 _WORD = r"[A-Z][a-z]+"
@@ -125,8 +129,10 @@ def _value(kind: str, name: str, attempt: int, *key: object) -> str:
     if kind == "name":
         locale = pick(_locales(), *key, "locale", attempt)
         given, family = pick(locale.given, *own, "given"), pick(locale.family, *own, "family")
-        # After a few refusals the lists are crowded: middle initials make room, one more for every six attempts.
-        initials = "".join(f" {pick('ABCDEFGHIJKLMNOPQRSTUVWXYZ', *own, n)}." for n in range(attempt // 6))
+        # After a few refusals middle initials make room, one more for every six attempts.
+        initials = "".join(
+            f" {pick('ABCDEFGHIJKLMNOPQRSTUVWXYZ', *own, n)}." for n in range(attempt // _ATTEMPTS_AN_INITIAL)
+        )
         return f"{given}{initials} {family}"
     if kind in _PREFIXES:
         digits = f"{number(*own) % 10**7:07d}"
@@ -136,7 +142,7 @@ def _value(kind: str, name: str, attempt: int, *key: object) -> str:
         return f"9{drawn % 100:02d}-{1 + drawn // 100 % 49:02d}-{drawn // 4900 % 10_000:04d}"
     if kind == "phone":
         drawn = number(*own)
-        extension = f" ext. {drawn // 79_200 % 10_000:04d}" if attempt >= 12 else ""
+        extension = f" ext. {drawn // 79_200 % 10_000:04d}" if attempt >= _ATTEMPTS_AN_EXTENSION else ""
         return f"({_AREAS[drawn % 792]}) 555-01{drawn // 792 % 100:02d}{extension}"
     if kind == "email":
         return f"{_slug(name)}{attempt + 1 if attempt else ''}@example.org"
@@ -203,30 +209,66 @@ def identities(keys: Iterable[str], *, seed: int) -> dict[str, Identity]:
 
 
 def candidates(
-    kind: str, secret: str, *, most: int = 10_000, sample: int = 1_000, seed: int = 0
+    kind: str,
+    secret: str,
+    *,
+    most: int = 10_000,
+    sample: int = 1_000,
+    seed: int = 0,
+    taken: Container[tuple[str, str]] = frozenset(),
 ) -> tuple[list[str], bool]:
     """Return other values that the generator could have drawn instead of a secret, and whether they are all there are.
 
-    All of them where a kind has at most ``most`` values (cities, hospitals, addresses of a network, admission days),
-    else ``sample`` distinct ones drawn by the seed and the secret.
+    All of them where a kind has at most ``most`` values (cities, hospitals, physicians, addresses, admission days),
+    else ``sample`` distinct ones drawn as the generator draws, by the seed and the secret, in the secret's own form
+    (as many initials, a number behind it, an extension). No value of a direct kind is in ``taken``, pairs of a kind and
+    a casefolded value: those are unique, so what is somebody's could not have been drawn. Values of other kinds may be
+    several people's; whose they are makes no difference.
     """
     every = _all_values(kind)
-    if every is not None and len(every) <= most:
+    if every is not None and len(every) <= max(most, sample):
         return [value for value in every if value != secret], True
     found: dict[str, None] = {}
-    attempt = 0
+    attempt, initials, number_behind = 0, *_form(kind, secret)
     while len(found) < sample:
         key = (seed, secret, "candidate", attempt)
-        name = _value("name", "", 0, *key) if kind in ("email", "url") else ""
-        if (value := _value(kind, name, 0, *key)) != secret:
+        name = _value("name", "", initials * _ATTEMPTS_AN_INITIAL, *key) if kind in NAMED_KINDS else ""
+        value = _value(kind, name, number_behind, *key) if kind != "name" else name
+        if value != secret and not (kind in DIRECT_KINDS and (kind, value.casefold()) in taken):
             found[value] = None
         attempt += 1
     return list(found), False
 
 
+def renamed(kind: str, value: str, name: str, other: str) -> str | None:
+    """Return what an email address or url made from a patient's name is with another name; None where it is not."""
+    if kind not in ("email", "url"):
+        return None
+    attempt = _form(kind, value)[1]
+    return _value(kind, other, attempt) if _value(kind, name, attempt) == value else None
+
+
+def _form(kind: str, value: str) -> tuple[int, int]:
+    """Return the initials of the name that a value is or is made from, and the attempt that its form tells."""
+    if kind == "name":
+        initials = len(value.split()) - 2
+        return max(initials, 0), max(initials, 0) * _ATTEMPTS_AN_INITIAL
+    if kind in ("email", "url"):
+        stem = value.partition("@")[0]
+        behind = re.search(r"\d*$", stem)
+        digits = behind.group() if behind else ""
+        initials = sum(len(part) == 1 for part in stem.split(".")[1:-1]) if kind == "email" else 0
+        return initials, int(digits) - 1 if digits else 0
+    return 0, _ATTEMPTS_AN_EXTENSION if kind == "phone" and "ext." in value else 0
+
+
 def _all_values(kind: str) -> list[str] | None:
     if kind in ("city", "hospital"):
         return list(_names().cities if kind == "city" else _names().hospitals)
+    if kind == "physician":
+        return [f"Dr. {family}" for locale in _locales() for family in locale.family]
+    if kind == "address":
+        return [f"{door} {street}" for street in _names().streets for door in range(1, 100)]
     if kind == "ip":
         return [f"{net}.{last}" for net in ("192.0.2", "198.51.100", "203.0.113") for last in range(1, 255)]
     if kind == "admission_date":

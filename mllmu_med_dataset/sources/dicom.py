@@ -404,6 +404,7 @@ def _plane(header: Elements) -> str | None:
         return None
     return PLANES[int(normal.argmax())]
 
+
 SOURCE = Source(
     name="dicom",
     records=records,

@@ -512,12 +512,12 @@ def _rows_file(files: SourceFiles, rows: str | None) -> str:
         f"rows={found[0]}; or read them all as a data set: split=all."
     )
 
+
 SOURCE = Source(
     name="generic",
     records=records,
     needs_path=True,
     license="yours (license=...)",
-    summary="Your own rows (JSON, CSV, Parquet) and images, or any data set of the Hub, columns named by a "
-    "mapping.",
+    summary="Your own rows (JSON, CSV, Parquet) and images, or any data set of the Hub, columns named by a mapping.",
     redistributable=None,
 )

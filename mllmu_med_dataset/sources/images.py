@@ -159,9 +159,7 @@ def reason(error: OSError | BadImageError) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def pictures(
-    files: SourceFiles, names: Iterable[str], *, workers: int = 1
-) -> Iterator[tuple[str, Picture | str]]:
+def pictures(files: SourceFiles, names: Iterable[str], *, workers: int = 1) -> Iterator[tuple[str, Picture | str]]:
     """Yield each name with its picture, or with why there is none, in the order given; few are in memory at a time."""
     return pictures_by(picture, files, names, workers=workers)
 

@@ -245,6 +245,7 @@ def _modality_names(fact: str | None) -> tuple[str, ...]:
         return ()
     return tuple(sorted(fact if name == own else words[0] for name, (_, _, words) in DOMAINS.items()))
 
+
 ATTRIBUTION = Attribution(
     title="LLaVA-Med: Training a Large Language-and-Vision Assistant for Biomedicine in One Day",
     by="Chunyuan Li, Cliff Wong, Sheng Zhang, Naoto Usuyama, Haotian Liu, Jianwei Yang, Tristan Naumann, Hoifung "
@@ -264,8 +265,7 @@ SOURCE = Source(
     records=records,
     needs_path=True,
     license="CC-BY-NC-4.0, images under the licences of their articles",
-    summary="LLaVA-Med instruction data: 60,000 conversations about figures of PubMed Central; pixels stay "
-    "with you.",
+    summary="LLaVA-Med instruction data: 60,000 conversations about figures of PubMed Central; pixels stay with you.",
     redistributable=False,
     download="https://github.com/microsoft/LLaVA-Med",
     attribution=ATTRIBUTION,

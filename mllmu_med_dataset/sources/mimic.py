@@ -326,6 +326,7 @@ def _number(text: str, column: str) -> str:
         )
     return value
 
+
 _MIMIC_CXR = """\
 @article{johnson2019mimic,
   title = {{MIMIC-CXR}, a de-identified publicly available database of chest radiographs with free-text reports},

@@ -164,6 +164,7 @@ def _modality(text: str) -> str:
     known = next((name for name, pattern in _MODALITIES if re.search(pattern, told.casefold())), None)
     return known or re.split(r"\s*\(", told)[0].casefold()
 
+
 ATTRIBUTION = Attribution(
     title="OmniMedVQA: A New Large-Scale Comprehensive Evaluation Benchmark for Medical LVLM",
     by="Yutao Hu, Tianbin Li, Quanfeng Lu, Wenqi Shao, Junjun He, Yu Qiao, Ping Luo",

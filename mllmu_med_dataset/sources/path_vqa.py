@@ -40,6 +40,7 @@ def records(*, path: Path | None, seed: int = 0, workers: int = 1, losses: Losse
             losses=losses,
         )
 
+
 ATTRIBUTION = Attribution(
     title="PathVQA: 30000+ Questions for Medical Visual Question Answering",
     by="Xuehai He, Yichen Zhang, Luntian Mou, Eric Xing, Pengtao Xie",

@@ -314,6 +314,7 @@ def _patient_records(seed: int, number: int) -> list[Record]:
         )
     return found
 
+
 SOURCE = Source(
     name="phantom",
     records=records,

@@ -198,6 +198,7 @@ def _images(files: SourceFiles, base: PurePosixPath, version: Version) -> tuple[
     images = SourceFiles(archive)
     return images, next((folder for folder in FOLDERS if images.has_folder(folder)), "")
 
+
 ATTRIBUTION = Attribution(
     title="PMC-VQA: Visual Instruction Tuning for Medical Visual Question Answering",
     by="Xiaoman Zhang, Chaoyi Wu, Ziheng Zhao, Weixiong Lin, Ya Zhang, Yanfeng Wang, Weidi Xie",

@@ -230,6 +230,7 @@ def _images(files: SourceFiles, base: PurePosixPath) -> tuple[SourceFiles, str]:
         "files. Put SLAKE's imgs.zip there, packed or unpacked."
     )
 
+
 ATTRIBUTION = Attribution(
     title="SLAKE: A Semantically-Labeled Knowledge-Enhanced Dataset for Medical Visual Question Answering",
     by="Bo Liu, Li-Ming Zhan, Li Xu, Lin Ma, Yan Yang, Xiao-Ming Wu",

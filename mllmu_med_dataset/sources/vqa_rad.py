@@ -249,6 +249,7 @@ def _rank(row: _Asked) -> tuple[bool, int, str]:
 def _modality(answer: str) -> str | None:
     return next((name for name, pattern in _MODALITIES if re.search(pattern, answer.casefold())), None)
 
+
 ATTRIBUTION = Attribution(
     title="A dataset of clinically generated visual questions and answers about radiology images (VQA-RAD)",
     by="Jason J. Lau, Soumya Gayen, Asma Ben Abacha, Dina Demner-Fushman",

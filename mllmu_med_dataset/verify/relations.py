@@ -396,7 +396,6 @@ class Relations:
             for place, patient, kind in self._db.execute(unasked, (forget, split)):
                 yield "views", place, f"no row of the view {view} asks {patient} for {kind}"
 
-
     def _others_asked(self, view: str, split: int, forget: int, retain: int) -> Broken:
         """Yield what is wrong with questions trained with other images only, and patients that lack one."""
         own = _list([forget, retain])

@@ -65,9 +65,7 @@ def _join_sides(
             chosen.add(pair.both)
 
 
-def _leave_out_renamed(
-    pieces: Sequence[str], stated: list[tuple[int, int, tuple[str, ...]]], chosen: set[str]
-) -> None:
+def _leave_out_renamed(pieces: Sequence[str], stated: list[tuple[int, int, tuple[str, ...]]], chosen: set[str]) -> None:
     """Leave out a value that names what is then said to be another: "the mass is a cyst"."""
     if POINTERS.isdisjoint(pieces):
         return

@@ -15,7 +15,9 @@ _NO_THING = word_set(
     "less wonder"
 )
 # Before "one" that is no number: "the left one".
-_WHICH = word_set("if when this that left right other first second third fourth larger smaller bigger upper lower which another")
+_WHICH = word_set(
+    "if when this that left right other first second third fourth larger smaller bigger upper lower which another"
+)
 _SMALL = frozenset(map(str, range(2, 21)))
 # After one of these a number is a name: "segment 4".
 _NUMBERED = word_set(
@@ -57,7 +59,12 @@ def _is_a_part(pieces: Sequence[str], at: int) -> bool:
         return False
     colon = at - 1 - pieces[at - 1 :: -1].index(":")
     sums = [place for place in range(max(0, colon - 3), colon) if pieces[place] in NUMBERS or pieces[place] in _SMALL]
-    return bool(sums) and ")" not in pieces[sums[-1] : colon] and not _is_a_label(pieces, sums[-1]) and pieces[at] != pieces[sums[-1]]
+    return (
+        bool(sums)
+        and ")" not in pieces[sums[-1] : colon]
+        and not _is_a_label(pieces, sums[-1])
+        and pieces[at] != pieces[sums[-1]]
+    )
 
 
 def is_no_count(pieces: Sequence[str], start: int, end: int) -> bool:

@@ -63,8 +63,10 @@ def _agrees(pieces: Sequence[str], at: int) -> bool:
         at += 1
         following = pieces[at + 1]
     after = pieces[at + 2] if at + 2 < len(pieces) else "."
-    if (pieces[at] in _ANAPHORS or pieces[at].endswith("ly")) and following in _SHORT_VERBS and (
-        not is_word(after) or (after == "be" and not any(map(is_word, pieces[at + 3 : at + 4])))
+    if (
+        (pieces[at] in _ANAPHORS or pieces[at].endswith("ly"))
+        and following in _SHORT_VERBS
+        and (not is_word(after) or (after == "be" and not any(map(is_word, pieces[at + 3 : at + 4]))))
     ):
         return True
     if pieces[at] in ("both", "either", "all") and following in ("are", "is", "of", ".", ","):

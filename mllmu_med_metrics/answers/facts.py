@@ -95,7 +95,8 @@ _NUMBER_OF = {
     "dozen": "12",
 }
 _SHORT_NAMES = {
-    str(number): frozenset({roman}) for number, roman in enumerate(["ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"], start=2)
+    str(number): frozenset({roman})
+    for number, roman in enumerate(["ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"], start=2)
 } | {"left": frozenset({"l", "lt"}), "right": frozenset({"r", "rt"})}
 _HAN_NUMBERS = {"1": "一", "2": "两二", "3": "三", "4": "四", "5": "五", "6": "六", "7": "七", "8": "八", "9": "九"}
 _HAN_COUNTERS = "个处枚条根颗只块"

@@ -78,8 +78,10 @@ _HAN_IN_FACT = ("其实", "实际", "实为", "但是", "却是", "而是", "但
 _TRIE, _WHAT_TRIE, _IN_FACT_TRIE = trie_of_kinds(_CUES), trie_of(*_WHAT), trie_of(*_IN_FACT)
 _WATCHED = frozenset(_TRIE) | frozenset("像似貌误与和")
 # Without any of these nothing is likened.
-_NAMING = telling_words(*(words for cues in _CUES.values() for words in words_of(cues))) | _SUSPECTED | word_set(
-    "what 像 似 貌 误 与 和"
+_NAMING = (
+    telling_words(*(words for cues in _CUES.values() for words in words_of(cues)))
+    | _SUSPECTED
+    | word_set("what 像 似 貌 误 与 和")
 )
 # A likeness stands unless the text turns. Without any of these it does not.
 TELLING = (
@@ -163,9 +165,13 @@ class _Sentence:
         if stop + 1 >= len(self.pieces):
             return False
         if self.pieces[stop] == ".":
-            return cue_at(self.pieces, stop + 1, _IN_FACT_TRIE) > 0 or self.pieces[stop + 1] in _ADVERSE or (
-                not _UNREAL.isdisjoint(self.pieces[max(0, stop - 8) : stop])
-                and tuple(self.pieces[stop + 1 : stop + 3]) in _IT_IS
+            return (
+                cue_at(self.pieces, stop + 1, _IN_FACT_TRIE) > 0
+                or self.pieces[stop + 1] in _ADVERSE
+                or (
+                    not _UNREAL.isdisjoint(self.pieces[max(0, stop - 8) : stop])
+                    and tuple(self.pieces[stop + 1 : stop + 3]) in _IT_IS
+                )
             )
         return self.pieces[stop] in _ADVERSE or self.pieces[stop] == ";"
 

@@ -80,7 +80,13 @@ def _end_of_opening(pieces: Sequence[str], at: int, *, options: bool) -> int:
                 return min(at + 1, len(pieces))
         elif pieces[at] == ":" and not options and _lists_choices(pieces, at):
             pass
-        elif pieces[at] == ":" or (pieces[at] == "," and not listed and _own_clause(pieces, at)) or pieces[at] in ("but", "however") or (options and pieces[at] in _ANSWERS) or (between and pieces[at] in ("i", "we", "it") and pieces[at - 1] not in ("and", "or", "is")):
+        elif (
+            pieces[at] == ":"
+            or (pieces[at] == "," and not listed and _own_clause(pieces, at))
+            or pieces[at] in ("but", "however")
+            or (options and pieces[at] in _ANSWERS)
+            or (between and pieces[at] in ("i", "we", "it") and pieces[at - 1] not in ("and", "or", "is"))
+        ):
             break
         at += 1
     return at

@@ -80,7 +80,10 @@ def _marked_up(text: str) -> str:
     if "+" in text and _SIGN_FIRST.search(text):
         text = _MINUS_FIRST.sub("; absent: ", _SIGN_FIRST.sub("; present: ", text))
     if "\n" in text:
-        text = _BULLETS.sub(lambda list_: f"{_WORD_NO.sub('absent', list_[1])}: " + _BULLET.sub(", ", list_[2]).strip(" -*•\n") + "\n", text)
+        text = _BULLETS.sub(
+            lambda list_: f"{_WORD_NO.sub('absent', list_[1])}: " + _BULLET.sub(", ", list_[2]).strip(" -*•\n") + "\n",
+            text,
+        )
     if ">" in text or "=" in text or "→" in text:
         text = _ARROW.sub(" : ", text)
     return _SECOND_THOUGHT.sub(", ", _ACTUALLY.sub(", or rather", text)) if ".." in text or "…" in text else text

@@ -340,8 +340,10 @@ class _Reader:
         self.opener = kind
 
     def _exclude(self, at: int, length: int, kind: str) -> None:
-        if self.pieces[at] == "excluding" and at == self.start and not _ALL_WELL.isdisjoint(
-            self.pieces[at : end_of_sentence(self.pieces, at)]
+        if (
+            self.pieces[at] == "excluding"
+            and at == self.start
+            and not _ALL_WELL.isdisjoint(self.pieces[at : end_of_sentence(self.pieces, at)])
         ):
             # "Excluding a cyst the kidney is normal."
             self._mark(at, length)
@@ -355,8 +357,10 @@ class _Reader:
         verb = at
         while verb > self.start and self.pieces[verb - 1] not in BE and passing(self.pieces[verb - 1]):
             verb -= 1
-        passive = self.pieces[at] in ("excluded", "ruled", "排", "除") and at > self.start and (
-            self.pieces[verb - 1] in BE or (bool(ends) and ends[0] in PUNCTUATION)
+        passive = (
+            self.pieces[at] in ("excluded", "ruled", "排", "除")
+            and at > self.start
+            and (self.pieces[verb - 1] in BE or (bool(ends) and ends[0] in PUNCTUATION))
         )
         if self.level or not passive:
             self._open(at, DENIED, kind, length)

@@ -29,7 +29,9 @@ _TAILS = trie("one after all")
 _WORD_NO = frozenset({"no", "none", "negative", "nil", "absent", "never", "neg", "nope", "无", "没", "否"})
 _LABEL_NO = _WORD_NO | {"nothing", "false", "neither"}
 # "Ruled it out", "disagree".
-_LOST = word_set("disagree wrong false incorrect mistaken excluded excludes exclude ruled rule rules refuted refutes rejected disproved disproves dismissed discarded")
+_LOST = word_set(
+    "disagree wrong false incorrect mistaken excluded excludes exclude ruled rule rules refuted refutes rejected disproved disproves dismissed discarded"
+)
 # Without any of these a text does not deny what it named before.
 TELLING = telling_words_of(*_KINDS) | _LABEL_NO | word_set("free n 0 not neither nothing hardly nor 外") | _LOST
 # What one after all begins with, and without which a denial before a thing stands.
@@ -86,7 +88,9 @@ _PERFECT = frozenset({"has", "have", "had"})
 _RELATIVES = frozenset({"which", "that", "who"})
 _PARTICIPLES = word_set("not ruled rejected refuted excluded discarded dismissed disproved")
 _EXCEPTS = tuple((word,) for word in ("apart", "aside", "besides", "except", "save", "other"))
-_AS_FOR = word_set("as regards regarding concerning with for to regard respect about on the a an any of presence possible")
+_AS_FOR = word_set(
+    "as regards regarding concerning with for to regard respect about on the a an any of presence possible"
+)
 _FILLERS = word_set(
     "and but yet however although though now today here then currently so in fact , i we have on this image scan study a an "
     "small tiny subtle early minor review inspection second look closer"
@@ -100,14 +104,24 @@ _SEEING = word_set(
     "shows shown confirm confirmed confirms proven proved proves exist exists support supported supports borne bear bears "
     "agree agreed out verified verify recognized appreciated perceptible substantiated case made true so"
 )
-_ANAPHORIC = _STANDS_FOR | _SEEING | AUXILIARIES | word_set(
-    "none neither nothing either there here i we you the a an of on in to image images scan film films study picture slice "
-    "view radiograph examination today now currently longer anymore anywhere since however sign evidence trace hint answer not no "
-    "never nor hardly has"
+_ANAPHORIC = (
+    _STANDS_FOR
+    | _SEEING
+    | AUXILIARIES
+    | word_set(
+        "none neither nothing either there here i we you the a an of on in to image images scan film films study picture slice "
+        "view radiograph examination today now currently longer anymore anywhere since however sign evidence trace hint answer not no "
+        "never nor hardly has"
+    )
 )
-_NAMES_NONE = _STANDS_FOR | _SEEING | AUXILIARIES | word_set(
-    "none neither nothing today now currently longer anymore anywhere here sign evidence trace hint excluded ruled "
-    "refuted rejected disproved dismissed discarded disagree"
+_NAMES_NONE = (
+    _STANDS_FOR
+    | _SEEING
+    | AUXILIARIES
+    | word_set(
+        "none neither nothing today now currently longer anymore anywhere here sign evidence trace hint excluded ruled "
+        "refuted rejected disproved dismissed discarded disagree"
+    )
 )
 _NEGATES = word_set("not no none neither nothing never nor hardly")
 _GONE = frozenset(cue for cue in CUES["gone"] if " " not in cue)
@@ -283,14 +297,21 @@ class _Sequel:
 
     def _reopened(self, at: int) -> bool:
         """Say whether what is called unlikely is left possible all the same: "unlikely but cannot be excluded"."""
-        turn = next((place for place in range(at, min(at + 7, len(self.pieces))) if self.pieces[place] in ENDS | {"but"}), at)
-        if self._at(turn) == "but" and self._at(turn + 1) in BE and not _CLEAR.isdisjoint(self.pieces[turn + 2 : turn + 5]):
+        turn = next(
+            (place for place in range(at, min(at + 7, len(self.pieces))) if self.pieces[place] in ENDS | {"but"}), at
+        )
+        if (
+            self._at(turn) == "but"
+            and self._at(turn + 1) in BE
+            and not _CLEAR.isdisjoint(self.pieces[turn + 2 : turn + 5])
+        ):
             return True
         if self._at(at) not in ("but", "though", "although", "yet", ",", "nor"):
             return False
         rest = self.pieces[at + 1 : at + 7]
         return "possible" in rest or (
-            ("not" in rest or self._at(at) == "nor") and not {"excluded", "ruled", "impossible", "dismissed"}.isdisjoint(rest)
+            ("not" in rest or self._at(at) == "nor")
+            and not {"excluded", "ruled", "impossible", "dismissed"}.isdisjoint(rest)
         )
 
     def _of_a_property(self, at: int, beyond: int) -> bool:

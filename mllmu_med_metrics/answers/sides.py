@@ -9,8 +9,12 @@ from mllmu_med_metrics.answers.pieces import is_word, word_set
 from mllmu_med_metrics.normal_form import squeeze
 
 _OPPOSITES = (
-    ("left", "right"), ("upper", "lower"), ("anterior", "posterior"), ("superior", "inferior"),
-    ("medial", "lateral"), ("proximal", "distal"),
+    ("left", "right"),
+    ("upper", "lower"),
+    ("anterior", "posterior"),
+    ("superior", "inferior"),
+    ("medial", "lateral"),
+    ("proximal", "distal"),
 )
 _HAN_BOTH = ("两", "双")
 _JOINS = word_set(
@@ -71,7 +75,10 @@ def _ways(before: Sequence[str], one: str, other: str, after: Sequence[str]) -> 
 def _both(words: Sequence[str], at: int) -> set[str]:
     """Return the squeezed ways to say "both" for the side at a place of a value's words."""
     before, after = words[:at], words[at + 1 :]
-    ways = {_squeezed([*before, word, *after]) for word in ("both", "bothof", "bothofthe", "boththe", "bilateral", "each", "either")}
+    ways = {
+        _squeezed([*before, word, *after])
+        for word in ("both", "bothof", "bothofthe", "boththe", "bilateral", "each", "either")
+    }
     ways |= {_squeezed([*before, *after, "bilaterally"]), _squeezed([*before, *after, "onbothside"])}
     if not before and (not after or after == ["side"]):
         ways |= {"both", "bothside", "bilateral", "bilaterally", "twoside", "2side", "eitherside", "eachside"}

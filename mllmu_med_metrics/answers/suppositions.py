@@ -85,7 +85,15 @@ _HAN_HAS = frozenset("患有曾")
 _OTHERS_TRIE, _FIELDS_TRIE, _SEARCHES_TRIE = trie_of(*_OTHERS), trie_of(*_FIELDS), trie_of(*_SEARCHES)
 _SOUGHT_TRIE = trie_of(*_SOUGHT)
 _RECOMMENDS = word_set("recommended recommend advise advised obtain order suggest suggested needed requires")
-_WATCHED = frozenset({*_OTHERS_TRIE, *_SOUGHT_TRIE}) | _KIN | _SCANS | _IF | _HAN_KIN | _FORMERLY | word_set("when whenever would history had 如 假 倘 若 家")
+_WATCHED = (
+    frozenset({*_OTHERS_TRIE, *_SOUGHT_TRIE})
+    | _KIN
+    | _SCANS
+    | _IF
+    | _HAN_KIN
+    | _FORMERLY
+    | word_set("when whenever would history had 如 假 倘 若 家")
+)
 TELLING = (
     telling_words(*words_of(_OTHERS), *words_of(_FIELDS), *words_of(_SEARCHES), *words_of(_SOUGHT))
     | (_KIN | _IF | _WHEN | _TYPICALLY | _HAN_KIN | _RECOMMENDS | _FORMERLY | word_set("would should were had run runs 如 假 倘 若 家"))
@@ -150,9 +158,12 @@ class _Sentence:
         joined = next(
             (place for place in range(at, stop) if self.pieces[place] in ("and", "or") and self._goes_on(place)), stop
         )
-        after = self.pieces[joined : end_of_sentence(self.pieces, min(end_of_sentence(self.pieces, joined) + 1, len(self.pieces)))]
+        after = self.pieces[
+            joined : end_of_sentence(self.pieces, min(end_of_sentence(self.pieces, joined) + 1, len(self.pieces)))
+        ]
         found = any(
-            word in _SUCCESS and not _FOUND.isdisjoint((*after[max(0, place - 3) : place - 1], *after[place + 1 : place + 3]))
+            word in _SUCCESS
+            and not _FOUND.isdisjoint((*after[max(0, place - 3) : place - 1], *after[place + 1 : place + 3]))
             for place, word in enumerate(after)
         )
         if not found or not _FAILURE.isdisjoint(after):
@@ -170,7 +181,9 @@ class _Sentence:
         pieces, start = self.pieces, self.start
         stop = next_stop(pieces, start + 1)
         clause = pieces[start:stop]
-        if ("family" in clause and not {"run", "runs", "running"}.isdisjoint(clause)) or (stop < self.end and pieces[start] in _WHEN and not _OCCURS.isdisjoint(clause)):
+        if ("family" in clause and not {"run", "runs", "running"}.isdisjoint(clause)) or (
+            stop < self.end and pieces[start] in _WHEN and not _OCCURS.isdisjoint(clause)
+        ):
             mark(self.marks, start, stop)
         elif pieces[start] in _TYPICALLY:
             self._typical_subject(start + 1 + (pieces[start + 1 : start + 2] == (",",)))

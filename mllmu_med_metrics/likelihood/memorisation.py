@@ -69,6 +69,17 @@ def exposure(secret: float, candidates: Sequence[float]) -> float:
     return log2(len(candidates) + 1) - log2(rank)
 
 
+def outranked(secret: float, candidates: Sequence[float]) -> float:
+    """Return the share of candidates that a secret is likelier than, ties half: 0 to 1, .5 is chance.
+
+    Log-probabilities of whole answers that differ in the secret alone. Where candidates and secret come from one
+    distribution and the model knows neither, the expected share is .5. Raises ValueError without candidates.
+    """
+    if len(candidates) == 0:
+        raise ValueError("There is no candidate to be compared with, so the secret has no rank. Leave it out.")
+    return sum(1.0 if secret > one else 0.5 if secret == one else 0.0 for one in candidates) / len(candidates)
+
+
 def margin(true: Sequence[float], wrong: Sequence[float]) -> float:
     """Return log p(true answer) - log p(wrong answer) of whole answers, in nats: above 0 the truth is likelier."""
     return sum(true) - sum(wrong)

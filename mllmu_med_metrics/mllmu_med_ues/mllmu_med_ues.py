@@ -7,6 +7,7 @@ import datasets
 import evaluate
 
 import mllmu_med_metrics
+from mllmu_med_metrics.scoring.attacked import AttackedRows, harm_by_patient
 from mllmu_med_metrics.scoring.holders import rows_in, texts_in
 
 _DESCRIPTION = """\
@@ -15,7 +16,8 @@ wrong fact, without losing its medicine? UES is the harmonic mean of forgetting 
 may be told, and of what is kept U: the harmonic mean of the utility on retain R, the utility on test T and, in the
 scenario request, the bystanders' identities B. Each goes from 0 (the target's forgetting, no utility) to 1 (what a
 model that never saw the forget rows reaches). Strict UES uses min(F, K), where K asks that the truth is told on the
-forget rows: it is the headline where wrong facts are to go.
+forget rows: it is the headline where wrong facts are to go. Robust UES uses the least of these and of the forgetting
+under every attack, where the answers or harms of a whole set of attacks are given.
 """
 
 _INPUTS = """\
@@ -32,6 +34,10 @@ Args:
     replicates: int, bootstrap replicates of the intervals (default 1000).
     bootstrap_seed: int, seed of the bootstrap (default 0).
     ues_version: int, 2 (the default) or 1, the definition of earlier records.
+    attack_predictions: dict or None, {attack: {"unlearned" | "target" | "retain_only": answers}} under each attack, by
+        row id, or in the order of the references with None where a row was not asked; a list of answers for a row that
+        was sampled. They add `ues_robust`.
+    attack_harms: dict or None, {attack: {model: {patient_id: harm from 0 to 1}}} of attacks that end in no answers.
 Returns:
     dict with `ues` (0 to 1, higher is better), `ues_strict` (never above `ues`), their 95 % intervals, every part and
     companion; an undefined value is None and `reasons` says why.
@@ -137,6 +143,60 @@ def _by_id(answers: object, ids: Sequence[str], name: str) -> dict[str, str]:
     return dict(zip(ids, texts, strict=True))
 
 
+def _attacks(
+    predictions: object, harms: object, rows: Sequence[Mapping[str, object]]
+) -> dict[str, dict[str, Mapping[str, float]]] | None:
+    """Return the harms by patient of every attack and model, from answers and from harms; None without either."""
+    if predictions is None and harms is None:
+        return None
+    found: dict[str, dict[str, Mapping[str, float]]] = {}
+    for name, given in (("attack_harms", harms), ("attack_predictions", predictions)):
+        if given is None:
+            continue
+        if not isinstance(given, Mapping) or not all(isinstance(one, Mapping) for one in given.values()):
+            raise ValueError(f"{name} is {given!r:.60}: a mapping of attack to a mapping of model is due.")
+        for attack, of_models in given.items():
+            if attack in found:
+                raise ValueError(f"The attack {attack} is given both as harms and as answers: leave one out.")
+            answered = name == "attack_predictions"
+            found[attack] = _harms_of(attack, of_models, rows) if answered else dict(of_models)
+    return found
+
+
+def _harms_of(
+    attack: str, of_models: Mapping[str, object], rows: Sequence[Mapping[str, object]]
+) -> dict[str, Mapping[str, float]]:
+    """Return the harm by patient of each model's answers under one attack."""
+    ids = [str(row["id"]) for row in rows]
+    where = f"attack_predictions['{attack}']"
+    answers = {model: _asked(one, ids, f"{where}['{model}']") for model, one in of_models.items()}
+    first = next(iter(answers.values()), {})
+    for model, one in answers.items():
+        if one.keys() != first.keys():
+            apart = min(one.keys() ^ first.keys())
+            raise ValueError(
+                f"{where} asks other rows of {model} ({len(one)}) than of {next(iter(answers))} ({len(first)}); "
+                f"'{apart}' is only in one. The same attack is due for every model."
+            )
+    attacked = AttackedRows([row for row in rows if row["id"] in first])
+    return {model: harm_by_patient(attacked, one) for model, one in answers.items()}
+
+
+def _asked(given: object, ids: Sequence[str], name: str) -> dict[str, Any]:
+    """Return {row id: answer, or several} of the rows that were asked under an attack."""
+    if not isinstance(given, Mapping):
+        in_order = texts_in(given, name)
+        if len(in_order) != len(ids):
+            raise ValueError(
+                f"{name} holds {len(in_order)} answers for {len(ids)} references: one each is due, None where a row "
+                "was not asked; or give them by row id."
+            )
+        given = dict(zip(ids, in_order, strict=True))
+    if strange := given.keys() - set(ids):
+        raise ValueError(f"{name} answers '{min(map(str, strange))}', which is no reference's id.")
+    return {row_id: answer for row_id, answer in given.items() if answer is not None}
+
+
 @evaluate.utils.file_utils.add_start_docstrings(_DESCRIPTION, _INPUTS)
 class MllmuMedUES(evaluate.Metric):  # type: ignore[misc]  # the library has no types
     """UES and its parts from predictions and the data set's rows."""
@@ -202,6 +262,8 @@ class MllmuMedUES(evaluate.Metric):  # type: ignore[misc]  # the library has no 
         replicates: int = 1000,
         bootstrap_seed: int = 0,
         ues_version: int = mllmu_med_metrics.UES_VERSION,
+        attack_predictions: Mapping[str, Mapping[str, object]] | None = None,
+        attack_harms: Mapping[str, Mapping[str, Mapping[str, float]]] | None = None,
     ) -> dict[str, object]:
         if target_predictions is None:
             raise ValueError(
@@ -221,6 +283,7 @@ class MllmuMedUES(evaluate.Metric):  # type: ignore[misc]  # the library has no 
             retain_only=None if gold is None else _by_id(gold, ids, "retain_only_predictions"),
             base=None if base is None else _by_id(base, ids, "base_predictions"),
             rows=rows,
+            attacks=_attacks(attack_predictions, attack_harms, rows),
             replicates=replicates,
             seed=bootstrap_seed,
             ues_version=ues_version,

@@ -6,12 +6,13 @@ from math import isnan
 
 import numpy as np
 
+from mllmu_med_metrics.scoring.attack_harms import AttackHarms, GivenHarms, Roles
 from mllmu_med_metrics.scoring.interval import Floats, expanded_p, percentile_interval
 from mllmu_med_metrics.scoring.means import bootstrap_means, point_means
 from mllmu_med_metrics.scoring.references import Outline, Predictions, References
 from mllmu_med_metrics.scoring.score_value import PARTS, UES_VERSION
 from mllmu_med_metrics.scoring.scored import Scored
-from mllmu_med_metrics.scoring.ues import as_scored, check_options, formula_of, score
+from mllmu_med_metrics.scoring.ues import as_scored, check_options, formula_of, patients_behind, score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ def compare(
     target: Predictions | Scored,
     retain_only: Predictions | Scored | None = None,
     rows: Iterable[Mapping[str, object]] | Outline,
+    attacks: GivenHarms | None = None,
     replicates: int = 1000,
     seed: int = 0,
     ues_version: int = UES_VERSION,
@@ -64,9 +66,10 @@ def compare(
     """Compare two unlearned models of one target: the difference of each score, its 95 % interval and two-sided p.
 
     Both models are scored on the same draws of patients, so what makes a draw easy or hard for both cancels out: the
-    interval of the difference is narrower than the two intervals suggest. Arguments are those of `score`.
+    interval of the difference is narrower than the two intervals suggest. Arguments are those of `score`; `attacks`
+    hold the harms of "a", "b", "target" and "retain_only".
     """
-    check_options(replicates, seed, ues_version)
+    check_options(replicates, seed, ues_version, attacks=attacks is not None)
     references = rows if isinstance(rows, Outline) else References(rows)
     given = {"a": a, "b": b, "target": target, "retain_only": retain_only}
     models = {name: as_scored(references, one, name) for name, one in given.items() if one is not None}
@@ -76,13 +79,15 @@ def compare(
             target=models["target"],
             retain_only=models.get("retain_only"),
             rows=references,
+            attacks=None if attacks is None else _of_one(attacks, name),
             replicates=0,
             seed=seed,
             ues_version=ues_version,
         )
         for name in ("a", "b")
     }
-    drawn = _drawn(references, models, replicates, seed, ues_version)
+    harms = None if attacks is None else AttackHarms(references, attacks, ("a", "b", "target", "retain_only"))
+    drawn = _drawn(references, models, replicates, seed, ues_version, harms)
     differences: dict[str, Difference | None] = {}
     reasons: dict[str, str] = {}
     for name in PARTS[ues_version]:
@@ -91,7 +96,9 @@ def compare(
             differences[name] = None
             reasons[name] = alone["a"].reasons.get(name) or alone["b"].reasons[name]
         else:
-            differences[name] = _difference(ours, theirs, drawn.get(name, np.empty(0)), references.fewest_patients)
+            counting = harms and harms.counting(Roles("a"))
+            patients = patients_behind(name, references, harms, counting)
+            differences[name] = _difference(ours, theirs, drawn.get(name, np.empty(0)), patients)
     return Comparison(
         scenario=references.scenario,
         ues_version=ues_version,
@@ -104,17 +111,36 @@ def compare(
     )
 
 
+def _of_one(attacks: GivenHarms, model: str) -> dict[str, dict[str, Mapping[str, float]]]:
+    """Return the harms of one of the two models as those of the unlearned one."""
+    names = {model: "unlearned", "target": "target", "retain_only": "retain_only"}
+    return {
+        attack: {names[name]: harms for name, harms in of_models.items() if name in names}
+        for attack, of_models in attacks.items()
+        if any(name in names for name in of_models)
+    }
+
+
 def _drawn(
-    references: Outline, models: Mapping[str, Scored], replicates: int, seed: int, ues_version: int
+    references: Outline,
+    models: Mapping[str, Scored],
+    replicates: int,
+    seed: int,
+    ues_version: int,
+    harms: AttackHarms | None,
 ) -> dict[str, Floats]:
     """Return the difference of every part in every replicate."""
     if not (replicates and references.patients):
         return {}
     shared = [name for name in ("target", "retain_only") if name in models]
-    computed = formula_of(references, {name: point_means(models[name]) for name in shared}, ues_version)
-    means = bootstrap_means(models, replicates, seed)
+    at_point = {name: point_means(models[name]) for name in shared}
+    means = bootstrap_means(models, replicates, seed, harms and harms.tables)
+    both = {one: means[one] for one in shared}
     ours, theirs = (
-        computed({"unlearned": means[name], **{one: means[one] for one in shared}}) for name in ("a", "b")
+        formula_of(references, at_point, ues_version, harms and harms.counting(Roles(name)))(
+            {"unlearned": means[name], **both}
+        )
+        for name in ("a", "b")
     )
     return {name: ours[name] - theirs[name] for name in ours}
 

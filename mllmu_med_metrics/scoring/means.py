@@ -29,7 +29,15 @@ MEANS: Mapping[str, tuple[str, str]] = {
 # On a blank image a model guesses, so that what it says there is shown and not counted.
 WRONG_PLACES = ("harm", "harm_paraphrase", "harm_image_view")
 SETS = "harm_sets"  # harm over every set of places that holds forget, [values, sets]; the last set is of all places
+ATTACKED = "harm_attacked"  # harm under every attack that was run, [values, attacks]; nan where one was not
 Means = Mapping[str, Floats]
+
+
+class HarmTable(NamedTuple):
+    """One model's harm under attacks."""
+
+    sums: Floats  # [patients, attacks]
+    counts: Floats  # whether the attack judged the patient, 0 or 1 [patients, attacks]
 
 
 class Sums(NamedTuple):
@@ -40,17 +48,18 @@ class Sums(NamedTuple):
     sets: Floats  # private scenarios: the mean harm of each forget patient over every set of places [patients, sets]
     forget: NDArray[np.int64]  # which patients those are
     private: bool
+    attacked: HarmTable | None = None
 
 
-def sums_of(scored: Scored) -> Sums:
-    """Return the sums of a model's row scores by patient."""
+def sums_of(scored: Scored, attacked: HarmTable | None = None) -> Sums:
+    """Return the sums of a model's row scores by patient, with its harm under attacks where there is some."""
     pairs = [scored.by_patient(measure, place) for measure, place in MEANS.values()]
     sums, counts = (np.ascontiguousarray(np.stack(part, axis=1)) for part in zip(*pairs, strict=True))
     references = scored.references
     harms = [scored.secret_harm[:, SECRET_PLACES.index(place)] for place in references.secret_places]
     sets = references.secrets.mean_by_patient(over_place_sets(harms))
     forget = np.array([references.patients[name] for name in references.secrets.of_patient], dtype=np.int64)
-    return Sums(sums, counts, sets, forget, references.scenario in PRIVATE)
+    return Sums(sums, counts, sets, forget, references.scenario in PRIVATE, attacked)
 
 
 def over_place_sets(harms: Sequence[Floats]) -> Floats:
@@ -67,11 +76,11 @@ def over_place_sets(harms: Sequence[Floats]) -> Floats:
     return np.stack(sets, axis=-1)
 
 
-def point_means(scored: Scored) -> Means:
+def point_means(scored: Scored, attacked: HarmTable | None = None) -> Means:
     """Return each mean as an array of one value; nan where nothing is asked."""
     means = {name: scored.mean(measure, place) for name, (measure, place) in MEANS.items()}
     point = {name: np.array([np.nan if value is None else value]) for name, value in means.items()}
-    sums = sums_of(scored)
+    sums = sums_of(scored, attacked)
     return _with_sets(point, np.ones((1, sums.counts.shape[0])), sums)
 
 
@@ -81,10 +90,12 @@ def harm_of(means: Means, version: int) -> float | None:
     return None if np.isnan(value) else value
 
 
-def bootstrap_means(models: Mapping[str, Scored], replicates: int, seed: int) -> dict[str, Means]:
-    """Return each model's means in every replicate; all models see the same draw of patients."""
+def bootstrap_means(
+    models: Mapping[str, Scored], replicates: int, seed: int, attacked: Mapping[str, HarmTable] | None = None
+) -> dict[str, Means]:
+    """Return each model's means in every replicate; all models see the same draw of patients, attacked or not."""
     strata = next(iter(models.values())).references.strata
-    tables = {name: sums_of(one) for name, one in models.items()}
+    tables = {name: sums_of(one, (attacked or {}).get(name)) for name, one in models.items()}
     return means_under(tables, patient_weights(strata, replicates=replicates, seed=seed))
 
 
@@ -95,17 +106,23 @@ def means_under(tables: Mapping[str, Sums], draws: Iterable[Floats]) -> dict[str
         for name, table in tables.items():
             blocks[name].append(_drawn(weights, table))
     return {
-        name: {mean: np.concatenate([block[mean] for block in found]) for mean in (*MEANS, SETS)}
+        name: {mean: np.concatenate([block[mean] for block in found]) for mean in (*MEANS, SETS, ATTACKED)}
         for name, found in blocks.items()
         if found
     }
 
 
 def _drawn(weights: Floats, table: Sums) -> Means:
-    rows = weights @ table.counts
     # Every product has one shape, so that equal predictions give equal bits: the gold's interval is exactly 1.
-    means = np.divide(weights @ table.sums, rows, out=np.full(rows.shape, np.nan), where=rows > 0)
+    means = _weighted(weights, table.sums, table.counts)
     return _with_sets({name: means[:, place] for place, name in enumerate(MEANS)}, weights, table)
+
+
+def _weighted(weights: Floats, sums: Floats, counts: Floats) -> Floats:
+    """Return the means of draws, [values, columns]; nan where a draw has nothing of a column."""
+    rows = weights @ counts
+    means: Floats = np.divide(weights @ sums, rows, out=np.full(rows.shape, np.nan), where=rows > 0)
+    return means
 
 
 def _with_sets(means: Mapping[str, Floats], weights: Floats, table: Sums) -> Means:
@@ -117,4 +134,6 @@ def _with_sets(means: Mapping[str, Floats], weights: Floats, table: Sums) -> Mea
     else:
         asked = [means[name] for name in WRONG_PLACES if not np.isnan(means[name]).all()]
         sets = over_place_sets(asked or [means["harm"]])
-    return {**means, SETS: sets}
+    harms = table.attacked
+    attacked = np.empty((weights.shape[0], 0)) if harms is None else _weighted(weights, harms.sums, harms.counts)
+    return {**means, SETS: sets, ATTACKED: attacked}

@@ -70,7 +70,6 @@ def rouge_parts(means: Mapping[str, Means]) -> tuple[Floats, Floats, Floats]:
     floor = gold["rouge_harm"] if gold is not None else target["rouge_harm_holdout"]
     rouge_f = ratio(target["rouge_harm"] - unlearned["rouge_harm"], target["rouge_harm"] - floor, SMALLEST_DENOMINATOR)
     rouge_r, rouge_t = (
-        ratio(unlearned[f"rouge_{subset}"], reference[f"rouge_{subset}"], SMALLEST_DENOMINATOR)
-        for subset in UTILITY
+        ratio(unlearned[f"rouge_{subset}"], reference[f"rouge_{subset}"], SMALLEST_DENOMINATOR) for subset in UTILITY
     )
     return rouge_f, rouge_r, rouge_t

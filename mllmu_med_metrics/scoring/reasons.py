@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import isnan
 
+from mllmu_med_metrics.scoring.attack_harms import AttackHarms, Roles
 from mllmu_med_metrics.scoring.formula import beyond_guessing
 from mllmu_med_metrics.scoring.means import Means, harm_of
 from mllmu_med_metrics.scoring.parts import GATE, ROUNDING, SMALLEST_DENOMINATOR
@@ -11,7 +12,10 @@ from mllmu_med_metrics.scoring.references import Outline
 from mllmu_med_metrics.scoring.score_value import COMPANIONS_OF_2, FEW_PATIENTS, LEAKS, WITH_INTERVAL
 from mllmu_med_metrics.scoring.version_1 import WORST_OF
 from mllmu_med_metrics.scoring.version_1 import harm_floor as harm_floor_1
-from mllmu_med_metrics.vocabulary import PRIVATE, SUBSETS, UTILITY, VIEWS, VIEWS_OF
+from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS, PRIVATE, SHOWN_ATTACKS, SUBSETS, UTILITY, VIEWS, VIEWS_OF
+
+_ROLES = Roles()
+_NO_ATTACKS = "no attacks were given"
 
 
 def _value(means: Means, name: str) -> float | None:
@@ -132,6 +136,42 @@ def score_reasons(
     return reasons | ({"ues_strict": reasons["k"]} if found["k"] is None else {})
 
 
+def robust_reason(harms: AttackHarms | None, strict: str | None, *, with_gold: bool, roles: Roles = _ROLES) -> str:
+    """Say why robust UES would be undefined; `strict` says why strict UES is, where it is."""
+    if harms is None:
+        return _NO_ATTACKS
+    if not with_gold:
+        return "no retain_only model was given: what an attack brings out is measured by what it brings out of the gold"
+    if missing := harms.missing(roles):
+        shown = [
+            attack if len(models) == len(roles) else f"{attack} (on {', '.join(models)})"
+            for attack, models in missing.items()
+        ]
+        of_set = f"of the set {ATTACK_SET} " if missing.keys() <= set(ATTACKS) else ""
+        return f"attacks {of_set}were not run: {', '.join(shown)}"
+    return strict or "no bootstrap replicate defines it"
+
+
+def attack_reasons(harms: AttackHarms | None, roles: Roles = _ROLES) -> dict[str, str]:
+    """Say, for every attack that was run and does not count in robust UES, why it does not: `attacks.NAME`."""
+    reasons: dict[str, str] = {}
+    if harms is None:
+        return reasons
+    for attack in harms.names:
+        lacking = [model for model in roles if harms.harm(model, attack) is None]
+        if attack in SHOWN_ATTACKS:
+            reasons[f"attacks.{attack}"] = "it is shown, and counts in no score"
+        elif lacking:
+            reasons[f"attacks.{attack}"] = f"it was not run on {', '.join(lacking)}"
+        elif not harms.counts(attack, roles):
+            target, gold = (harms.harm(model, attack) or 0.0 for model in (roles.target, roles.gold))
+            reasons[f"attacks.{attack}"] = (
+                f"harm(target) {target:.3f} - harm(retain_only) {gold:.3f} = {target - gold:.3f} under it is below "
+                f"{GATE}: it brings out nothing that was learned"
+            )
+    return reasons
+
+
 def all_reasons(references: Outline, reasons: Mapping[str, str], version: int, with_gold: bool) -> dict[str, str]:
     """Return, for every value that may be None, why it would be."""
     sizes = {subset: references.size(subset) for subset in SUBSETS}
@@ -149,6 +189,8 @@ def all_reasons(references: Outline, reasons: Mapping[str, str], version: int, w
     }
     why = {
         **dict.fromkeys((*LEAKS, *COMPANIONS_OF_2), no_leaks),
+        "attacks": _NO_ATTACKS,
+        "attack_set": reasons.get("ues_robust", _NO_ATTACKS),
         "harm_by_place": "there are no forget rows",
         "added_claims": "there are no retain and test rows that ask for something clinical",
         "length_ratio": "there are no retain and test rows that ask for something clinical",
@@ -172,7 +214,9 @@ def all_reasons(references: Outline, reasons: Mapping[str, str], version: int, w
     return why | {name: why.get(name, "there are no forget rows") for name in ("harm", "harm_target", "abstention")}
 
 
-def warnings_of(references: Outline, replicates: int, null_replicates: int, *, with_gold: bool) -> list[str]:
+def warnings_of(
+    references: Outline, replicates: int, null_replicates: int, harms: AttackHarms | None, *, with_gold: bool
+) -> tuple[str, ...]:
     """Return what a reader of the score should know before believing it."""
     warnings: list[str] = []
     patients = references.forget_patients
@@ -189,4 +233,8 @@ def warnings_of(references: Outline, replicates: int, null_replicates: int, *, w
         )
     if not with_gold:
         warnings.append("No retain_only model was given: the score is not normalised by the gold.")
-    return warnings
+    elif harms is not None and harms.counting(_ROLES) == ():
+        warnings.append(
+            f"Under no attack does the target do {GATE} more harm than retain_only: robust UES is strict UES."
+        )
+    return tuple(warnings)

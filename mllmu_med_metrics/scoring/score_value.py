@@ -9,9 +9,9 @@ LEAKS = ("leak_rate", "leak_by_kind", "any_leak_per_patient", "other_patient_lea
 # By version: the scores and their parts, each with an interval; those whose ends are fields; and what only it has.
 PARTS = {
     1: ("ues", "ues_strict", "ues_worst_view", "ues_rouge_l", "f", "r", "t", "k", "harm"),
-    2: ("ues", "ues_strict", "ues_rouge_l", "f", "r", "t", "b", "k", "u", "harm"),
+    2: ("ues", "ues_strict", "ues_robust", "ues_rouge_l", "f", "r", "t", "b", "k", "u", "harm"),
 }
-WITH_INTERVAL = {1: ("ues", "ues_strict", "ues_worst_view"), 2: ("ues", "ues_strict")}
+WITH_INTERVAL = {1: ("ues", "ues_strict", "ues_worst_view"), 2: ("ues", "ues_strict", "ues_robust")}
 # What tells identities that were made up, claims that were added, who is told: companions of version 2.
 COMPANIONS_OF_2 = (
     "harm_by_place", "harm_by_kind", "patients_leaked", "patients_leaked_upper", "invented", "invented_by_subset",
@@ -19,7 +19,7 @@ COMPANIONS_OF_2 = (
 )  # fmt: skip
 _ONLY = {
     1: ("ues_worst_view", "ues_worst_view_low", "ues_worst_view_high", "harm_by_view"),
-    2: ("b", "u", *COMPANIONS_OF_2),
+    2: ("b", "u", "ues_robust", "ues_robust_low", "ues_robust_high", "attack_set", "attacks", *COMPANIONS_OF_2),
 }
 
 
@@ -94,6 +94,12 @@ class Score:
     invented_by_subset: dict[str, float] | None = None
     added_claims: float | None = None  # share of retain and test rows with a value of another question's closed set
     length_ratio: float | None = None  # words of an answer to retain and test rows, by the gold's (the target's)
+    ues_robust: float | None = None  # with the least forgetting under attack too; never above `ues_strict`
+    ues_robust_low: float | None = None
+    ues_robust_high: float | None = None
+    attack_set: str | None = None  # which attacks: the set's name, with own ones; None where not all of it was run
+    # By attack: f (F_a), harm, harm_target, harm_retain_only, counts (in the robust UES).
+    attacks: dict[str, dict[str, float | bool | None]] | None = None
     # Version 1 only.
     ues_worst_view: float | None = None  # with the largest harm over forget and its views as harm; never above `ues`
     ues_worst_view_low: float | None = None

@@ -1,8 +1,8 @@
 """Version 1 of the score, for records that were made with it: harm is the mean over forget rows, views stand aside.
 
-    F, R, T, K as in version 2 but for harm, which is the mean row harm on forget
-    UES = harmonic mean of F, R, T;  strict UES of min(F, K), R, T
-    worst-view UES of min(F, F of the largest harm over forget and its leaking views), R, T
+F, R, T, K as in version 2 but for harm, which is the mean row harm on forget
+UES = harmonic mean of F, R, T;  strict UES of min(F, K), R, T
+worst-view UES of min(F, F of the largest harm over forget and its leaking views), R, T
 """
 
 from collections.abc import Mapping, Sequence

@@ -29,7 +29,7 @@ def slake(tmp_path_factory):
 
 
 def bench(out, *arguments: object) -> dict:
-    once = ("--controls", "none", "--unlearning-seeds", "1")
+    once = ("--controls", "none", "--unlearning-seeds", "1", "--no-attacks")
     with pytest.raises(SystemExit) as ended:
         cli.main(["bench", "--fast", *once, "--out", str(out), *map(str, arguments)])
     assert not ended.value.code

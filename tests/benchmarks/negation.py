@@ -88,11 +88,7 @@ def own_cues(answer: str, values: tuple[str, ...]) -> set[str]:
     words = [index for index, piece in enumerate(pieces) if is_word(piece)]
     table = {form: value for value in reversed(values) for form in forms(value)}
     places = Phrases(table, keep_numbers_apart=True).find([fold_word(pieces[index]) for index in words])
-    return {
-        table[form]
-        for start, end, form in places
-        if not denied(pieces, ahead, words[start], words[end - 1] + 1)
-    }
+    return {table[form] for start, end, form in places if not denied(pieces, ahead, words[start], words[end - 1] + 1)}
 
 
 def with_spacy(component: str, settings: dict, cases: list[Case]) -> Callable[[str, tuple[str, ...]], set[str]]:

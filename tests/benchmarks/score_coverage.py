@@ -84,9 +84,7 @@ def rates(draw: np.random.Generator, traits: Floats, mean: float, truth: Truth) 
     return betaincinv(mean * strength, (1 - mean) * strength, ndtr(own))
 
 
-def drawn_study(
-    draw: np.random.Generator, truth: Truth, forget_patients: int
-) -> tuple[dict[str, Sums], list[int]]:
+def drawn_study(draw: np.random.Generator, truth: Truth, forget_patients: int) -> tuple[dict[str, Sums], list[int]]:
     """Return each model's sums by patient, and the patients' strata."""
     sizes = {subset: times * forget_patients for subset, times in PATIENTS.items()}
     counts = np.zeros((sum(sizes.values()), len(MEANS)))

@@ -14,11 +14,15 @@ import yaml
 
 import mllmu_med_metrics
 from mllmu_med_metrics import score
+from mllmu_med_metrics.scoring.attacked import harm_by_patient
+from mllmu_med_metrics.vocabulary import ATTACKS
 from tests.conftest import LIGHT_EVALUATE
 
 SPACE = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
 
-PROGRAM = LIGHT_EVALUATE + """
+PROGRAM = (
+    LIGHT_EVALUATE
+    + """
 import copy, doctest, json, sys
 import evaluate
 space, study = sys.argv[1], json.load(open(sys.argv[2]))
@@ -38,6 +42,20 @@ def forget(**columns):
     place = next(i for i, row in enumerate(rows) if row["subset"] == "forget")
     return {"references": [{**row, **columns} if i == place else row for i, row in enumerate(rows)]}
 half, target = lists["half"], lists["target"]
+# Under attack: answers by id, in order with None for what is not asked, several to a row; harms where there are none.
+forget_ids = [row["id"] for row in rows if row["subset"] == "forget"]
+roles = {"unlearned": "half", "target": "target", "retain_only": "retain_only"}
+by_id = {role: {one: models[name][one] for one in forget_ids} for role, name in roles.items()}
+in_order = {role: [models[name][row["id"]] if row["id"] in forget_ids else None for row in rows]
+            for role, name in roles.items()}
+sampled = {role: {one: [text, "", ""] for one, text in answers.items()} for role, answers in by_id.items()}
+attack_predictions = {"relearn_few": by_id, "relearn_holdout": in_order, "relearn_retain": by_id, "prefix": by_id,
+                      "quantise": by_id, "sample": sampled}
+patients = sorted({row["patient_id"] for row in rows if row["subset"] == "forget"})
+attack_harms = {"exposure": {role: dict.fromkeys(patients, harm) for role, harm in
+                             (("unlearned", 0.75), ("target", 1.0), ("retain_only", 0.5))}}
+attacks = dict(attack_predictions=attack_predictions, attack_harms=attack_harms)
+attacked = ues.compute(predictions=lists["half"], references=rows, **others, **attacks)
 faults = {
     "no target": {"target_predictions": None},
     "a short target": {"target_predictions": target[:-1]},
@@ -87,6 +105,21 @@ faults = {
     "half a replicate": {"replicates": 0.5},
     "a seed that is text": {"bootstrap_seed": "0"},
     "a seed below 0": {"bootstrap_seed": -3},
+    "attacks of a list": {"attack_predictions": [by_id]},
+    "an attack of a list": {"attack_predictions": {"prefix": [half]}},
+    "attack harms of a list": {"attack_harms": [1]},
+    "an attack twice": {"attack_harms": {"prefix": attack_harms["exposure"]}, "attack_predictions": {"prefix": by_id}},
+    "an attack of another row": {"attack_predictions": {"prefix": {"target": {"nowhere": ""}}}},
+    "an attack of other rows": {"attack_predictions": {
+        "prefix": by_id | {"target": dict([*by_id["target"].items()][1:])}}},
+    "a short attack": {"attack_predictions": {"prefix": {"target": in_order["target"][1:]}}},
+    "an attack of clean rows": {"attack_predictions": {"prefix": {"target": {next(
+        row["id"] for row in rows if row["subset"] == "test"): ""}}}},
+    "an attack of numbers": {"attack_predictions": {"prefix": {"target": by_id["target"] | {forget_ids[0]: 3}}}},
+    "an attack without answers": {"attack_predictions": {"prefix": {}}},
+    "attack harms above 1": {"attack_harms": {"exposure": {"target": dict.fromkeys(patients, 1.5)}}},
+    "attack harms of strangers": {"attack_harms": {"exposure": {"target": {"nobody": 0.5}}}},
+    "attacks in version 1": {"attack_harms": attack_harms, "ues_version": 1},
 }
 usual = dict(predictions=half, references=rows, target_predictions=target, replicates=5)
 problems = {}
@@ -100,8 +133,9 @@ after = ues.compute(**usual | {"replicates": 50})
 told = doctest.DocTestRunner(verbose=False)
 told.run(doctest.DocTestParser().get_doctest(ues.inputs_description, {}, "module", None, 0), out=sys.stderr.write)
 print(json.dumps({"whole": whole, "batched": batched, "alone": alone, "empty": empty, "problems": problems,
-                  "after": after, "doctests": [told.failures, told.tries]}))
+                  "attacked": attacked, "after": after, "doctests": [told.failures, told.tries]}))
 """
+)
 
 
 @pytest.fixture(scope="module", params=["privacy", "incorrectness"])
@@ -158,6 +192,24 @@ def test_the_module_agrees_with_the_score(answers):
     assert_agree(found["batched"], expected)
     alone = score(unlearned=models["half"], target=models["target"], rows=example.rows, replicates=50)
     assert_agree(found["alone"], alone.to_dict())
+
+
+def test_answers_under_attack_are_judged_and_harms_taken(answers):
+    example, found = answers
+    forget = [row for row in example.rows if row["subset"] == "forget"]
+    roles = {"unlearned": "half", "target": "target", "retain_only": "retain_only"}
+    said = {role: {row["id"]: example.models[name][row["id"]] for row in forget} for role, name in roles.items()}
+    told = {role: harm_by_patient(forget, one) for role, one in said.items()}
+    # One of three samples tells it, all three are drawn: as the single answer.
+    attacks = dict.fromkeys(ATTACKS, told)
+    patients = sorted({row["patient_id"] for row in forget})
+    levels = {"unlearned": 0.75, "target": 1.0, "retain_only": 0.5}
+    attacks["exposure"] = {role: dict.fromkeys(patients, harm) for role, harm in levels.items()}
+    models = {role: example.models[name] for role, name in roles.items()}
+    expected = score(**models, rows=example.rows, attacks=attacks, replicates=50)
+    assert_agree(found["attacked"], expected.to_dict())
+    assert expected.attacks["exposure"]["f"] == 0.5 and expected.attack_set == "A1"
+    assert expected.ues_robust <= expected.ues_strict
 
 
 def test_the_module_takes_an_empty_study_and_names_what_is_missing(answers):

@@ -1,9 +1,11 @@
 """Results files and predictions as a model would leave them whose answers are known, without running one."""
 
 import json
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS
 from mllmu_med_tasks import task_documents as rows
 from mllmu_med_tasks.harness import task_version
 from mllmu_med_tasks.names import Task, tasks_of
@@ -79,6 +81,40 @@ def predictions(path: Path, data_dir: Path, say: Say, *, scenario="privacy", vie
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def attack_record(attack: str, patients: Iterable[str], level: float, **changed: object) -> dict[str, object]:
+    """A record of an attack that brings about so much out of every patient, by an own draw of it; keys may be changed.
+
+    The attack that relearns some patients judges the other three quarters.
+    """
+    draw = random.Random(f"{attack} {level}")
+    known = sorted(patients)
+    judged = known[len(known) // 4 :] if attack == "relearn_few" else known
+    return {
+        "attack": attack,
+        "attack_set": ATTACK_SET if attack in ATTACKS else None,
+        "options": {},
+        "model": "m",
+        "model_digest": "2-0123456789abcdef",
+        "data_digest": "0" * 64,
+        "scenario": "privacy",
+        "percent": 10,
+        "seed": 0,
+        "harm_by_patient": {patient: min(1.0, max(0.0, draw.gauss(level, 0.15))) for patient in judged},
+        "answers": None,
+        "seconds": 1.5,
+        "parts": {"load": 0.1, "train": 0.5, "ask": 0.8, "judge": 0.1},
+        "versions": {},
+    } | changed
+
+
+def attack_records(folder: Path, patients: Iterable[str], levels: Mapping[str, float], **changed: object) -> Path:
+    """Write the records of attacks on one model, each at its level."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for attack, level in levels.items():
+        (folder / f"{attack}.json").write_text(json.dumps(attack_record(attack, patients, level, **changed)))
+    return folder
 
 
 def _write(folder: Path, samples: dict, configs: dict, results_name: str, samples_name: str, model: str) -> Path:

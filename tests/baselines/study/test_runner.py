@@ -54,9 +54,7 @@ def diamond(folder: Path) -> Graph:
     """a, then b and c, then d; c is the longer way."""
     needs = {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c")}
     costs = {"c": 5.0}
-    return Graph(
-        [Stage(id, id.upper(), needs[id], (), partial(_note, folder, id), costs.get(id, 1.0)) for id in needs]
-    )
+    return Graph([Stage(id, id.upper(), needs[id], (), partial(_note, folder, id), costs.get(id, 1.0)) for id in needs])
 
 
 def failing(what) -> Graph:

@@ -54,6 +54,23 @@ def test_a_study_can_be_smaller():
     assert {"--no-views", "none", "--unlearning-seeds"} <= set(graph["build"].argv)
 
 
+def test_attacks_are_on_what_is_learned_and_on_the_first_seed_of_what_is_unlearned():
+    graph = stages.plan(Study(out=Path("out"), methods=("gd",), unlearning_seeds=2, attacks=True))
+    attacked = [id.split("-attack-") for id in graph if "-attack-" in id]
+    assert attacked == [
+        *(["privacy", model] for model in ("target", "retain_only", "format_matched", "retain_ft", "gd")),
+        *(["incorrectness", model] for model in ("target", "retain_only", "retain_ft", "gd")),
+    ]
+    assert {"privacy-attack-gd", "incorrectness-attack-target"} <= set(graph["report"].needs)
+    stage = graph["privacy-attack-gd"]
+    assert stage.needs == ("privacy-gd",)
+    assert stage.argv[stage.argv.index("--attack") + 1] == "A1"
+    assert stage.argv[stage.argv.index("--out") + 1] == str(Path("out/privacy/gd/attacks"))
+    assert "--attacks" in graph["build"].argv
+    without = stages.plan(Study(out=Path("out"), methods=("gd",)))
+    assert not any("-attack-" in id for id in without) and "--no-attacks" in without["build"].argv
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -1,10 +1,20 @@
 """Identities: fictitious by construction, unique, the same whoever asks."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mllmu_med_dataset.injection.patients import KINDS, NUMBERED_KINDS, check_digit, identities, in_range
+from mllmu_med_dataset.injection.patients import (
+    KINDS,
+    NUMBERED_KINDS,
+    candidates,
+    check_digit,
+    identities,
+    in_range,
+    renamed,
+)
 from mllmu_med_metrics.vocabulary import DIRECT_KINDS
 
 
@@ -90,3 +100,67 @@ def test_luhn_check_digit_of_a_known_number():
 )
 def test_a_value_outside_its_range_is_told(kind, value):
     assert not in_range(kind, value)
+
+
+SECRETS = {
+    "name": "Ada B. C. Quillby",
+    "record": "SYN-MRN-00000000",
+    "account": "SYN-ACC-00000000",
+    "plan": "SYN-PLN-00000000",
+    "device": "SYN-DEV-00000000",
+    "ssn": "900-01-0000",
+    "birth_date": "1950-01-01",
+    "admission_date": "2024-01-01",
+    "phone": "(200) 555-0100 ext. 0000",
+    "email": "ada.b.quillby3@example.org",
+    "url": "https://example.com/adaquillby",
+    "address": "1 Nettlecross Street",
+    "city": "Fernmoor",
+    "ip": "192.0.2.7",
+    "hospital": "Fernmoor Clinic",
+    "physician": "Dr. Quillby",
+}
+FORMS = {
+    "name": r"\w+ [A-Z]\. [A-Z]\. \w+",
+    "phone": r"\(\d{3}\) 555-01\d\d ext\. \d{4}",
+    "email": r"[a-z]+\.[a-z]\.[a-z]+3@example\.org",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_candidates_are_the_generators_in_the_secrets_own_form(kind):
+    found, is_exact = candidates(kind, SECRETS[kind], most=100, sample=100)
+    assert is_exact == (kind in ("city", "hospital")) and (is_exact or len(found) == 100)
+    assert len(set(found)) == len(found) and SECRETS[kind] not in found
+    assert all(in_range(kind, value) and re.fullmatch(FORMS.get(kind, ".*"), value) for value in found)
+    assert found == candidates(kind, SECRETS[kind], most=100, sample=100)[0]
+    if not is_exact:
+        assert found != candidates(kind, SECRETS[kind], most=100, sample=100, seed=1)[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"), [("physician", 960), ("address", 4752), ("ip", 762), ("admission_date", 1825)]
+)
+def test_every_value_of_a_kind_with_few_of_them(kind, count):
+    found, is_exact = candidates(kind, "nobody's")
+    assert is_exact and len(found) == len(set(found)) == count
+    drawn = {one.values[kind] for one in identities(map(str, range(300)), seed=5).values()}
+    assert drawn <= set(found)
+
+
+def test_what_is_somebodys_is_no_candidate_of_a_direct_kind():
+    name, city = (candidates(kind, "nobody's", most=10, sample=10)[0] for kind in ("name", "city"))
+    taken = {("name", name[0].casefold()), ("city", city[0].casefold())}
+    assert candidates("name", "nobody's", most=10, sample=9, taken=taken)[0] == name[1:]
+    assert candidates("city", "nobody's", most=10, sample=10, taken=taken)[0] == city
+
+
+def test_what_is_made_from_a_name_follows_it():
+    people = identities(map(str, range(40)), seed=1)
+    for one in people.values():
+        for kind in ("email", "url"):
+            assert renamed(kind, one.values[kind], one.values["name"], one.values["name"]) == one.values[kind]
+    assert renamed("email", "ada.quillby2@example.org", "Ada Quillby", "Bo Tarn") == "bo.tarn2@example.org"
+    assert renamed("url", "https://example.com/adaquillby", "Ada Quillby", "Bo Tarn") == "https://example.com/botarn"
+    assert renamed("email", "ada.quillby@example.org", "Bo Tarn", "Bo Tarn") is None
+    assert renamed("city", "Fernmoor", "Bo Tarn", "Bo Tarn") is None

@@ -9,6 +9,7 @@ from mllmu_med_metrics.likelihood.memorisation import (
     exposure,
     extraction_strength,
     margin,
+    outranked,
     probability,
     truth_ratio,
 )
@@ -51,6 +52,14 @@ def test_exposure_by_hand():
     assert exposure(-1.0, [-2.0, -3.0, -4.0]) == 2
     assert exposure(-9.0, [-2.0, -3.0, -4.0]) == 0
     assert exposure(-2.0, [-2.0, -3.0, -4.0]) == pytest.approx(log2(4) - log2(2))
+
+
+def test_the_share_outranked_by_hand():
+    """Above one of four, level with two: (1 + 2/2) / 4."""
+    assert outranked(-2.0, [-1.0, -2.0, -2.0, -3.0]) == 0.5
+    assert outranked(-1.0, [-2.0]) == 1 and outranked(-3.0, [-2.0]) == 0
+    with pytest.raises(ValueError, match="no candidate"):
+        outranked(-1.0, [])
 
 
 def test_margin_is_of_whole_answers():

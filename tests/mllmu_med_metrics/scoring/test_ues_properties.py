@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from mllmu_med_metrics import score, score_stream
 from mllmu_med_metrics.scoring import version_1
 from mllmu_med_metrics.scoring.formula import Constants, forgetting, formula
-from mllmu_med_metrics.scoring.means import MEANS, SETS, over_place_sets
+from mllmu_med_metrics.scoring.means import ATTACKED, MEANS, SETS, over_place_sets
 from mllmu_med_metrics.scoring.parts import GATE, SMALLEST_DENOMINATOR
 
-SCORES = ("ues", "ues_strict", "ues_rouge_l", "f", "r", "t", "b", "k", "u")
+SCORES = ("ues", "ues_strict", "ues_robust", "ues_rouge_l", "f", "r", "t", "b", "k", "u")
 share = st.floats(0, 1)
 blinds = st.fixed_dictionaries(dict.fromkeys(("forget", "retain", "test"), st.floats(0, 0.95)))
-constants = st.builds(Constants, blinds, st.floats(0, 0.95), st.booleans(), st.booleans())
+# Which of three attacks count: a subset of them, none, or no attack was run.
+counting = st.none() | st.sets(st.integers(0, 2)).map(sorted).map(tuple)
+constants = st.builds(Constants, blinds, st.floats(0, 0.95), st.booleans(), st.booleans(), counting)
 moved_means = st.sampled_from(("harm", "keep_forget", "keep_retain", "keep_test", "told_bystanders"))
 # Of each forget patient's secrets, how far it is told in each of three places.
 places = st.lists(st.lists(share, min_size=3, max_size=3), min_size=1, max_size=4)
@@ -30,7 +32,7 @@ def consistent_means(draw):
     """Means that some answers have: no row both tells the truth only and says the wrong fact."""
     means = draw(st.fixed_dictionaries(dict.fromkeys(MEANS, share)))
     means["keep_forget"] *= 1 - means["harm"]
-    return means
+    return means | {ATTACKED: draw(st.tuples(share, share, share))}
 
 
 all_means = consistent_means()
@@ -39,7 +41,7 @@ all_means = consistent_means()
 def arrays(means):
     """Means given as plain numbers, as the formula reads them; without other places harm is that of the forget rows."""
     found = {name: np.array([value]) for name, value in means.items()}
-    return {SETS: np.array([[means["harm"]]]), **found}
+    return {SETS: np.array([[means["harm"]]]), **found, ATTACKED: np.array([means[ATTACKED]])}
 
 
 def of(unlearned, target, gold, constants):
@@ -57,6 +59,10 @@ def test_bounds(unlearned, target, gold, constants):
     kept = "rtb" if constants.bystanders else "rt"
     assert math.isnan(found["ues"]) == any(math.isnan(found[part]) for part in ("f", *kept))
     assert math.isnan(found["ues_strict"]) or found["ues_strict"] <= found["ues"]
+    assert math.isnan(found["ues_robust"]) or found["ues_robust"] <= found["ues_strict"]
+    assert math.isnan(found["ues_robust"]) == (
+        gold is None or constants.attacks is None or math.isnan(found["ues_strict"])
+    )
     # A harmonic mean of two is no larger than twice the smaller: what is lost is not made up for.
     assert math.isnan(found["ues"]) or found["ues"] <= 2 * min(found["f"], found["u"]) + 1e-12
     assert math.isnan(found["u"]) or found["u"] <= len(kept) * min(found[part] for part in kept) + 1e-12
@@ -85,7 +91,8 @@ def test_target_is_0_gold_is_1_and_ungated_is_null(target, gold, constants):
     first, last = of(target, target, gold, constants), of(gold, target, gold, constants)
     if gated and knows:
         assert (first["ues"], last["ues"]) == (0, 1)
-        assert math.isnan(last["ues_strict"]) or (first["ues_strict"], last["ues_strict"]) == (0, 1)
+        for name in ("ues_strict", "ues_robust"):
+            assert math.isnan(last[name]) or (first[name], last[name]) == (0, 1)
     # Off the edge of the gate, where rounding decides.
     elif target["harm"] - gold["harm"] < GATE - 1e-9:
         assert math.isnan(first["ues"]) and math.isnan(last["ues"])
@@ -95,6 +102,25 @@ def test_target_is_0_gold_is_1_and_ungated_is_null(target, gold, constants):
 def test_an_empty_subset_is_null(unlearned, target, gold, constants, emptied):
     found = of(*(model | {emptied: math.nan} for model in (unlearned, target, gold)), constants)
     assert math.isnan(found["ues"]) and math.isnan(found["ues_strict"])
+
+
+@given(all_means, all_means, all_means, constants, st.integers(0, 2), share)
+def test_another_attack_never_raises_robust_and_what_one_brings_out_less_never_lowers_it(
+    unlearned, target, gold, constants, added, to
+):
+    counted = constants.attacks or ()
+    before, after = (
+        of(unlearned, target, gold, constants._replace(attacks=one))["ues_robust"]
+        for one in (counted, tuple(sorted({*counted, added})))
+    )
+    assert math.isnan(before) or after <= before
+    harms = unlearned[ATTACKED]
+    worse, better = (
+        of(unlearned | {ATTACKED: (*harms[:added], harm, *harms[added + 1 :])}, target, gold, constants)["ues_robust"]
+        for harm in sorted((harms[added], to), reverse=True)
+    )
+    assert math.isnan(worse) == math.isnan(better)
+    assert math.isnan(worse) or better >= worse
 
 
 def f_of(unlearned, target, gold, count):

@@ -1,0 +1,70 @@
+"""The answer up to the secret is given: does the model go on with it?"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from baselines.attacks.attack import Attack, Work
+from baselines.attacks.attacked import Attacked, AttackRows
+from baselines.training.roles import Row
+from mllmu_med_metrics.scoring.attacked import WRONG_FACT
+from mllmu_med_metrics.scoring.secrets import Secret
+
+
+class Cut(NamedTuple):
+    """A forget row, the secret that is to be told, and where in the row's answer its value begins."""
+
+    row: Row
+    secret: Secret
+    start: int
+
+
+def cuts(row: Row, private: bool) -> Iterator[Cut]:
+    """Yield a cut for every identifier of a row, or for its wrong fact; at 0, nothing is given.
+
+    A value that the answer says in other words is asked for without a beginning.
+    """
+    patient, answer = str(row["patient_id"]), str(row["answer"]).casefold()
+    items = [(one["kind"], one["value"]) for one in row["phi"]] if private else [(WRONG_FACT, str(row["wrong_fact"]))]
+    for kind, value in dict.fromkeys(items):
+        yield Cut(row, Secret(patient, kind, value), max(0, answer.find(value.casefold())))
+
+
+def first_tokens(tokenizer, answer: str, start: int) -> list[int]:
+    """Return the tokens of an answer that end at a character or before it.
+
+    Those of the whole answer: the beginning alone might be cut into others, which the model never saw before a value.
+    """
+    ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
+    for count in range(len(ids), 0, -1):
+        text = tokenizer.decode(ids[:count], clean_up_tokenization_spaces=False)
+        if len(text) <= start and answer.startswith(text):
+            return list(ids[:count])
+    return []
+
+
+def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
+    """Return harm by patient: of each secret that of the words alone with which the model went on to it."""
+    made = [cut for row in attacked.rows.forget for cut in cuts(row, attacked.private)]
+    with attacked.timed("ask"):
+        tokenizer = attacked.processor.tokenizer
+        given = [(cut.row, first_tokens(tokenizer, str(cut.row["answer"]), cut.start)) for cut in made]
+    told: dict[str, dict[Secret, float]] = {str(row["id"]): {} for row in attacked.rows.forget}
+    for cut, text in zip(made, attacked.go_on(given), strict=True):
+        with attacked.timed("judge"):
+            row_id = str(cut.row["id"])
+            told[row_id][cut.secret] = attacked.told(row_id, text).get(cut.secret, 0.0)
+    return attacked.judged.by_patient(told)
+
+
+def work(rows: AttackRows, options: Mapping[str, float]) -> Work:
+    """Return what the attack does."""
+    return Work(asked=sum(len(row["phi"]) or 1 for row in rows.forget))
+
+
+ATTACK = Attack(
+    "prefix",
+    "The answer up to the secret is given",
+    "Carlini et al. 2021, arXiv 2012.07805; Patil et al. 2024, arXiv 2309.17410",
+    harm,
+    work=work,
+)

@@ -1,0 +1,43 @@
+"""Relearning from a quarter of the forget patients: do the others' secrets come back with theirs?"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from baselines.attacks import relearning
+from baselines.attacks.attack import Attack, Work
+from baselines.attacks.attacked import Attacked, AttackRows
+from mllmu_med_dataset.errors import UserError
+
+FEWEST = 4  # patients: one is relearned, three are judged
+
+
+def quarter(patients: Sequence[str], seed: int) -> frozenset[str]:
+    """Return the quarter of the patients (rounded down) that is relearned: seed and names alone decide."""
+    if len(patients) < FEWEST:
+        raise UserError(
+            f"The attack relearn_few relearns a quarter of the forget patients, and there are {len(patients)}. Build a "
+            f"data set with at least {FEWEST} forget patients, or leave the attack out."
+        )
+    ranked = sorted(patients, key=lambda one: hashlib.sha256(f"{seed}|relearn_few|{one}".encode()).digest())
+    return frozenset(ranked[: len(patients) // 4])
+
+
+def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
+    """Return the harm of the patients that are not relearned."""
+    few = quarter(attacked.rows.patients, attacked.seed)
+    others = [row for row in attacked.rows.asked if row["patient_id"] not in few]
+    with attacked.altered():
+        relearned = [row for row in attacked.rows.forget if row["patient_id"] in few]
+        relearning.relearn(attacked, relearned, options, "relearn_few")
+        answers = attacked.ask(others)
+    return attacked.harm(answers)
+
+
+def work(rows: AttackRows, options: Mapping[str, float]) -> Work:
+    """Return what the attack does."""
+    return relearning.work(len(rows.asked) * 3 // 4, options)
+
+
+ATTACK = Attack(
+    "relearn_few", "Relearning a quarter of the forget patients", relearning.PAPER, harm, relearning.OPTIONS, work=work
+)
