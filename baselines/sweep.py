@@ -47,26 +47,26 @@ EQUAL = 0.01
 EPOCHS = {"privacy": 10, "incorrectness": 20}
 REFUSING = ("idk", "dpo")
 # Once an ascent is felt, the forget nll grows by a factor a step: a fixed number of steps forgets everything from one
-# target and a third from another. So the bench's ascending methods have more steps than they need, at a gentle rate set
-# by hand, and the holdout rule ends them: at which share of the holdout's nll is what is swept.
-STOPPED_RATE = {"privacy": 4e-4, "incorrectness": 4e-4}
+# target and a third from another. So these methods have more steps than they need, at a gentle rate set by hand, and
+# the holdout rule ends them: at which share of the holdout's nll is what is swept.
+STOPPED_RATE = 4e-4
 STOPPED_EPOCHS = {"privacy": 20, "incorrectness": 60}
 STOPS = {
     ("privacy", "ga"): (0.05, 0.1, 0.2),
     ("privacy", "gd"): (0.1, 0.25, 0.5),
-    ("privacy", "kl_min"): (0.15, 0.3, 0.5),
-    ("privacy", "llmu"): (0.05, 0.1, 0.2),
-    ("incorrectness", "ga"): (0.15, 0.3, 0.45),
+    ("privacy", "kl_min"): (0.15, 0.3, 0.5, 0.75),
     ("incorrectness", "gd"): (0.3, 0.45, 0.6),
     ("incorrectness", "kl_min"): (0.3, 0.45, 0.6),
-    ("incorrectness", "llmu"): (0.2, 0.4, 0.6),
 }
 # A task vector is learned at one rate; how far the model goes the other way is what is swept.
 SCALES, SCALED_RATE = (1, 2, 4, 8, 16), 4e-4
 LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": (2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3)}
 # A rate that falls to 0 goes half as far as one that stays. Refusals are new sentences: they take higher rates.
 FALLING_RATES = {
+    ("privacy", "llmu"): (4e-4, 6e-4, 8e-4, 1.6e-3),
     ("privacy", "idk"): (8e-4, 1.6e-3, 3.2e-3, 6.4e-3),
+    ("incorrectness", "ga"): (2e-4, 4e-4, 8e-4, 1.6e-3),
+    ("incorrectness", "llmu"): (4e-4, 8e-4, 1.6e-3),
     ("incorrectness", "idk"): (6.4e-3, 1.28e-2, 2.56e-2),
 }
 # Where no run of that grid ended ok it goes on: below where all collapse, with a wider mask where none has an effect.
@@ -145,7 +145,7 @@ def at_edge(runs: Sequence[Mapping[str, object]], scenario: str, method: str) ->
 def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
     """Return the grid of a method in a scenario, the gentlest first."""
     if stops := STOPS.get((scenario, method)):
-        gentle = {"learning_rate": STOPPED_RATE[scenario], "epochs": STOPPED_EPOCHS[scenario]}
+        gentle = {"learning_rate": STOPPED_RATE, "epochs": STOPPED_EPOCHS[scenario]}
         return [{**gentle, "stop_at": share} for share in stops]
     epochs = EPOCHS[scenario] * (2 if method in REFUSING else 1)
     if method == "task_vector":
