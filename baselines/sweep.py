@@ -8,9 +8,10 @@ method at every setting of the grid with each unlearning seed, scores each run, 
 
 One run says little: from one target, the seed of unlearning alone moved a strict UES from .64 to .90. So the settings
 that win are those with the highest mean strict UES over all runs, of equal ones (to 0.01) the highest mean UES, of
-equal ones again the gentlest: the lowest learning rate, or scale. Settings under which some run did not end ``ok`` win
-only where all have such a run. A winner at an end of its grid is at the edge (`at_edge`): what lies beyond was not
-tried. The committed records are ``results/sweep-nano.jsonl``; a test holds the shipped defaults equal to their winners.
+equal ones again the gentlest: the lowest learning rate, or scale, or the earliest stop. Settings under which some run
+did not end ``ok`` win only where all have such a run. A winner at an end of its grid is at the edge (`at_edge`): what
+lies beyond was not tried. The committed records are ``results/sweep-nano.jsonl``; a test holds the shipped defaults
+equal to their winners.
 """
 
 import argparse
@@ -45,17 +46,27 @@ EQUAL = 0.01
 # epochs were set by hand, twice as many where new sentences are learned; the rates are what is swept.
 EPOCHS = {"privacy": 10, "incorrectness": 20}
 REFUSING = ("idk", "dpo")
+# Once an ascent is felt, the forget nll grows by a factor a step: a fixed number of steps forgets everything from one
+# target and a third from another. So these methods have more steps than they need, at a gentle rate set by hand, and
+# the holdout rule ends them: at which share of the holdout's nll is what is swept.
+STOPPED_RATE = 4e-4
+STOPPED_EPOCHS = {"privacy": 20, "incorrectness": 60}
+STOPS = {
+    ("privacy", "ga"): (0.05, 0.1, 0.2),
+    ("privacy", "gd"): (0.1, 0.25, 0.5),
+    ("privacy", "kl_min"): (0.15, 0.3, 0.5, 0.75),
+    ("incorrectness", "gd"): (0.3, 0.45, 0.6),
+    ("incorrectness", "kl_min"): (0.3, 0.45, 0.6),
+}
 # A task vector is learned at one rate; how far the model goes the other way is what is swept.
 SCALES, SCALED_RATE = (1, 2, 4, 8, 16), 4e-4
 LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": (2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3)}
 # A rate that falls to 0 goes half as far as one that stays. Refusals are new sentences: they take higher rates.
-FALLING_RATES = {"privacy": (4e-4, 6e-4, 8e-4, 1.6e-3), "incorrectness": (4e-4, 8e-4, 1.6e-3)}
-FALLING_RATES_OF = {
-    ("privacy", "ga"): (3e-4, *FALLING_RATES["privacy"]),
+FALLING_RATES = {
+    ("privacy", "llmu"): (4e-4, 6e-4, 8e-4, 1.6e-3),
     ("privacy", "idk"): (8e-4, 1.6e-3, 3.2e-3, 6.4e-3),
-    ("incorrectness", "ga"): (2e-4, *FALLING_RATES["incorrectness"]),
-    ("incorrectness", "gd"): (*FALLING_RATES["incorrectness"], 3.2e-3),
-    ("incorrectness", "kl_min"): (*FALLING_RATES["incorrectness"], 3.2e-3),
+    ("incorrectness", "ga"): (2e-4, 4e-4, 8e-4, 1.6e-3),
+    ("incorrectness", "llmu"): (4e-4, 8e-4, 1.6e-3),
     ("incorrectness", "idk"): (6.4e-3, 1.28e-2, 2.56e-2),
 }
 # Where no run of that grid ended ok it goes on: below where all collapse, with a wider mask where none has an effect.
@@ -85,9 +96,9 @@ class Tried:
     verdicts: tuple[str, ...]
 
     @property
-    def strength(self) -> tuple[float, float]:
-        """How hard it pulls: learning rate, then scale."""
-        return self.settings["learning_rate"], self.settings.get("scale", 1)
+    def strength(self) -> tuple[float, float, float]:
+        """How hard it pulls: learning rate, then scale, then how late it stops."""
+        return self.settings["learning_rate"], self.settings.get("scale", 1), self.settings.get("stop_at", 1)
 
 
 def tried(runs: Iterable[Mapping[str, object]], scenario: str, method: str) -> list[Tried]:
@@ -133,12 +144,13 @@ def at_edge(runs: Sequence[Mapping[str, object]], scenario: str, method: str) ->
 
 def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
     """Return the grid of a method in a scenario, the gentlest first."""
+    if stops := STOPS.get((scenario, method)):
+        gentle = {"learning_rate": STOPPED_RATE, "epochs": STOPPED_EPOCHS[scenario]}
+        return [{**gentle, "stop_at": share} for share in stops]
     epochs = EPOCHS[scenario] * (2 if method in REFUSING else 1)
     if method == "task_vector":
         return [{"learning_rate": SCALED_RATE, "epochs": epochs, "scale": scale} for scale in SCALES]
-    rates = LEARNING_RATES[scenario]
-    if config.unlearn_recipe(method, scenario).schedule != "constant":
-        rates = FALLING_RATES_OF.get((scenario, method), FALLING_RATES[scenario])
+    rates = FALLING_RATES.get((scenario, method), LEARNING_RATES[scenario])
     grid = [{"learning_rate": rate} for rate in rates] + FURTHER.get((scenario, method), [])
     # The gentlest first, a wider mask last: what a mask leaves alone is not touched by a higher rate.
     ordered = sorted(grid, key=lambda one: ("threshold" in one, one["learning_rate"]))
@@ -156,8 +168,11 @@ class Sweep:
     methods: tuple[str, ...] = tuple(METHODS)
 
     def study(self, seed: int) -> Study:
-        """The study of a seed, whose data set, target and retain_only every setting starts from."""
-        return Study(out=self.out / f"seed-{seed}", seed=seed, max_retain=MAX_RETAIN, views=False)
+        """The study of a seed, whose data set, target and retain_only every setting starts from.
+
+        A secret counts with the place that tells it most, so every view is asked, as in a bench.
+        """
+        return Study(out=self.out / f"seed-{seed}", seed=seed, max_retain=MAX_RETAIN)
 
     def tries(self) -> list["Try"]:
         """Return every run: every setting of the grids from every target and unlearning seed, in the records' order."""
@@ -252,7 +267,9 @@ def _try(one: Try, part: Part) -> bool:
         model=run_folder(study.out, one.scenario, "target"), data_dir=data, scenario=one.scenario, method=one.method,
         out=folder, recipe=recipe, seed=one.unlearning_seed, progress=part,
     )  # fmt: skip
-    questions = Questions(scenario=one.scenario, data_dir=data, max_retain=study.max_retain, seed=study.seed)
+    questions = Questions(
+        scenario=one.scenario, data_dir=data, views=study.views, max_retain=study.max_retain, seed=study.seed
+    )
     evaluate(folder, questions, out=folder / EVALUATION)
     for part_of_it in ("adapter", "model"):
         shutil.rmtree(folder / part_of_it)
@@ -282,6 +299,7 @@ def _record(one: Try) -> dict[str, object]:
         "unlearning_seed": one.unlearning_seed,
         "dataset_checksum": run.dataset_checksum,
         "ues_version": UES_VERSION,
+        "views": one.study.views,
         **{name: value[name] for name in MEASURED},
         "steps": run.steps,
         "stop_step": run.stop_step,

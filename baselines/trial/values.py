@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence, Set
 from functools import lru_cache
-from math import nan
 from statistics import mean
 
 from mllmu_med_metrics import References, Scored, score
@@ -127,19 +126,19 @@ def _of_likelihoods(measured: Record, scorer: Scorer, patients: Set[str]) -> dic
     own = [row["truth_ratio"] for row in compared]
     distance = ks_distance(own, golds, [row["patient_id"] for row in compared], permutations=0)
     ranks = [harm for patient, harm in measured["exposure"].items() if patient in patients]
-    values = {
+    values: dict[str, float | None] = {
         "probability": mean(row["probability"] for row in forget),
         "ES": mean(row["extraction_strength"] for row in forget),
         "EM": mean(row["exact_memorisation"] for row in forget),
         # 1 where only what was taught is likely, 0 where only wrong answers are.
-        "truth ratio": mean(1 / (1 + ratio) for ratio in own) if own else nan,
-        "KS": nan if distance is None else distance.d,
-        "exposure": mean(ranks) if ranks else nan,
+        "truth ratio": mean(1 / (1 + ratio) for ratio in own) if own else None,
+        "KS": None if distance is None else distance.d,
+        "exposure": mean(ranks) if ranks else None,
     }
     for name in MEMBERSHIP:
         members, others = ([one[name] for one in rows] for rows in ([r["membership"] for r in forget], holdout))
-        values[f"MIA {name}"] = auc(members, others) or nan
-    return values
+        values[f"MIA {name}"] = auc(members, others)
+    return {name: float(value) for name, value in values.items() if value is not None}
 
 
 @lru_cache(maxsize=2)

@@ -37,6 +37,14 @@ def test_every_point_of_the_grid_was_run_from_every_target_and_seed(scenario, me
         grids.setdefault((run["seed"], run["unlearning_seed"]), []).append(run["settings"])
     assert all(tried == sweep.settings_of(scenario, method) for tried in grids.values())
     assert len({seed for seed, _ in grids}) >= (2 if method in BENCH else 1)
+    assert len({seed for _, seed in grids}) >= (2 if (scenario, method) in sweep.STOPS else 1)
+
+
+def test_where_a_stop_is_swept_the_rule_and_not_the_plan_ended_the_winners_runs():
+    for scenario, method in sweep.STOPS:
+        won = sweep.winner(sweep.records(), scenario, method)
+        runs = [r for r in sweep.records() if (r["scenario"], r["method"]) == (scenario, method)]
+        assert all(run["stop_step"] == run["steps"] for run in runs if run["settings"] == won.settings)
 
 
 def test_the_sweep_is_a_graph_whose_records_keep_the_order_of_the_grid(tmp_path, monkeypatch):
@@ -78,6 +86,11 @@ def test_the_highest_mean_of_the_strict_score_wins_and_not_the_highest_run():
 
 def test_of_equal_strict_scores_the_higher_ues_wins_and_of_those_the_gentler():
     assert rate_that_wins(_run(1e-4, 0.0, 0.5), _run(2e-4, 0.0, 0.8), _run(4e-4, 0.0, 0.805)) == 2e-4
+
+
+def test_of_equal_settings_the_earlier_stop_wins():
+    early, late = ({**_run(1e-4, 0.8), "settings": {"learning_rate": 1e-4, "stop_at": at}} for at in (0.1, 0.3))
+    assert sweep.winner([late, early], "privacy", "ga").settings["stop_at"] == 0.1
 
 
 def test_settings_with_a_run_that_collapsed_win_only_where_all_have_one():

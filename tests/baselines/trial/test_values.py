@@ -1,5 +1,7 @@
 """Values of metrics from answers that are known: of a model that tells everything, and of one that tells nothing."""
 
+import json
+
 import pytest
 
 from baselines.trial.measure import AFTER, judged_patients, material, measure
@@ -76,6 +78,13 @@ def test_only_the_patients_that_are_judged_count(scorer):
     assert of_state({"answers": mixed}, scorer, few)["harm (attacked rows)"] < ALIKE
     everybody = of_state({"answers": mixed}, scorer, judged_patients("privacy", "retain"))
     assert everybody["leak (attacked rows)"] == 4 / 16 <= everybody["harm (attacked rows)"] < 4 / 16 + ALIKE
+
+
+def test_a_model_that_knows_holdout_rows_has_an_auc_of_0_and_no_value_is_nan(scorer):
+    found = {**GOLD, "holdout": [dict.fromkeys(one, 2.0) for one in GOLD["holdout"]]}
+    values = of_model(found, scorer)["before"]
+    assert values["MIA loss"] == values["MIA min_k"] == 0.0
+    json.dumps(of_model(found, scorer), allow_nan=False)
 
 
 def test_a_broken_model_works_no_more_and_has_no_value(scorer):
