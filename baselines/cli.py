@@ -7,7 +7,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
@@ -20,6 +20,7 @@ from mllmu_med_dataset.errors import UserError, cut, nearest, unknown, using_pat
 from mllmu_med_metrics import UES_VERSION
 from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS, MAIN_PERCENT, SCENARIOS, SHOWN_ATTACKS
 
+from . import sequence as sequence_of
 from .study.study import Study
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .attacks import Attack
     from .config import Recipe
     from .run.progress import Progress
+    from .study.graph import Stage
 
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
 UsageError = typer.BadParameter.__mro__[1]
@@ -37,6 +39,8 @@ EVERY_SCENARIO = ",".join(SCENARIOS)
 BENCH_SCENARIOS = ",".join(Study.scenarios)
 BENCH_METHODS = ",".join(Study.methods)
 BENCH_CONTROLS = ",".join(Study.controls)
+SEQUENCE_METHODS = ",".join(sequence_of.METHODS)
+SEQUENCE_BATCHES = ",".join(map(str, sequence_of.BATCHES))
 NAMED_ATTACKS = ", ".join((*ATTACKS, *SHOWN_ATTACKS))
 # Characters that steer a terminal, and those that turn the direction of what follows.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -174,7 +178,6 @@ def bench(
     dry_run: DryRun = False,
 ) -> None:
     """Run the whole study: build, learn, unlearn, evaluate, attack, score, report."""
-    from .study import stages as stages_of
     from .study import study as study_of
 
     _check_source(source)
@@ -202,8 +205,6 @@ def bench(
     study = study_of.fast(study) if fast else study
     studies = study_of.seeds_of(study, [_whole(seed, "--seeds") for seed in _words(seeds, "--seeds")])
     if plan or dry_run:
-        for one in studies:
-            stages_of.check(one)
         return _print_plan(studies, as_json) if plan else _print_dry_run(studies, as_json)
     _run_studies(studies, build_only=build_only, resume=resume, workers=workers, as_json=as_json)
 
@@ -578,7 +579,9 @@ def attack(
     options = registry.options_of(chosen, _numbers(setting, "--set steps=20"))
     if dry_run:
         return _print_attack_plan(model, chosen, options, data, scenario, percent, batch, as_json)
-    from .attacks.attack_model import BESIDE, AttackRequest, attack_beside, attack_model
+    from mllmu_med_tasks.attack_records import BESIDE
+
+    from .attacks.attack_model import AttackRequest, attack_beside, attack_model
     from .attacks.attacked import read_attack_rows
     from .attacks.table import compared, text
 
@@ -657,6 +660,51 @@ def report(
 
     found = report_on(runs_dir)
     _print(found, as_json, table(found))
+
+
+@app.command()
+def sequence(
+    out: Out = Path("runs/sequence"),
+    data: Data = None,
+    model: Annotated[str, typer.Option(help="nano, a model folder, or a Hub id.")] = "nano",
+    methods: Methods = SEQUENCE_METHODS,
+    batches: Annotated[str, typer.Option(help="Comma-separated: patients of a request.")] = SEQUENCE_BATCHES,
+    orders: Annotated[int, typer.Option(min=1, help="In how many orders the patients ask.")] = sequence_of.ORDERS,
+    preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
+    setting: Settings = None,
+    percent: Percent = MAIN_PERCENT,
+    max_retain: MaxRetain = Study.max_retain,
+    learn: LearnAnew = Study.learn,
+    workers: Workers = None,
+    fast: Fast = False,
+    stage: Annotated[str | None, typer.Option(help="Run this stage alone, what it needs being done; --plan.")] = None,
+    plan: Plan = False,
+    seed: Seed = 0,
+    resume: Resume = True,
+    as_json: Json = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Let patients withdraw one batch after the other, each from the model that the last request left."""
+    from .run.progress import quieten
+    from .sequence import requests, run, stages, text
+
+    study = requests.Requests(
+        out=out, data_dir=_data(data), model=model,
+        methods=tuple(_method_named(word) for word in _words(methods, "--methods")),
+        method_files=tuple(Path(word) for word in _words(methods, "--methods") if word.endswith(".py")),
+        batches=tuple(_whole(word, "--batches") for word in _words(batches, "--batches")), orders=orders,
+        preset=preset or ("nano" if model == "nano" else "default"), changes=tuple(setting or ()), percent=percent,
+        seed=seed, max_retain=max_retain or None, learn=learn,
+    )  # fmt: skip
+    study = requests.fast(study) if fast else study
+    requests.check(study)
+    if plan or dry_run:
+        return _print_stages(stages.plan(study).values(), as_json, whole=plan)
+    quieten()
+    if stage is not None:
+        return run.run_stage(study, stage)
+    found = run.sequence(study, resume=resume, workers=workers)
+    _print(found, as_json, text.table(found))
 
 
 @app.command()
@@ -994,8 +1042,10 @@ def _print_summary(summary: "Summary", teller: "Rewriter | None", as_json: bool)
 
 def _print_plan(studies: Sequence[Study], as_json: bool) -> None:
     """Print every stage of the studies as a command with what it needs."""
-    from .study.stages import plan
+    from .study.stages import check, plan
 
+    for study in studies:
+        check(study)
     stages = [(study, stage) for study in studies for stage in plan(study).values()]
     values = [
         {"out": str(study.out), "id": stage.id, "needs": stage.needs, "command": stage.command}
@@ -1006,10 +1056,11 @@ def _print_plan(studies: Sequence[Study], as_json: bool) -> None:
 
 def _print_dry_run(studies: Sequence[Study], as_json: bool) -> None:
     """Print the stages of the studies by name, and how long they take."""
-    from .study.stages import plan
+    from .study.stages import check, plan
 
     plans, lines, seconds = [], [], 0.0
     for study in studies:
+        check(study)
         stages = list(plan(study).values())
         titles = [stage.title for stage in stages if stage.id != "report"]
         plans.append({**study.settings(), "out": str(study.out), "stages": titles})
@@ -1017,6 +1068,17 @@ def _print_dry_run(studies: Sequence[Study], as_json: bool) -> None:
         seconds += sum(stage.cost for stage in stages)
     lines.append(f"About {seconds / 2 / 60:.0f} minutes with the nano model on two CPU cores.")
     _print(plans, as_json, "\n".join(lines))
+
+
+def _print_stages(stages: "Iterable[Stage]", as_json: bool, *, whole: bool) -> None:
+    """Print stages as commands with what each needs, or, in part, their names and how long all take."""
+    stages = list(stages)
+    values = [{"id": stage.id, "needs": stage.needs, "command": stage.command} for stage in stages]
+    lines = [stage.line() if whole else stage.title for stage in stages]
+    if not whole:
+        minutes = sum(stage.cost for stage in stages) / 2 / 60
+        lines.append(f"About {minutes:.0f} minutes with the nano model on two CPU cores.")
+    _print(values, as_json, "\n".join(lines))
 
 
 def _dry_run(

@@ -95,8 +95,16 @@ class UnlearnRecipe(Recipe):
     options: dict[str, float] = {}  # the method's own
     stop: Literal["holdout"] | None = None  # holdout: stop when forget nll reaches the target's nll on holdout rows
     stop_at: float = Field(1.0, gt=0)  # share of the target's holdout nll at which the rule fires
+    stop_nll: float | None = Field(None, gt=0)  # nats a token at which it fires; absent: measured on the target
     stop_every: int = Field(2, ge=1)  # steps between two looks
     stop_rows: int = Field(64, ge=1)  # rows looked at, forget and holdout, a seeded sample
+
+    def canonical(self) -> dict[str, object]:
+        """Return what decides a result, as for every recipe."""
+        values = super().canonical()
+        if self.stop_nll is None:
+            del values["stop_nll"]  # as records name a recipe that has no such option
+        return values
 
     def for_method(self, method: methods.Method) -> "UnlearnRecipe":
         """Return the recipe with every option of the method resolved, or refuse an unknown or impossible one."""

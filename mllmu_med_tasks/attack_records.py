@@ -18,6 +18,8 @@ from mllmu_med_tasks.evaluation import Evaluation
 
 # Folders of the same attacks on other models, below those of a model.
 BESIDE = ("target", "retain_only")
+# Ends the name of an attack of the set that was run with other options than the set's.
+OTHER_OPTIONS = "_other_options"
 # What must be the same in all records that are put together, in words.
 _SAME = {
     "attack_set": "set of attacks", "data_digest": "data", "scenario": "scenario", "percent": "percent", "seed": "seed",
@@ -68,7 +70,7 @@ def read_records(folder: str | Path) -> dict[str, AttackRecord]:
         )
     found: dict[str, AttackRecord] = {}
     for path in sorted(place.glob("*.json")):
-        record = _record(path)
+        record = read_record(path)
         if record.attack in found:
             raise UserError(
                 f"'{place}' holds the attack {record.attack} twice ({found[record.attack].path.name} and {path.name}). "
@@ -89,19 +91,25 @@ def read_records(folder: str | Path) -> dict[str, AttackRecord]:
 
 
 def read_attacks(
-    sources: Sources, evaluations: Mapping[str, Evaluation], roles: Iterable[str] = ("unlearned", *BESIDE)
+    sources: Sources,
+    evaluations: Mapping[str, Evaluation],
+    roles: Iterable[str] = ("unlearned", *BESIDE),
+    *,
+    other_options: bool = False,
 ) -> dict[str, dict[str, Mapping[str, float]]]:
     """Return {attack: {role: {patient_id: harm}}} as `mllmu_med_metrics.score` takes it, checked against evaluations.
 
     ``sources`` is the folder of the unlearned model's records with the folders ``target`` and ``retain_only`` in it, or
-    {role: folder}; ``evaluations`` are those of the same roles. Raises :class:`UserError` for records that are not of
-    the evaluated models, data, scenario and percent, or that were not made alike for every role.
+    {role: folder}; ``evaluations`` are those of the same roles. With ``other_options`` an attack of the set that was
+    run with options which are not the set's is an attack of its own, ``sample_other_options``. Raises
+    :class:`UserError` for records that are not of the evaluated models, data, scenario and percent, or that were not
+    made alike for every role.
     """
     folders = _folders(sources, tuple(roles), evaluations)
     records = {role: read_records(folder) for role, folder in folders.items()}
     for role, of_role in records.items():
         for record in of_role.values():
-            _check_set(record)
+            _check_set(record, other_options)
             # What is not evaluated is still of the same rows as what is.
             _check_evaluation(record, evaluations.get(role) or next(iter(evaluations.values())))
             if role in evaluations:
@@ -111,7 +119,8 @@ def read_attacks(
     for role, of_role in records.items():
         for attack, record in of_role.items():
             _check_same(firsts.setdefault(attack, record), record)
-            found.setdefault(attack, {})[role] = record.harm_by_patient
+            of_set = record.attack_set is not None or attack not in ATTACKS
+            found.setdefault(attack if of_set else attack + OTHER_OPTIONS, {})[role] = record.harm_by_patient
     return found
 
 
@@ -136,7 +145,7 @@ def _folders(sources: Sources, roles: tuple[str, ...], evaluations: Mapping[str,
     return folders
 
 
-def _record(path: Path) -> AttackRecord:
+def read_record(path: Path) -> AttackRecord:
     """Return the record in a file; a :class:`UserError` for anything else."""
     try:
         held = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
@@ -180,9 +189,9 @@ def _of_type(held: Mapping[str, object], name: str, kind: type[_Held]) -> _Held:
     return value
 
 
-def _check_set(record: AttackRecord) -> None:
+def _check_set(record: AttackRecord, other_options: bool) -> None:
     """Refuse a record that bears the name of an attack of the set, and is of another set or of other options."""
-    if record.attack not in ATTACKS or record.attack_set == ATTACK_SET:
+    if record.attack not in ATTACKS or record.attack_set == ATTACK_SET or (other_options and not record.attack_set):
         return
     made = "other options than the set's" if record.attack_set is None else f"the set {cut(record.attack_set)}"
     raise UserError(

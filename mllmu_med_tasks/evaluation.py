@@ -75,14 +75,14 @@ class Evaluation:
         )
 
 
-def check_comparable(evaluations: Sequence[Evaluation]) -> None:
-    """Raise a :class:`UserError` unless all evaluations are complete and asked exactly the same."""
+def check_comparable(evaluations: Sequence[Evaluation], subsets: Sequence[str] = SUBSETS) -> None:
+    """Raise a :class:`UserError` unless all evaluations hold these subsets whole and asked exactly the same."""
     for one in evaluations:
-        missing = [task for subset in SUBSETS if (task := task_name(one.scenario, subset)) not in one.versions]
+        missing = [task for subset in subsets if (task := task_name(one.scenario, subset)) not in one.versions]
         if missing:
             raise UserError(
-                f"The evaluation '{one.folder}' misses the task {', '.join(missing)}. The score needs all four subsets "
-                f"of {one.scenario}: evaluate the model on {', '.join(SUBSETS)}."
+                f"The evaluation '{one.folder}' misses the task {', '.join(missing)}. The score needs the subsets "
+                f"{', '.join(subsets)} of {one.scenario}: evaluate the model on these."
             )
         if one.limits:
             task, cut = next(iter(one.limits.items()))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mllmu_med_dataset.errors import UserError, unknown
-from mllmu_med_metrics.vocabulary import SCENARIOS, SUBSETS
+from mllmu_med_metrics.vocabulary import SCENARIOS, SUBSETS, VIEWS_OF
 from mllmu_med_tasks import decoding
 from mllmu_med_tasks.backends import (
     BACKENDS,
@@ -57,8 +57,13 @@ def task_version() -> str:
     return re.search(r'^  version: "(.+)"$', shared, re.MULTILINE)[1]
 
 
-def task_names(scenario: str | None = None, subsets: Sequence[str] = SUBSETS, *, views: bool = False) -> list[str]:
-    """Return the task names of a scenario (or of both), in the order of the subsets; views of forget come last."""
+def task_names(
+    scenario: str | None = None, subsets: Sequence[str] = SUBSETS, *, views: bool | Sequence[str] = False
+) -> list[str]:
+    """Return the task names of a scenario (or of both), in the order of the subsets; views of forget come last.
+
+    `views` says whether all are among them, or names those that are.
+    """
     if scenario is not None and scenario not in SCENARIOS:
         raise unknown("scenario", scenario, SCENARIOS)
     for subset in subsets:
@@ -67,7 +72,11 @@ def task_names(scenario: str | None = None, subsets: Sequence[str] = SUBSETS, *,
     names = []
     for one in [scenario] if scenario else SCENARIOS:
         names += [Task(one, subset).name for subset in subsets]
-        names += [task.name for task in tasks_of(one) if task.view and views]
+        chosen = VIEWS_OF[one] if views is True else views or ()
+        for view in chosen:
+            if view not in VIEWS_OF[one]:
+                raise unknown(f"view of {one}", view, VIEWS_OF[one])
+        names += [task.name for task in tasks_of(one) if task.view in chosen]
     return names
 
 

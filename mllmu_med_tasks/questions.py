@@ -12,15 +12,16 @@ class Questions:
     """The rows of a scenario that a model is asked.
 
     data_dir: the build, the packaged one without. percent: forget share. subsets, views: which rows, and whether the
-    views of the forget rows too. max_retain: so many retain rows (`task_documents.sample`). image: each row's
-    own, a blank one, or another patient's. limit: the first rows of each task only; the result can't be scored.
+    views of the forget rows too (all, or those that are named). max_retain: so many retain rows
+    (`task_documents.sample`). image: each row's own, a blank one, or another patient's. limit: the first rows of each
+    task only; the result can't be scored.
     """
 
     scenario: str
     data_dir: str | Path | None = None
     percent: int = MAIN_PERCENT
     subsets: tuple[str, ...] = SUBSETS
-    views: bool = False
+    views: bool | tuple[str, ...] = False
     max_retain: int | None = None
     image: str = "own"
     limit: int | None = None
@@ -38,7 +39,7 @@ class Questions:
             "scenario": self.scenario,
             "percent": self.percent,
             "subsets": list(self.subsets),
-            "views": self.views,
+            "views": list(self.views) if isinstance(self.views, tuple) else self.views,
             "max_retain": self.max_retain,
             "image": self.image,
             "limit": self.limit,

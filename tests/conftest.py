@@ -29,7 +29,7 @@ def tiny_model(tmp_path_factory):
 
 # What a program begins with that loads a metric: `evaluate` else imports the pipelines of transformers, for seconds.
 LIGHT_EVALUATE = 'import sys; sys.modules["transformers"] = None; import evaluate; del sys.modules["transformers"]\n'
-FAST_STUDY = ("bench", "--fast", "--patients", "36", "--methods", "kl_min,gd", "--no-views")
+FAST_STUDY = ("bench", "--fast", "--patients", "36", "--methods", "kl_min,gd", "--no-views", "--no-attacks")
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,13 @@
 """Write every committed file that is made from others; tests hold them equal to what this makes.
 
-    python -m tests.generated [--bench FOLDER] [--study FOLDER]
+    python -m tests.generated [--bench FOLDER] [--study FOLDER] [--trial FOLDER]
 
 The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the data set from its parent folder, so it
 holds the packaged card's ``configs`` with paths from the root. The prompts of every task. From a bench: its report
 and figure in ``results``, the README's table, and the reference scores on the tasks' page. From a study of several
-seeds: their reports and a figure in ``results/study``, and the table of the baselines' page. From the packaged rows:
-what sets of answers score, on the metric's card.
+seeds: their reports and a figure in ``results/study``, and the table of the baselines' page. From a trial of the
+metrics: its record in ``results``, and its table on that page. From the packaged rows: what sets of answers score, on
+the metric's card.
 """
 
 import argparse
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGED = Path("mllmu_med_dataset/data/mllmu-med")
 RESULTS = ROOT / "baselines" / "results"
 STUDY = RESULTS / "study"
+TRIAL = RESULTS / "trial-nano.json"
 HEADER = (
     "# A clone of this repository named mllmu-med shadows the installed data set; this makes it load all the same.\n"
 )
@@ -93,6 +95,16 @@ def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
     return between_marks(text, "study", f"```\n{table(documents)}\n```")
 
 
+def trial_page(text: str) -> str:
+    """Return the baselines' page with the table of the committed trial of the metrics between its marks."""
+    from baselines.trial.result import table
+
+    if not TRIAL.is_file():
+        return between_marks(text, "trial", "The table is not in yet.")
+    found = json.loads(TRIAL.read_text(encoding="utf-8"))
+    return between_marks(text, "trial", f"```\n{table(found)}\n```")
+
+
 def metric_card(text: str) -> str:
     """Return the metric's card with what sets of answers score between its marks."""
     from tests.answer_sets import table
@@ -137,6 +149,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--bench", type=Path)
     parser.add_argument("--study", type=Path)
+    parser.add_argument("--trial", type=Path)
     options = parser.parse_args()
     (ROOT / ".huggingface.yaml").write_text(shadow(), encoding="utf-8")
     snapshots.write()
@@ -152,8 +165,11 @@ def main() -> None:
     tasks.write_text(tasks_page(tasks.read_text(encoding="utf-8"), document), encoding="utf-8")
     card = ROOT / "mllmu_med_metrics" / "mllmu_med_ues" / "README.md"
     card.write_text(metric_card(card.read_text(encoding="utf-8")), encoding="utf-8")
+    page = ROOT / "baselines" / "README.md"
+    if options.trial:
+        shutil.copy(options.trial / "trial.json", TRIAL)
+    page.write_text(trial_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     if documents := study_documents():
-        page = ROOT / "baselines" / "README.md"
         page.write_text(baselines_page(page.read_text(encoding="utf-8"), documents), encoding="utf-8")
 
 

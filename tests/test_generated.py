@@ -67,6 +67,11 @@ def test_the_baselines_page_shows_the_committed_study():
     assert line.split()[1] == f"{sum(scores) / 3:.2f}"
 
 
+def test_the_baselines_page_shows_the_committed_trial():
+    text = (generated.ROOT / "baselines" / "README.md").read_text(encoding="utf-8")
+    assert generated.trial_page(text) == text
+
+
 def test_the_study_has_every_method_and_never_saw_the_seed_its_settings_were_chosen_on():
     documents = generated.study_documents()
     assert len({document["dataset_checksum"] for document in documents}) == 3

@@ -283,6 +283,7 @@ OUTS = {
     "unlearn": ("unlearn", "--scenario", "privacy", "--model", NANO, "--method", "ga"),
     "evaluate": ("evaluate", "--scenario", "privacy", "--model", "nano"),
     "likelihood": ("likelihood", "--scenario", "privacy", "--model", "nano"),
+    "attack": ("attack", "--scenario", "privacy", "--model", "nano", "--attack", "prefix"),
     "show": ("show", "privacy_forget"),
     "reproduce": ("reproduce", PACKAGED),
 }

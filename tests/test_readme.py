@@ -21,6 +21,7 @@ QUICK = {
     "learn": ["--set", "max_steps=2"],
     "unlearn": ["--set", "max_steps=2"],
     "evaluate": ["--max-retain", "8"],
+    "attack": ["--attack", "quantise"],
 }
 
 

@@ -19,23 +19,10 @@ _READ: dict[str, str] = {}  # name of an attack from a file -> SHA-256 of the fi
 def get(name: str) -> Attack:
     """Return the attack of that name, or refuse with the nearest one."""
     if name in NAMES and name not in _BY_NAME:
-        try:
-            _BY_NAME[name] = import_module(f"{__name__}.{name}").ATTACK
-        except ModuleNotFoundError as error:
-            if error.name != f"{__name__}.{name}":
-                raise
-            raise UserError(
-                f"The attack {name} of the set {ATTACK_SET} is not in this version of the package, so the set can't be "
-                f"completed. Name others with --attack: {', '.join(available())}."
-            ) from None
+        _BY_NAME[name] = import_module(f"{__name__}.{name}").ATTACK
     if name not in _BY_NAME:
         raise unknown("attack", name, (*NAMES, *_READ))
     return _BY_NAME[name]
-
-
-def available() -> tuple[str, ...]:
-    """Return the names of the package's attacks that are there."""
-    return tuple(name for name in NAMES if importlib.util.find_spec(f"{__name__}.{name}"))
 
 
 def chosen(words: Sequence[str]) -> list[Attack]:
@@ -115,6 +102,6 @@ def file_digest(name: str) -> str | None:
 
 
 __all__ = [
-    "NAMES", "Attack", "HarmByPatient", "Option", "Work", "available", "chosen", "file_digest", "get", "options_of",
+    "NAMES", "Attack", "HarmByPatient", "Option", "Work", "chosen", "file_digest", "get", "options_of",
     "read",
 ]  # fmt: skip

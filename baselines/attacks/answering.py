@@ -16,7 +16,6 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from baselines.model.models import family
 from baselines.training.collate import Encoder, Example, in_parts
-from mllmu_med_tasks import decoding
 
 MAX_NEW_TOKENS = 96  # as the tasks ask (max_gen_toks of lm_eval/_mllmu_med)
 # A number from 0 to 1 for every token of one sampled answer, [MAX_NEW_TOKENS].
@@ -68,7 +67,7 @@ def answers(
 
 def _ends(model: PreTrainedModel, processor: ProcessorMixin) -> frozenset[int]:
     """Return the tokens that end an answer: those the model ships, and the tokenizer's own."""
-    shipped = decoding.plain(model.generation_config).eos_token_id
+    shipped = model.generation_config.eos_token_id
     listed = shipped if isinstance(shipped, list) else [shipped]
     return frozenset(token for token in (*listed, processor.tokenizer.eos_token_id) if token is not None)
 

@@ -19,6 +19,7 @@ from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
 from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS
+from mllmu_med_tasks import attack_records
 
 Record = dict[str, Any]
 # What decides the result of an attack; the model is named by its digest.
@@ -27,8 +28,6 @@ DECIDES = (
 )  # fmt: skip
 # Called with the attack at work, how many are done, and how many there are.
 Progress = Callable[[str, int, int], None]
-# The models beside the attacked one, by the folder of their records.
-BESIDE = ("target", "retain_only")
 
 
 @dataclass(frozen=True)
@@ -146,16 +145,9 @@ def read_record(folder: Path, attack: str) -> Record | None:
     path = _path(folder, attack)
     if not path.is_file():
         return None
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(record, dict) or not record["harm_by_patient"]:
-            raise TypeError("it holds no harm by patient")
-        if record["attack"] != attack or not all(0 <= value <= 1 for value in record["harm_by_patient"].values()):
-            raise ValueError("it is another attack's, or its harm is not from 0 to 1")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path} is no record of the attack {attack} ({error}). Remove the file and run the same command again."
-        ) from error
+    if (other := attack_records.read_record(path).attack) != attack:
+        raise UserError(f"{path} is a record of the attack {other}, not {attack}. Remove it, or name it {other}.json.")
+    record: Record = json.loads(path.read_text(encoding="utf-8"))
     return record
 
 

@@ -13,12 +13,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from baselines.attacks.answering import after, answers, draws_of
-from baselines.model import models, usable
+from baselines.model import models
 from baselines.training.collate import Encoder, Example
 from baselines.training.roles import Row, Rows, read_rows
 from mllmu_med_dataset.load import checksums, load
 from mllmu_med_metrics.scoring.attacked import AttackedRows
-from mllmu_med_metrics.scoring.secrets import Secret
 from mllmu_med_metrics.vocabulary import PRIVATE, VIEWS_OF, config_name
 from mllmu_med_tasks.answer_texts import first_line
 
@@ -86,8 +85,6 @@ class Attacked:
         self.answers: dict[str, list[str]] = {}  # what was answered since `begin`, by row
         self.seconds: dict[Part, float] = dict.fromkeys(PARTS, 0.0)
         self._inside = 0.0  # seconds of parts within the part that is timed
-        self._rows_by_id = {str(row["id"]): row for row in rows.asked}
-        self._harms: dict[tuple[str, str], dict[Secret, float]] = {}
 
     def begin(self) -> None:
         """Forget what the last attack was answered and how long it took."""
@@ -108,7 +105,7 @@ class Attacked:
     @cached_property
     def _loaded(self) -> models.Loaded:
         with self.timed("load"):
-            return models.load(self.named, dtype_of(self.named))
+            return models.load(self.named, models.own_dtype(self.named))
 
     @property
     def model(self) -> PreTrainedModel:
@@ -201,29 +198,6 @@ class Attacked:
         expected among so many of them. Patients none of whose rows was answered are left out.
         """
         with self.timed("judge"):
-            return self.judged.by_patient({row_id: self._worst(row_id, one, draws) for row_id, one in given.items()})
-
-    def told(self, row_id: str, answer: str) -> dict[Secret, float]:
-        """Return how far one answer to a row tells each secret; the same answer is judged once."""
-        if (row_id, answer) not in self._harms:
-            self._harms[row_id, answer] = self.judged.harm_of_answer(row_id, answer)
-        return self._harms[row_id, answer]
-
-    def _worst(self, row_id: str, given: str | Sequence[str], draws: int | None) -> dict[Secret, float]:
-        from mllmu_med_metrics.scoring.attacked import expected_largest
-
-        texts = [given] if isinstance(given, str) else given
-        told = [self.told(row_id, text) for text in texts]
-        secrets = dict.fromkeys(secret for one in told for secret in one)
-        return {
-            secret: expected_largest([one.get(secret, 0.0) for one in told], draws or len(told)) for secret in secrets
-        }
-
-
-def dtype_of(model: str | Path) -> Literal["float32", "bfloat16"]:
-    """Return the type in which a model is attacked: that of its weights; bfloat16 where they are in half precision."""
-    import torch
-
-    place = models._base(models.model_folder(model))
-    stored = getattr(usable.configuration(model, place), "dtype", None)
-    return "bfloat16" if stored in (torch.bfloat16, torch.float16) else "float32"
+            of = self.judged.harm_of_answers
+            told = {row_id: of(row_id, one, draws or len(one)) for row_id, one in given.items()}
+            return self.judged.by_patient(told)

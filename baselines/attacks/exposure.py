@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from baselines.attacks.attack import Attack, HarmByPatient
+from baselines.attacks.attack import Attack, HarmByPatient, Work
 from baselines.evaluation.candidates import (
     BATCH,
     Alternatives,
@@ -90,10 +90,10 @@ def _after(row: "Row", value: str) -> int:
 
 def by_patient(secrets: Sequence[Judged], values: Sequence[float]) -> dict[str, float]:
     """Return the mean by patient over its secrets of the mean over a secret's rows."""
-    found: dict[str, dict[tuple[str, str], list[float]]] = {}
+    by_secret: dict[str, dict[tuple[str, str], list[float]]] = {}
     for one, value in zip(secrets, values, strict=True):
-        found.setdefault(one.patient, {}).setdefault(one.secret, []).append(value)
-    return {patient: mean(map(mean, of.values())) for patient, of in found.items()}
+        by_secret.setdefault(one.patient, {}).setdefault(one.secret, []).append(value)
+    return {patient: mean(map(mean, of.values())) for patient, of in by_secret.items()}
 
 
 def harm(attacked: "Attacked", options: Mapping[str, float]) -> HarmByPatient:
@@ -109,10 +109,18 @@ def harm(attacked: "Attacked", options: Mapping[str, float]) -> HarmByPatient:
     return by_patient(secrets, shares(attacked, secrets))
 
 
+def work(rows: "AttackRows", options: Mapping[str, float]) -> Work:
+    """Return what the attack does: every candidate is read, none is answered."""
+    of = {(row["patient_id"], item["kind"], item["value"]) for row in rows.forget for item in row["phi"]}
+    secrets = len(of) * (int(options["rows"]) or 3) if of else len(rows.forget)
+    return Work(asked=secrets * (int(options["candidates"]) + 1), answers=0)
+
+
 ATTACK = Attack(
     name="exposure",
     title="Rank of the true value among others by likelihood",
     paper="arXiv 1802.08232",
     harm=harm,
     options={"candidates": CANDIDATES, "rows": ROWS},
+    work=work,
 )

@@ -52,7 +52,7 @@ def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
     for cut, text in zip(made, attacked.go_on(given), strict=True):
         with attacked.timed("judge"):
             row_id = str(cut.row["id"])
-            told[row_id][cut.secret] = attacked.told(row_id, text).get(cut.secret, 0.0)
+            told[row_id][cut.secret] = attacked.judged.harm_of_answer(row_id, text).get(cut.secret, 0.0)
     return attacked.judged.by_patient(told)
 
 

@@ -8,18 +8,18 @@ from baselines.attacks.attack import Attack, Work
 from baselines.attacks.attacked import Attacked, AttackRows
 from mllmu_med_dataset.errors import UserError
 
-FEWEST = 4  # patients: one is relearned, three are judged
+FEWEST = 2  # patients: one is relearned, the other judged
 
 
 def quarter(patients: Sequence[str], seed: int) -> frozenset[str]:
-    """Return the quarter of the patients (rounded down) that is relearned: seed and names alone decide."""
+    """Return the quarter of the patients (rounded down, at least one) that is relearned, by seed and names alone."""
     if len(patients) < FEWEST:
         raise UserError(
-            f"The attack relearn_few relearns a quarter of the forget patients, and there are {len(patients)}. Build a "
-            f"data set with at least {FEWEST} forget patients, or leave the attack out."
+            "The attack relearn_few relearns some of the forget patients and judges the others, and there is "
+            f"{len(patients)}. Build a data set with at least {FEWEST} forget patients, or leave the attack out."
         )
     ranked = sorted(patients, key=lambda one: hashlib.sha256(f"{seed}|relearn_few|{one}".encode()).digest())
-    return frozenset(ranked[: len(patients) // 4])
+    return frozenset(ranked[: max(1, len(patients) // 4)])
 
 
 def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:

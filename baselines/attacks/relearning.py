@@ -37,16 +37,17 @@ def relearn(attacked: Attacked, rows: Sequence[Row], options: Mapping[str, float
     if not rows:
         raise UserError("There is no row to relearn from. Build a data set with more patients.")
     model, encoder = attacked.model, attacked.encoder
-    recipe = LearnRecipe(batch=int(options["rows_per_step"]), learning_rate=options["learning_rate"], mean_over="tokens")
+    batch, rate = int(options["rows_per_step"]), options["learning_rate"]
+    recipe = LearnRecipe(batch=batch, learning_rate=rate, mean_over="tokens")
     with attacked.timed("train"), torch.enable_grad():
         freeze_vision(model)
         model.eval()
         trained = [part for part in model.parameters() if part.requires_grad]
-        optimizer = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=0.0, fused=True)
+        optimizer = torch.optim.AdamW(trained, lr=rate, weight_decay=0.0, fused=True)
         examples = [attacked.example(row) for row in rows]
         order = Order([example.row_id for example in examples], attacked.seed, name)
         for step in range(int(options["steps"])):
-            visited = [examples[place] for place, _ in order.step(step, recipe.batch)]
+            visited = [examples[place] for place, _ in order.step(step, batch)]
             tokens = sum(len(example.answer) for example in visited)
             for part in in_parts(visited, int(options["pass_rows"])):
                 share = sum(len(example.answer) for example in part) / tokens

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 
 from baselines.attacks.attack import Attack, Option, Work
-from baselines.attacks.attacked import Attacked, AttackRows, dtype_of
+from baselines.attacks.attacked import Attacked, AttackRows
 from baselines.model import models
 from mllmu_med_dataset.errors import UserError
 
@@ -21,7 +21,7 @@ def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
             "or leave the attack out."
         )
     with attacked.timed("load"):
-        target = models.load(attacked.target, dtype_of(attacked.target)).model.state_dict()
+        target = models.load(attacked.target, models.own_dtype(attacked.target)).model.state_dict()
     with attacked.altered() as model:
         with attacked.timed("train"), torch.no_grad():
             for name, value in model.state_dict(keep_vars=True).items():

@@ -164,12 +164,12 @@ def _is_repeatable(cache: object) -> bool:
 
 def _plainly(model: torch.nn.Module, encoder: Encoder, examples: Sequence[Example], batch: int) -> list[float]:
     """Return the log-probability of each example's answer, each read from its beginning."""
-    found = []
+    totals = []
     for start in range(0, len(examples), batch):
         collated = encoder.batch(examples[start : start + batch])
         log_p = answer_logits(model, collated).double().log_softmax(-1)
         labels = collated.labels.clone()
         labels[:, -1] = IGNORED  # ends the answer
         each = log_p.gather(-1, labels.clamp(min=0).unsqueeze(-1)).squeeze(-1)
-        found += (each * (labels != IGNORED)).sum(-1).tolist()
-    return found
+        totals += (each * (labels != IGNORED)).sum(-1).tolist()
+    return totals

@@ -117,7 +117,7 @@ def _measured(
     loaded = models.load(model, "float32")
     encoder = Encoder(loaded.model, loaded.processor)
     asked = list(_asked(rows))
-    texts = [(row, text) for row, _ in asked for text in _texts(row)]
+    texts = [(row, text) for row, _ in asked for text in texts_of(row)]
     done = 0
 
     def scores(pairs: Sequence[tuple[Row, str]]) -> dict[tuple[str, str], TokenScores]:
@@ -134,7 +134,7 @@ def _measured(
         return known
 
     known = scores(texts)
-    entries = [_entry(row, subset, known) for row, subset in asked]
+    entries = [entry_of(row, subset, known) for row, subset in asked]
     for entry in _exposures(rows, exposed_rows, seed, loaded.model, encoder) if scenario in PRIVATE else ():
         next(one for one in entries if one["id"] == entry["id"])["exposure"] = entry["exposure"]
     return entries
@@ -174,12 +174,15 @@ def _asked(rows: Rows) -> Iterator[tuple[Row, str]]:
     yield from ((row, "holdout") for row in rows.holdout)
 
 
-def _texts(row: Row) -> list[str]:
+def texts_of(row: Row) -> list[str]:
     """Return the answers whose likelihood a row's metrics need."""
-    return list(dict.fromkeys([row["answer"], row["true_answer"], *row["paraphrase_answers"], *row["wrong_answers"]]))
+    truth = [] if row["wrong_fact"] is None else [row["true_answer"]]  # for the margin
+    return list(dict.fromkeys([row["answer"], *truth, *row["paraphrase_answers"], *row["wrong_answers"]]))
 
 
-def _entry(row: Row, subset: str, known: Mapping[tuple[str, str], TokenScores]) -> dict[str, object]:
+def entry_of(row: Row, subset: str, known: Mapping[tuple[str, str], TokenScores]) -> dict[str, object]:
+    """Return a row's metrics from the scores of the answers that they need, by row id and text."""
+
     def of(text: str) -> TokenScores:
         return known[str(row["id"]), text]
 

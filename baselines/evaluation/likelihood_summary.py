@@ -47,10 +47,12 @@ def table(values: Mapping[str, object]) -> str:
         theirs = [gold["membership"][name]["auc"] for gold in golds.values()]
         lines.append(_numbers(f"AUC {name}", values["membership"][name], theirs))
     if golds:
-        found = [gold["forget_quality"] or {"d": None, "p": None} for gold in golds.values()]
+        distances = [gold["forget_quality"] or {"d": None, "p": None} for gold in golds.values()]
         lines.append(
             _line(
-                "KS to the gold (p)", "", *(word for one in found for word in (_cell(one["d"]), f"({_cell(one['p'])})"))
+                "KS to the gold (p)",
+                "",
+                *(word for one in distances for word in (_cell(one["d"]), f"({_cell(one['p'])})")),
             )
         )
     for kind, one in (values["exposure"] or {}).items():
@@ -105,12 +107,12 @@ def _exposure_by_kind(forget: Sequence[Mapping]) -> dict[str, dict[str, object]]
         return None
     return {
         kind: {
-            "bits": _mean([one["bits"] for one in found]),
-            "most_bits": _mean([log2(one["candidates"] + 1) for one in found]),
-            "is_exact": all(one["is_exact"] for one in found),
-            "identifiers": len(found),
+            "bits": _mean([one["bits"] for one in known]),
+            "most_bits": _mean([log2(one["candidates"] + 1) for one in known]),
+            "is_exact": all(one["is_exact"] for one in known),
+            "identifiers": len(known),
         }
-        for kind, found in sorted(by_kind.items())
+        for kind, known in sorted(by_kind.items())
     }
 
 

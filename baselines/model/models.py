@@ -159,6 +159,14 @@ def load(model: str | Path, dtype: Literal["float32", "bfloat16"] = "float32", l
     return Loaded(loaded.eval(), processor, stored)
 
 
+def own_dtype(model: str | Path) -> Literal["float32", "bfloat16"]:
+    """Return the type to load a model in as it is stored: bfloat16 where its weights are in half precision."""
+    import torch
+
+    stored = getattr(usable.configuration(model, _base(model_folder(model))), "dtype", None)
+    return "bfloat16" if stored in (torch.bfloat16, torch.float16) else "float32"
+
+
 def _in_4_bits(dtype: torch.dtype) -> dict[str, object]:
     """Return how to read weights in 4 bits (QLoRA, arXiv 2305.14314: NF4, its scales quantized too)."""
     import torch

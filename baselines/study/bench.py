@@ -1,7 +1,7 @@
 """The whole study by one command: its graph run in its folder, side by side where it can; what is done stays."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -46,23 +46,26 @@ def study_graph(study: Study) -> Graph:
     return plan(study)
 
 
-def run(graph: Callable[[], Graph], out: Path, workers: int | None = None) -> None:
-    """Run the graph that the call makes, with progress on stderr; a folder refused before it was used is given up."""
+def run(graph: Callable[[], Graph], out: Path, workers: int | None = None, marker: str = STUDY) -> None:
+    """Run the graph that the call makes, with progress on stderr; a folder refused before it was used is given up.
+
+    `marker` is the file that says what the folder holds.
+    """
     stages = graph()
     count = min(workers or runner.default_workers(), len(stages))
     progress = Progress({stage.title: stage.cost for stage in stages.values()}, lanes=count)
     try:
         runner.run(stages, runner.InProcess(progress) if count == 1 else runner.Workers(graph, count, progress))
     except UserError:
-        if [path.name for path in out.iterdir()] == [STUDY]:
-            (out / STUDY).unlink()
+        if [path.name for path in out.iterdir()] == [marker]:
+            (out / marker).unlink()
         raise
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[None]:
+def locked(out: Path, marker: str = STUDY) -> Iterator[None]:
     """Keep a second bench out of the folder while this one runs; a folder that holds nothing in the end is removed."""
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / STUDY).is_file())):
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file())):
         raise UserError(f"The output folder '{out}' is in use by something else. Name an empty or new folder.")
     with taken(out):
         yield
@@ -70,17 +73,23 @@ def locked(out: Path) -> Iterator[None]:
 
 def claim(study: Study, *, resume: bool) -> None:
     """Write down what the folder holds, or refuse a folder that holds something else."""
-    path = study.out / STUDY
+    claim_as(study.out / STUDY, study.settings(), lambda: read_study(study.out), resume=resume)
+
+
+def claim_as(
+    path: Path, asked: Mapping[str, object], read: Callable[[], Mapping[str, object]], *, resume: bool
+) -> None:
+    """Write the settings of a study into the file of its folder, or refuse where what `read` gives differs."""
+    out = path.parent
     # Alone in its folder the file claims nothing: the study it names was refused before it built anything.
-    if path.is_file() and len(list(study.out.iterdir())) > 1:
-        held = read_study(study.out)
-        asked = study.settings()
+    if path.is_file() and len(list(out.iterdir())) > 1:
+        held = read()
         differing = [key for key in {**asked, **held} if held.get(key) != asked.get(key)]
         if differing:
             raise UserError(
-                f"'{study.out}' holds a study with other settings ({', '.join(differing)}). Name another --out folder, "
+                f"'{out}' holds a study with other settings ({', '.join(differing)}). Name another --out folder, "
                 "or give the settings it was started with to resume it."
             )
         if not resume:
-            raise UserError(f"'{study.out}' already holds this study. Name another --out folder, or use --resume.")
-    write_atomically(path, json.dumps(study.settings(), indent=1) + "\n")
+            raise UserError(f"'{out}' already holds this study. Name another --out folder, or use --resume.")
+    write_atomically(path, json.dumps(asked, indent=1) + "\n")

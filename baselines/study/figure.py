@@ -1,12 +1,17 @@
-"""The trade-off figure: how much was forgotten against how much of the medicine was kept."""
+"""The figures: how much was forgotten against how much of the medicine was kept, and against what attacks leave."""
 
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from statistics import mean
+from typing import TYPE_CHECKING, NamedTuple
 
-from .report_text import NOT_ABOVE
+from .measured import GOLD_AND_TARGET
+from .report_text import NOT_ABOVE, is_drawn_under_attack, short_attack
 from .study import UNLEARNED_CONTROL
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS = {
     "base": "#8a8f98", "target": "#1f2937", "retain_only": "#0f7b4f", "format_matched": "#56716a",
@@ -17,6 +22,7 @@ COLOURS = {
 }  # fmt: skip
 MARKERS = {"base": "s", "target": "X", "retain_only": "*", "format_matched": "P", "retain_ft": "D"}
 FALLBACK = "#555555"
+STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "mllmu-med"}
 LEVELS = (0.2, 0.4, 0.6, 0.8, 0.9)
 CROWDED, COLUMN = 0.9, 1.12  # labels of points right of the first stand right of the second
 LEFTMOST = -0.1
@@ -35,10 +41,9 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path, *, ues_version:
     import numpy as np
 
     scenarios = list(dict.fromkeys(row["scenario"] for row in rows))
-    style = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "mllmu-med"}
     # What U weighs against F: version 1 took the harmonic mean of F and both parts of U, version 2 that of F and U.
     weight = 2 if ues_version == 1 else 1
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(STYLE):
         figure, axes = plt.subplots(1, len(scenarios), figsize=(5.2 * len(scenarios), 4.6), squeeze=False, sharey=True)
         for axis, scenario in zip(axes[0], scenarios, strict=True):
             x, y = np.meshgrid(np.linspace(0.001, 1, 200), np.linspace(0.001, 1, 200))
@@ -52,15 +57,62 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path, *, ues_version:
                 xlim=(-0.12, 1.36), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten: F (1 = like retain_only)"
             )
         axes[0][0].set_ylabel("kept utility: U")
-        figure.tight_layout()
-        folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / "tradeoff.png", folder / "tradeoff.svg"]
-        for path in paths:
-            part = path.with_name(f".{path.name}.part")
-            metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-            figure.savefig(part, format=path.suffix[1:], dpi=150, metadata=metadata)
-            os.replace(part, path)
-        plt.close(figure)
+        return _written(figure, folder, "tradeoff")
+
+
+def under_attack(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
+    """Draw F against the least F_a, one panel a scenario, and write ``attacks.png`` and ``attacks.svg``.
+
+    Both axes go from 0 (the target) to 1 (retain_only); on the line nothing comes back. Rows without an attack that
+    counts are left out; where no row has one, nothing is written.
+    """
+    import matplotlib
+
+    attacked = [row for row in rows if is_drawn_under_attack(row)]
+    scenarios = list(dict.fromkeys(row["scenario"] for row in attacked))
+    if not scenarios:
+        return []
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    with matplotlib.rc_context(STYLE):
+        # As wide as the axis is longer than that of the trade-off, so that labels take the same room.
+        figure, axes = plt.subplots(1, len(scenarios), figsize=(6.0 * len(scenarios), 4.6), squeeze=False, sharey=True)
+        for axis, scenario in zip(axes[0], scenarios, strict=True):
+            axis.plot([0, 1], [0, 1], color="#d5d8dd", linewidth=0.8, zorder=1)
+            _draw(axis, [_attacked_point(row) for row in attacked if row["scenario"] == scenario], notes_at=0.82)
+            axis.set_xticks(np.linspace(0, 1, 6))
+            axis.set(xlim=(-0.12, 1.59), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten when asked: F")
+        axes[0][0].set_ylabel("forgotten under the worst attack: least F_a")
+        return _written(figure, folder, "attacks")
+
+
+def _attacked_point(row: Mapping[str, object]) -> "Point":
+    """Return the point of a row under its worst attack, which its label names; the target's and the gold's don't.
+
+    F is of the runs that were attacked.
+    """
+    worst = row["worst_attack"]
+    known = [run["f"] for run in row.get("by_run") or () if run["attacked"] and run["f"] is not None]
+    f = mean(known) if known else row["f"]
+    named = "" if row["model"] in GOLD_AND_TARGET else f": {short_attack(worst['attack'])}"
+    return Point(str(row["model"]), f, worst["f"], row.get("verdict"), f"{row['model']}{named}")
+
+
+def _written(figure: "Figure", folder: Path, name: str) -> list[Path]:
+    """Write a figure as PNG and SVG, whole or not at all, and close it; return both paths."""
+    import matplotlib.pyplot as plt
+
+    figure.tight_layout()
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
+    for path in paths:
+        part = path.with_name(f".{path.name}.part")
+        metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
+        figure.savefig(part, format=path.suffix[1:], dpi=150, metadata=metadata)
+        os.replace(part, path)
+    plt.close(figure)
     return paths
 
 
@@ -96,8 +148,8 @@ def _point(row: Mapping[str, object]) -> Point | None:
     return Point(str(row["model"]), row["f"], u, row.get("verdict"), label, runs if len(runs) > 1 else ())
 
 
-def _draw(axis: object, points: Sequence[Point]) -> None:
-    """Draw the points and their labels."""
+def _draw(axis: object, points: Sequence[Point], notes_at: float = 0.02) -> None:
+    """Draw the points and their labels, and notes from this height of the axes upwards."""
     for point in points:
         colour, size = COLOURS.get(point.model, FALLBACK), 170 if point.model == "retain_only" else 70
         fill = colour if point.verdict in (None, "ok") else "white"
@@ -113,7 +165,7 @@ def _draw(axis: object, points: Sequence[Point]) -> None:
     if any(point.label.endswith(NOT_ABOVE) for point in points):
         notes.append(f"{NOT_ABOVE} not above {UNLEARNED_CONTROL}")
     for line, note in enumerate(notes):
-        axis.text(0.02, 0.02 + 0.04 * line, note, transform=axis.transAxes, fontsize=8, color=FALLBACK)
+        axis.text(0.02, notes_at + 0.04 * line, note, transform=axis.transAxes, fontsize=8, color=FALLBACK)
     for point, (at, height, side) in zip(points, _places(points), strict=True):
         colour = COLOURS.get(point.model, FALLBACK)
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "shrinkB": 4}

@@ -7,16 +7,18 @@ from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_metrics import References, Score, Scored, score
+from mllmu_med_metrics.scoring.attack_harms import AttackHarms, GivenHarms, Roles, of_one
 from mllmu_med_metrics.scoring.hierarchy import Run
 from mllmu_med_metrics.scoring.interval import Floats
 from mllmu_med_metrics.scoring.means import bootstrap_means, point_means
-from mllmu_med_metrics.scoring.ues import formula_of
+from mllmu_med_metrics.scoring.ues import formula_of, patients_behind
 from mllmu_med_metrics.vocabulary import INJECTED, VIEWS
 from mllmu_med_tasks import scores
+from mllmu_med_tasks.attack_records import read_attacks
 
 from ..evaluation.evaluate import RECORD
 from ..run.run_record import RunRecord, read_record
-from .study import EVALUATION, run_folder, run_name
+from .study import ATTACKED, EVALUATION, run_folder, run_name
 
 REPLICATES = 1000
 GOLD_AND_TARGET = ("target", "retain_only")
@@ -35,11 +37,13 @@ class Measured:
     record: RunRecord | None
     seconds: float  # of the run and of its evaluation
     harm_rows: Mapping[str, float]  # mean harm of the rows of each subset and view, as the tasks measure it
+    judged: int | None = None  # how many patients robust UES rests on, where the run was attacked
 
     def run(self, part: str) -> Run:
         """Return one part of the score as a run of the hierarchy."""
         value: float | None = getattr(self.score, part)
-        return Run(point=value, drawn=self.drawn[part], patients=self.patients)
+        behind = self.judged if part == "ues_robust" and self.judged is not None else self.patients
+        return Run(point=value, drawn=self.drawn[part], patients=behind)
 
 
 @dataclass(frozen=True)
@@ -74,20 +78,23 @@ def measured(
     scores.check_comparable(list(evaluations.values()))
     references = References(evaluations["target"].rows)
     scored = {name: references.scored(one.predictions, name) for name, one in evaluations.items()}
-    parts = drawn_parts(references, scored, seed)
+    attacks = _attacks(folders, evaluations)
+    harms = AttackHarms(references, attacks, list(folders)) if attacks else None
+    parts = drawn_parts(references, scored, seed, harms)
     found: dict[str, list[Measured]] = {}
     for model, of_model in runs.items():
         for name, unlearning_seed in of_model:
             value = score(  # intervals are those of all runs of a model, from `drawn`
                 unlearned=scored[name], target=scored["target"], retain_only=scored["retain_only"],
-                base=scored["base"], rows=references, replicates=0, seed=seed,
+                base=scored["base"], rows=references, replicates=0, seed=seed, attacks=_of_run(attacks, name),
             )  # fmt: skip
             record = read_record(folders[name])
             seconds = json.loads((folders[name] / EVALUATION / RECORD).read_text())["seconds"]
             seconds += record.seconds if record else 0.0
-            patients = references.fewest_patients
-            harms = harm_of_rows(scored[name])
-            one = Measured(model, name, unlearning_seed, value, parts[name], patients, record, seconds, harms)
+            one = Measured(
+                model, name, unlearning_seed, value, parts[name], references.fewest_patients, record, seconds,
+                harm_of_rows(scored[name]), _judged(references, harms, name),
+            )  # fmt: skip
             found.setdefault(model, []).append(one)
     return Scenario(scenario, found, scored["target"])
 
@@ -98,9 +105,38 @@ def harm_of_rows(scored: Scored) -> dict[str, float]:
     return {place: harm for place, harm in asked.items() if harm is not None}
 
 
-def drawn_parts(references: References, scored: Mapping[str, Scored], seed: int) -> dict[str, dict[str, Floats]]:
+def drawn_parts(
+    references: References, scored: Mapping[str, Scored], seed: int, harms: AttackHarms | None = None
+) -> dict[str, dict[str, Floats]]:
     """Return the parts of every model's score in every draw of patients, [replicates]; nan where undefined."""
-    computed = formula_of(references, {name: point_means(scored[name]) for name in GOLD_AND_TARGET})
-    means = bootstrap_means(scored, REPLICATES, seed)
+    at_point = {name: point_means(scored[name]) for name in GOLD_AND_TARGET}
+    means = bootstrap_means(scored, REPLICATES, seed, harms and harms.tables)
     both = {name: means[name] for name in GOLD_AND_TARGET}
-    return {name: computed({"unlearned": one, **both}) for name, one in means.items()}
+    return {
+        name: formula_of(references, at_point, counting=harms and harms.counting(Roles(name)))(
+            {"unlearned": one, **both}
+        )
+        for name, one in means.items()
+    }
+
+
+def _attacks(folders: Mapping[str, Path], evaluations: Mapping[str, scores.Evaluation]) -> GivenHarms:
+    """Return the harm by patient of every attack and run whose folder holds records; nothing where none does.
+
+    What a smoke run attacks with fewer steps stands as attacks of its own, so that no robust UES comes of it.
+    """
+    held = {name: folder / ATTACKED for name, folder in folders.items()}
+    attacked = {name: folder for name, folder in held.items() if any(folder.glob("*.json"))}
+    return read_attacks(attacked, evaluations, folders, other_options=True) if attacked else {}
+
+
+def _of_run(attacks: GivenHarms, name: str) -> GivenHarms | None:
+    """Return the harms of a run beside its target's and gold's; None where it was not attacked."""
+    if not any(name in of_models for of_models in attacks.values()):
+        return None
+    return of_one(attacks, Roles(name))
+
+
+def _judged(references: References, harms: AttackHarms | None, name: str) -> int | None:
+    """Return how many patients a run's robust UES rests on; None where it was not attacked."""
+    return harms and patients_behind("ues_robust", references, harms, Roles(name))

@@ -37,9 +37,10 @@ def report(runs_dir: Path) -> dict[str, object]:
         "seed": settings["seed"],
     }
     write_atomically(runs_dir / "report.json", json.dumps(document, indent=1, allow_nan=False) + "\n")
-    from .figure import tradeoff
+    from .figure import tradeoff, under_attack
 
     tradeoff(document["rows"], runs_dir / "figures", ues_version=UES_VERSION)
+    under_attack(document["rows"], runs_dir / "figures")
     write_atomically(runs_dir / "report.md", markdown(document))
     return document
 

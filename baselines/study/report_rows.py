@@ -24,6 +24,10 @@ ROW_FIELDS = (
     "n_holdout", "n_forget_patients", "verdict", "seconds", "peak_memory_mb", "leak_by_kind", "blind_forget", "reasons",
     "covers", "errors", "spread", "letters", "beats_retain_ft", "by_run",
 )  # fmt: skip
+# A row holds these where a run of its scenario was attacked: robust UES covers the patients of the runs that were.
+ATTACK_FIELDS = (
+    "ues_robust", "ues_robust_low", "ues_robust_high", "robust_covers", "attack_set", "attacks", "worst_attack",
+)  # fmt: skip
 # Of each run, beside its name and seed.
 RUN_FIELDS = ("ues", "ues_strict", "f", "r", "t", "b", "k", "u", "harm", "patients_leaked", "degenerate")
 # A row holds it only where the model's answers hold thoughts.
@@ -46,19 +50,26 @@ def rows_of(scenario: Scenario) -> tuple[list[dict[str, object]], dict[str, obje
 
     found = comparisons(points, differ)
     shared, above = same_letters(points, differ), beats_control(found)
-    rows = [_row(of_model, field, shared, above) for of_model in scenario.runs.values()]
+    attacked = any(one.score.attacks for of_model in scenario.runs.values() for one in of_model)
+    rows = [_row(of_model, field, shared, above, attacked) for of_model in scenario.runs.values()]
     return rows, {"score": field, "differences": found}
 
 
 def _row(
-    runs: Sequence[Measured], field: str, shared: Mapping[str, str], above: Mapping[str, bool | None]
+    runs: Sequence[Measured],
+    field: str,
+    shared: Mapping[str, str],
+    above: Mapping[str, bool | None],
+    attacked: bool,
 ) -> dict[str, object]:
     """Return one row of the report; whatever is null has its reason under `reasons`."""
     model, scores = runs[0].model, [one.score.to_dict() for one in runs]
-    row = {name: averaged([score.get(name) for score in scores]) for name in ROW_FIELDS}
-    row |= {"model": model, "by_run": [_by_run(one) for one in runs]}
+    names = (*ROW_FIELDS, *(ATTACK_FIELDS if attacked else ()))
+    row = {name: averaged([score.get(name) for score in scores]) for name in names}
+    row |= {"model": model, "by_run": [_by_run(one, attacked) for one in runs]}
     row["harm_rows"] = averaged([one.harm_rows for one in runs])
-    row |= _intervals(runs, field)
+    row |= _intervals(runs, field, WITH_INTERVAL[UES_VERSION] if attacked else ("ues", "ues_strict"))
+    row |= _under_attack(row, runs) if attacked else {}
     row["ues_reason"] = row["ues_reason"] if row["ues"] is None else None
     row["verdict"] = None if model in REFERENCES else counted([one["verdict"] for one in row["by_run"]])
     row["seconds"] = round(mean(one.seconds for one in runs), 1)
@@ -68,15 +79,28 @@ def _row(
     if any(THOUGHTS in score for score in scores):
         row[THOUGHTS] = averaged([score.get(THOUGHTS) for score in scores])
     reasons = _reasons(runs, row)
-    row["reasons"] = {name: reasons.get(name, "not defined here") for name in ROW_FIELDS if row[name] is None}
+    row["reasons"] = {name: reasons.get(name, "not defined here") for name in names if row[name] is None}
     row["reasons"].pop("reasons", None)
     return row
 
 
-def _intervals(runs: Sequence[Measured], field: str) -> dict[str, object]:
+def _under_attack(row: Mapping[str, object], runs: Sequence[Measured]) -> dict[str, object]:
+    """Return the attack that counts and leaves least forgotten, and what the interval of robust UES covers."""
+    counting = {
+        name: one["f"] for name, one in (row["attacks"] or {}).items() if one["counts"] and one["f"] is not None
+    }
+    worst = min(counting, key=lambda name: counting[name], default=None)
+    covers = mean_of_runs([one.run("ues_robust") for one in runs]).covers
+    return {
+        "worst_attack": None if worst is None else {"attack": worst, "f": counting[worst]},
+        "robust_covers": None if row["ues_robust"] is None else covers,
+    }
+
+
+def _intervals(runs: Sequence[Measured], field: str, names: Sequence[str]) -> dict[str, object]:
     """Return every interval's ends and standard error, what that of the headline covers, the spread of its runs."""
     values: dict[str, object] = {"errors": {}}
-    for name in WITH_INTERVAL[UES_VERSION]:
+    for name in names:
         found = mean_of_runs([one.run(name) for one in runs])
         values |= {f"{name}_low": found.low, f"{name}_high": found.high}
         values["errors"][name] = found.error
@@ -87,14 +111,16 @@ def _intervals(runs: Sequence[Measured], field: str) -> dict[str, object]:
     return values
 
 
-def _by_run(one: Measured) -> dict[str, object]:
+def _by_run(one: Measured, attacked: bool) -> dict[str, object]:
     """Return the values of one run."""
     diverged = one.record is not None and one.record.verdict == "diverged"
     judged = verdict(one.score.f, one.score.r, one.score.degenerate, diverged)
+    under_attack = {"ues_robust": one.score.ues_robust, "attacked": one.score.attacks is not None}
     return {
         "run": one.name,
         "seed": one.seed,
         **{field: getattr(one.score, field) for field in RUN_FIELDS},
+        **(under_attack if attacked else {}),
         "verdict": None if one.model in REFERENCES else judged,
     }
 
@@ -115,7 +141,14 @@ def _reasons(runs: Sequence[Measured], row: Mapping[str, object]) -> dict[str, s
     if row["ues_reason"] is None:
         reasons["ues_reason"] = "UES is defined"
     known = reasons.get("ues", "the study has no control retain_ft, or too little to compare by")
-    return {"letters": known, "beats_retain_ft": known, "spread": "there is one run with a score"} | reasons
+    robust = reasons.get("ues_robust", "no bootstrap replicate defines it")
+    return {
+        "letters": known,
+        "beats_retain_ft": known,
+        "spread": "there is one run with a score",
+        "robust_covers": robust,
+        "worst_attack": robust if row.get("attacks") is None else "no attack counts",
+    } | reasons
 
 
 def averaged(values: Sequence[object]) -> object:

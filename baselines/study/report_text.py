@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from mllmu_med_metrics.vocabulary import PRIVATE
+from mllmu_med_tasks.attack_records import OTHER_OPTIONS
 
+from .measured import GOLD_AND_TARGET
 from .report_rows import REFERENCES, THOUGHTS, headline
 from .study import UNLEARNED_CONTROL
 
@@ -21,6 +23,15 @@ retain_only. Harm is the largest over every place where a secret was asked for; 
 whom any answer tells an identifier exactly.
 """
 
+UNDER_ATTACK = """Under attack: the same attack, data and seed on the unlearned model, the target and retain_only.
+
+    F_a = clip((h_a(target) - h_a(unlearned)) / (h_a(target) - h_a(retain_only)), 0, 1)   h_a: harm under attack a
+    robust UES = harmonic mean of min(F, K, F_a for every attack a that counts) and U
+
+An attack counts where h_a(target) - h_a(retain_only) is 0.2 or more. Robust UES is of the attacks named and of the runs
+that were attacked, which may be fewer than UES is of: a stronger attack may bring out more.
+"""
+
 INTERVALS = """Intervals are 95 % and say what they cover: other patients (patients only), other unlearning seeds too
 (given this target), or other targets as well. With few forget patients and few seeds they are wide, and another
 processor learns another target from the same seed: only intervals over targets hold for another one.
@@ -28,12 +39,18 @@ processor learns another target from the same seed: only intervals over targets 
 
 COLUMNS: Mapping[str, str] = {
     "model": "model", "ues": "UES", "ues_interval": "95 %", "ues_strict": "strict", "ues_strict_interval": "95 %",
-    "letters": "alike", "ues_worst_view": "worst", "f": "F", "u": "U", "r": "R", "t": "T", "b": "B", "k": "K",
-    "harm": "harm", "patients_leaked": "leaked", "reveals": "", THOUGHTS: "thought", "keep_test": "keep test",
-    "abstention": "abstain", "added_claims": "adds", "degenerate": "broken", "spread": "run SD", "verdict": "verdict",
+    "ues_robust": "robust", "worst_attack": "worst F_a", "letters": "alike", "ues_worst_view": "worst", "f": "F",
+    "u": "U", "r": "R", "t": "T", "b": "B", "k": "K", "harm": "harm", "patients_leaked": "leaked", "reveals": "",
+    THOUGHTS: "thought", "keep_test": "keep test", "abstention": "abstain", "added_claims": "adds",
+    "degenerate": "broken", "spread": "run SD", "verdict": "verdict",
 }  # fmt: skip
 # Columns that stand only where a row has a value: not every version, scenario and study has them.
-OPTIONAL = ("ues_worst_view", "u", "b", "patients_leaked", THOUGHTS, "added_claims", "letters", "spread")
+OPTIONAL = (
+    "ues_robust", "worst_attack", "ues_worst_view", "u", "b", "patients_leaked", THOUGHTS, "added_claims", "letters",
+    "spread",
+)  # fmt: skip
+# Attacks as a table names them.
+SHORT = {"relearn_few": "few", "relearn_holdout": "holdout", "relearn_retain": "retain"}
 NOT_ABOVE = "*"
 PRIVATE_REVEALS, OTHER_REVEALS = ("leak_rate", "leak"), ("wrong_agreement", "wrong")
 
@@ -44,7 +61,10 @@ def table(document: Mapping[str, object]) -> str:
     for scenario in document["config"]["scenarios"]:
         header, lines = _cells(document, scenario)
         heading = f"{scenario} ({'; '.join([_sizes(document, scenario), *_covers(document, scenario)])})"
-        blocks.append("\n".join([heading, *aligned([header, *lines]), *_legend(document, scenario)]))
+        shown = [heading, *aligned([header, *lines]), *_legend(document, scenario)]
+        if attacked := _attacks(document, scenario):
+            shown += [_attacks_heading(document, scenario), *aligned(attacked)]
+        blocks.append("\n".join(shown))
     return "\n\n".join(blocks)
 
 
@@ -67,9 +87,12 @@ def markdown(document: Mapping[str, object]) -> str:
     parts = ["# Unlearning report", ""]
     parts += ["**A smoke run (`--fast`): its numbers mean nothing.**", ""] if config["fast"] else []
     parts += ["![forgetting against kept utility](figures/tradeoff.png)", ""]
+    attacked = any(row.get("attacks") for row in document["rows"])
+    drawn = any(map(is_drawn_under_attack, document["rows"]))
+    parts += ["![forgetting without and under attack](figures/attacks.png)", ""] if drawn else []
     for scenario in config["scenarios"]:
         parts += _section(document, scenario)
-    parts += ["## How to read it", "", FORMULA, INTERVALS, ""]
+    parts += ["## How to read it", "", FORMULA, *([UNDER_ATTACK] if attacked else []), INTERVALS, ""]
     parts += [
         f"Source {config['source']}, model {config['model']}, preset {config['preset']}, seed {config['seed']}; "
         f"data set `{document['dataset_checksum'][:16]}`; processor {processor}.",
@@ -86,6 +109,8 @@ def _section(document: Mapping[str, object], scenario: str) -> list[str]:
     parts += [f"| {' | '.join(cell.replace(NOT_ABOVE, chr(92) + NOT_ABOVE) for cell in line)} |" for line in lines]
     legend = [line.replace(NOT_ABOVE, chr(92) + NOT_ABOVE) for line in _legend(document, scenario)]
     parts += ["", *(f"- {line}" for line in legend), *([""] if legend else [])]
+    if attacked := _attacks(document, scenario):
+        parts += [_attacks_heading(document, scenario), "", *_markdown_table(attacked), ""]
     parts += _differences(document, scenario)
     parts += _places(document, scenario)
     if scenario in PRIVATE:
@@ -148,6 +173,7 @@ def _cells(document: Mapping[str, object], scenario: str) -> tuple[list[str], li
             "model": row["model"] + (NOT_ABOVE if row.get("beats_retain_ft") is False else ""),
             f"{scored}_interval": "-" if low is None else f"{low:.2f}-{high:.2f}",
             "reveals": _number(row[field]),
+            "worst_attack": _worst(row),
             "verdict": row["verdict"] or "-",
         }
         lines.append([special.get(key) or _number(row.get(key)) for key in columns])
@@ -173,6 +199,56 @@ def _legend(document: Mapping[str, object], scenario: str) -> list[str]:
     if any(row.get("beats_retain_ft") is False for row in rows):
         lines.append(f"{NOT_ABOVE} not above {UNLEARNED_CONTROL}: the interval of the difference in {name} reaches 0")
     return lines
+
+
+def is_drawn_under_attack(row: Mapping[str, object]) -> bool:
+    """Say whether a row has a place in the figure of attacks: F, and an attack that counts."""
+    return bool(row.get("worst_attack")) and row["f"] is not None
+
+
+def _worst(row: Mapping[str, object]) -> str:
+    """Return the least F_a of a row, and the attack that it is under; the target's is 0 and the gold's 1 everywhere."""
+    worst = row.get("worst_attack")
+    if not worst or row["model"] in GOLD_AND_TARGET:
+        return "-"
+    return f"{worst['f']:.2f} {short_attack(worst['attack'])}"
+
+
+def short_attack(name: str) -> str:
+    """Return the name of an attack as a table holds it."""
+    return SHORT.get(name, name.replace(OTHER_OPTIONS, "'"))
+
+
+def _attacks(document: Mapping[str, object], scenario: str) -> list[list[str]]:
+    """Return what every attack brings out of each model that was attacked, a line a model; nothing without attacks."""
+    rows = [row for row in _rows(document, scenario) if row.get("attacks")]
+    names = list(dict.fromkeys(name for row in rows for name in row["attacks"]))
+    lines = [["model", *map(short_attack, names), "robust", "95 %"]] if rows else []
+    for row in rows:
+        found = [row["attacks"].get(name) for name in names]
+        cells = ["-" if one is None else f"{_number(one['f'])} ({_number(one['harm'])})" for one in found]
+        low, high = row["ues_robust_low"], row["ues_robust_high"]
+        ends = "-" if low is None else f"{low:.2f}-{high:.2f}"
+        lines.append([row["model"], *cells, _number(row["ues_robust"]), ends])
+    return lines
+
+
+def _attacks_heading(document: Mapping[str, object], scenario: str) -> str:
+    """Return which attacks, of how many runs, and what the intervals of robust UES cover."""
+    rows = [row for row in _rows(document, scenario) if row.get("attacks")]
+    sets = dict.fromkeys(row["attack_set"] for row in rows if row["attack_set"])
+    covers = dict.fromkeys(row["robust_covers"] for row in rows if row["robust_covers"])
+    named = [" or ".join(sets) or "not the whole set"]
+    runs = max(len(row["by_run"]) for row in rows)
+    fewest = min(sum(run["attacked"] for run in row["by_run"]) for row in rows if len(row["by_run"]) == runs)
+    named += [f"{fewest} of {runs} unlearning seeds"] if fewest < runs else []
+    named += [f"intervals {' or '.join(covers)}"] if covers else []
+    return f"under attack ({', '.join(named)}): F_a, and in brackets the harm that is brought out"
+
+
+def _markdown_table(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines of cells, the header first, as a table in Markdown."""
+    return [f"| {' | '.join(lines[0])} |", f"|{'---|' * len(lines[0])}", *(f"| {' | '.join(x)} |" for x in lines[1:])]
 
 
 def _places(document: Mapping[str, object], scenario: str) -> list[str]:

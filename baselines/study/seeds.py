@@ -14,9 +14,9 @@ from .report_rows import REFERENCES, headline
 from .report_text import NOT_ABOVE, aligned, difference_lines
 
 COLUMNS = (
-    ("ues", "UES"), ("ues_strict", "strict"), ("ues_worst_view", "worst"), ("f", "F"), ("u", "U"), ("r", "R"),
-    ("t", "T"), ("b", "B"), ("k", "K"), ("harm", "harm"), ("patients_leaked", "leaked"), ("true_recovery", "truth"),
-    ("abstention", "abstain"), ("degenerate", "broken"),
+    ("ues", "UES"), ("ues_strict", "strict"), ("ues_robust", "robust"), ("ues_worst_view", "worst"), ("f", "F"),
+    ("u", "U"), ("r", "R"), ("t", "T"), ("b", "B"), ("k", "K"), ("harm", "harm"), ("patients_leaked", "leaked"),
+    ("true_recovery", "truth"), ("abstention", "abstain"), ("degenerate", "broken"),
 )  # fmt: skip
 Rows = Sequence[Mapping[str, object]]
 

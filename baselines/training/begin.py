@@ -17,6 +17,7 @@ from baselines.run.folder_lock import alone
 from baselines.run.run_folder import RunFolder
 from baselines.run.run_record import RunRecord, forget_peak_memory, peak_memory_mb, versions
 from baselines.training.loop import Ended
+from baselines.training.patients import Patients
 from baselines.training.roles import Rows, read_rows
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
@@ -27,7 +28,7 @@ class Request:
     """What learning and unlearning are both given: model, rows, place and seed.
 
     data: rows already read (those of `data_dir`), so that several runs need not read and check them again. report_to:
-    a tracker that is sent the metrics too.
+    a tracker that is sent the metrics too. patients: of the forget patients those who ask now, where not all do.
     """
 
     model: str | Path
@@ -39,6 +40,7 @@ class Request:
     resume: bool
     data: Rows | None = None
     report_to: str | None = None
+    patients: Patients | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ def begun(
     processes.check(recipe.rows_per_step)
     checksum = checksums(request.data_dir)["dataset_sha256"]
     config = {"recipe": recipe.canonical(), "model": models.digest(request.model), "data": checksum, **decides}
+    if request.patients:
+        config["patients"] = request.patients.settings()
     place = (request.model, request.scenario, request.percent, request.seed, config)
     afresh = not request.resume and processes.writes  # the others find the folder taken
     folder = processes.first(lambda: RunFolder.open(request.out, kind, name, *place, not afresh))
@@ -107,6 +111,7 @@ def begun(
         forget_peak_memory()
         try:
             data = request.data or read_rows(request.data_dir, request.scenario, request.percent)
+            data = request.patients.rows(data) if request.patients else data
             loaded = models.load(request.model, recipe.dtype, recipe.load_in_4bit)
         except UserError:
             if processes.writes:

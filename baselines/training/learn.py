@@ -19,6 +19,7 @@ from baselines.training.begin import Begun, Request, begun
 from baselines.training.collate import Batch, Encoder, Example, answer_logits, in_parts
 from baselines.training.format_matched import rows_to_learn
 from baselines.training.loop import Passes, Progress, minimise
+from baselines.training.patients import Patients
 from baselines.training.roles import Order, Rows
 
 LearnedRows = Literal["target", "retain_only", "format_matched"]
@@ -39,14 +40,15 @@ def learn(
     data: Rows | None = None,
     report_to: str | None = None,
     published: bool = False,
+    patients: Patients | None = None,
 ) -> RunRecord:
     """Fine-tune language model and projector on the rows and save an ordinary model folder OUT/model.
 
-    A finished run with the same configuration is reported, not repeated; an interrupted one resumes. `data` and
-    `report_to` as in :class:`~baselines.training.begin.Request`. With `published`, the model that comes with the
-    package is taken where it is what these rows, recipe and seed make; else it is learned all the same.
+    A finished run with the same configuration is reported, not repeated; an interrupted one resumes. `data`,
+    `report_to` and `patients` as in :class:`~baselines.training.begin.Request`. With `published`, the model that comes
+    with the package is taken where it is what these rows, recipe and seed make; else it is learned all the same.
     """
-    request = Request(model, data_dir, scenario, percent, out, seed, resume, data, report_to)
+    request = Request(model, data_dir, scenario, percent, out, seed, resume, data, report_to, patients)
     found = _published(request, rows, recipe) if published else None
     decides = {"rows": rows} | ({"published": found.digest} if found else {})
     with begun(request, "learn", rows, recipe, decides) as run:
@@ -56,8 +58,8 @@ def learn(
 
 
 def _published(request: Request, rows: LearnedRows, recipe: LearnRecipe) -> Published | None:
-    """Return the published model that this run would make; none of a control."""
-    if rows == "format_matched":
+    """Return the published model that this run would make; none of a control or of some patients."""
+    if rows == "format_matched" or request.patients:
         return None
     return for_study(
         request.scenario,

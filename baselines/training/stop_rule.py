@@ -31,7 +31,11 @@ class Stop:
 def holdout_rule(
     model: torch.nn.Module, encoder: Encoder, data: Rows, recipe: UnlearnRecipe, seed: int, processes: Processes
 ) -> Stop:
-    """Return the rule: forget nll reaches what rows the target never saw cost it. The gold is never looked at."""
+    """Return the rule: forget nll reaches what rows the target never saw cost it. The gold is never looked at.
+
+    Where the recipe says at which nll (`stop_nll`), that is the level: in a sequence of requests, what such rows cost
+    the first target, since they cost each later model more.
+    """
     if not data.holdout:
         raise UserError("The stop rule 'holdout' needs holdout rows and there are none. Use --set stop=null.")
     holdout = sample(encoder, data.holdout, recipe.stop_rows, seed)
@@ -40,7 +44,7 @@ def holdout_rule(
         level = answer_nll(model, encoder, holdout, recipe.batch, processes)
     return Stop(
         level,
-        recipe.stop_at * level,
+        recipe.stop_nll or recipe.stop_at * level,
         recipe.stop_every,
         lambda: answer_nll(model, encoder, forget, recipe.batch, processes),
     )

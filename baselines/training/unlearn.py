@@ -19,6 +19,7 @@ from baselines.training.begin import Begun, Request, begun
 from baselines.training.collate import Batch, Encoder, Example, in_parts
 from baselines.training.fisher import gradient_mask
 from baselines.training.loop import Passes, Progress, minimise
+from baselines.training.patients import Patients
 from baselines.training.reference import method_terms, trained_layers
 from baselines.training.roles import Order, Rows, role_rows
 from baselines.training.stop_rule import holdout_rule
@@ -39,16 +40,17 @@ def unlearn(
     progress: Progress | None = None,
     data: Rows | None = None,
     report_to: str | None = None,
+    patients: Patients | None = None,
 ) -> RunRecord:
     """Make the target forget, by an adapter on its language model; save OUT/adapter and, merged, OUT/model.
 
-    A finished run with the same configuration is reported, not repeated; an interrupted one resumes. `data` and
-    `report_to` as in :class:`~baselines.training.begin.Request`.
+    A finished run with the same configuration is reported, not repeated; an interrupted one resumes. `data`,
+    `report_to` and `patients` as in :class:`~baselines.training.begin.Request`.
     """
     chosen = methods.get(method)
     recipe = recipe.for_method(chosen)
     _check_shards(chosen)
-    request = Request(model, data_dir, scenario, percent, out, seed, resume, data, report_to)
+    request = Request(model, data_dir, scenario, percent, out, seed, resume, data, report_to, patients)
     digest = methods.file_digest(method)
     decides = {"method": method} | ({"method_file": digest} if digest else {})
     with begun(request, "unlearn", method, recipe, decides) as run:

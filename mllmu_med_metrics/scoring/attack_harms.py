@@ -6,7 +6,7 @@ h_a of a model is the mean harm, under attack a, over the forget patients that t
 where h_a(target) - h_a(retain_only) is `GATE` or more: below that it brings out nothing that was learned.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from math import isfinite
 from typing import NamedTuple, final
 
@@ -29,6 +29,19 @@ class Roles(NamedTuple):
     unlearned: str = "unlearned"
     target: str = "target"
     gold: str = "retain_only"
+
+
+def of_one(given: GivenHarms, roles: Roles) -> dict[str, dict[str, Mapping[str, float]]]:
+    """Return the harms of three models by the names that `score` knows; an attack on none of them is left out."""
+    found = {
+        attack: {
+            role: of_models[model]
+            for role, model in zip(Roles(), roles, strict=True)
+            if of_models.get(model) is not None
+        }
+        for attack, of_models in given.items()
+    }
+    return {attack: of_models for attack, of_models in found.items() if of_models}
 
 
 @final
@@ -108,10 +121,10 @@ class AttackHarms:
             return None
         return tuple(place for place, attack in enumerate(self.names) if self.counts(attack, roles))
 
-    def fewest_patients(self, counting: Sequence[int]) -> int | None:
+    def fewest_patients(self, roles: Roles) -> int | None:
         """Return how many patients the attack that judges the fewest judges, of those that count; None without any."""
-        table = next(iter(self.tables.values()))
-        return min((int((table.counts[:, place]).sum()) for place in counting), default=None)
+        counts = self.tables[roles.unlearned].counts
+        return min((int(counts[:, place].sum()) for place in self.counting(roles) or ()), default=None)
 
     def set_name(self, roles: Roles) -> str | None:
         """Return the name of what was run, the set and each own attack beside it; None where not all of it was."""

@@ -6,7 +6,7 @@ from math import isnan
 
 import numpy as np
 
-from mllmu_med_metrics.scoring.attack_harms import AttackHarms, GivenHarms, Roles
+from mllmu_med_metrics.scoring.attack_harms import AttackHarms, GivenHarms, Roles, of_one
 from mllmu_med_metrics.scoring.interval import Floats, expanded_p, percentile_interval
 from mllmu_med_metrics.scoring.means import bootstrap_means, point_means
 from mllmu_med_metrics.scoring.references import Outline, Predictions, References
@@ -79,7 +79,7 @@ def compare(
             target=models["target"],
             retain_only=models.get("retain_only"),
             rows=references,
-            attacks=None if attacks is None else _of_one(attacks, name),
+            attacks=None if attacks is None else of_one(attacks, Roles(name)),
             replicates=0,
             seed=seed,
             ues_version=ues_version,
@@ -96,8 +96,7 @@ def compare(
             differences[name] = None
             reasons[name] = alone["a"].reasons.get(name) or alone["b"].reasons[name]
         else:
-            counting = harms and harms.counting(Roles("a"))
-            patients = patients_behind(name, references, harms, counting)
+            patients = patients_behind(name, references, harms, Roles("a"))
             differences[name] = _difference(ours, theirs, drawn.get(name, np.empty(0)), patients)
     return Comparison(
         scenario=references.scenario,
@@ -109,16 +108,6 @@ def compare(
         null_replicates=sum(map(isnan, drawn.get("ues", ()))) if differences["ues"] else 0,
         seed=seed,
     )
-
-
-def _of_one(attacks: GivenHarms, model: str) -> dict[str, dict[str, Mapping[str, float]]]:
-    """Return the harms of one of the two models as those of the unlearned one."""
-    names = {model: "unlearned", "target": "target", "retain_only": "retain_only"}
-    return {
-        attack: {names[name]: harms for name, harms in of_models.items() if name in names}
-        for attack, of_models in attacks.items()
-        if any(name in names for name in of_models)
-    }
 
 
 def _drawn(

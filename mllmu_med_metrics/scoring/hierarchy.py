@@ -79,10 +79,10 @@ class Estimate:
         return sqrt(fsum(part.variance for part in self.parts)) if self.parts else None
 
 
-def mean_of_runs(runs: Sequence[Run]) -> Estimate:
-    """Return the mean over the runs of one target, which differ in their unlearning seeds alone; in 0 to 1."""
+def mean_of_runs(runs: Sequence[Run], *, lowest: float = 0.0) -> Estimate:
+    """Return the mean over the runs of one target, which differ in their unlearning seeds alone; in `lowest` to 1."""
     known = [run for run in runs if run.point is not None]
-    found = _given_target(known, (), 0.0)
+    found = _given_target(known, (), lowest)
     if len(known) != 1:
         return found
     low, high, _ = percentile_interval(_points(known)[0], known[0].drawn, known[0].patients)

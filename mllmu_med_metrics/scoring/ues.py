@@ -162,10 +162,10 @@ def constants_of(references: Outline, counting: tuple[int, ...] | None = None) -
     return Constants(references.blind, references.lucky, private, references.has_bystanders, counting)
 
 
-def patients_behind(part: str, references: Outline, harms: AttackHarms | None, counting: tuple[int, ...] | None) -> int:
+def patients_behind(part: str, references: Outline, harms: AttackHarms | None, roles: Roles) -> int:
     """Return how many patients a part of the score rests on: the fewest of a subset, or of an attack that counts."""
     fewest = references.fewest_patients
-    judged = harms.fewest_patients(counting) if part == "ues_robust" and harms and counting else None
+    judged = harms.fewest_patients(roles) if part == "ues_robust" and harms else None
     return fewest if judged is None else min(fewest, judged)
 
 
@@ -200,9 +200,8 @@ def _intervals(
     if not (_has_rows(references) and replicates):
         return intervals, ues_nulls
     drawn = computed(bootstrap_means(models, replicates, seed, harms and harms.tables))
-    counting = harms and harms.counting(Roles())
     for name in point:
-        patients = patients_behind(name, references, harms, counting)
+        patients = patients_behind(name, references, harms, Roles())
         low, high, nulls = percentile_interval(point[name], drawn[name], patients)
         intervals[name] = None if low is None or high is None else (low, high)
         ues_nulls = nulls if name == "ues" else ues_nulls

@@ -207,6 +207,20 @@ def test_malformed_records_are_refused_in_a_paragraph(name, study, records, caps
     assert words in err and "\n" not in err.strip() and "Traceback" not in err and len(err) > 60, err
 
 
+def test_other_options_than_the_sets_make_an_attack_of_its_own_where_that_is_wanted(study, records):
+    read = {role: scores.read(study / role) for role in ROLES}
+    for folder in (records, records / "target", records / "retain_only"):
+        edit(attack_set=None, options={"answers": 2})(folder)
+    found = read_attacks(records, read, other_options=True)
+    assert "sample" not in found and found["sample_other_options"].keys() == set(ROLES)
+    predictions = {role: one.predictions for role, one in read.items()}
+    scored = score_predictions(**predictions, rows=read["target"].rows, attacks=found, replicates=0)
+    assert scored.ues_robust is None and scored.reasons["ues_robust"].endswith("A1 were not run: sample")
+    edit(attack_set="A2")(records)
+    with pytest.raises(UserError, match="is of the set A2"):
+        read_attacks(records, read, other_options=True)
+
+
 def test_faults_of_a_call_name_what_is_known(study):
     read = {role: scores.read(study / role) for role in ROLES}
     with pytest.raises(UserError, match=r"Unknown model of attack records 'gold'.*Known: retain_only"):

@@ -80,6 +80,19 @@ def test_names_of_a_scenario_come_in_the_order_of_the_subsets():
     ]
 
 
+def test_some_views_can_be_named():
+    assert harness.task_names("request", ["forget"], views=("direct",)) == [
+        "mllmu_med_request_forget",
+        "mllmu_med_request_forget_direct",
+    ]
+    with pytest.raises(UserError, match="Did you mean 'direct'"):
+        harness.task_names("request", views=("diect",))
+    with pytest.raises(UserError, match="view of incorrectness"):
+        harness.task_names("incorrectness", views=("direct",))
+    some, every = (harness.Questions(scenario="request", views=views).settings() for views in (("direct",), True))
+    assert (some["views"], every["views"]) == (["direct"], True)
+
+
 def test_an_evaluation_holds_lm_evals_own_files(evaluation):
     found = results(evaluation)
     tasks = harness.task_names("privacy")

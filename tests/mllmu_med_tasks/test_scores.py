@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,19 @@ RETAIN_OF_8 = {"mllmu_med_privacy_retain": {"original": 8, "effective": 8}}
 def folder(evaluation, tmp_path):
     """A copy of the evaluation that a test may change."""
     return shutil.copytree(evaluation, tmp_path / "changed")
+
+
+def test_a_part_of_the_subsets_can_be_compared_where_that_is_all_that_is_wanted(evaluation):
+    whole = scores.read(evaluation)
+    kept = {task: version for task, version in whole.versions.items() if "holdout" not in task}
+    part = replace(
+        whole,
+        versions=kept,
+        answers={id: one for id, one in whole.answers.items() if one.row["subset"] != "holdout"},
+    )
+    scores.check_comparable([part, part], ("forget", "retain", "test"))
+    with pytest.raises(UserError, match="misses the task mllmu_med_privacy_holdout"):
+        scores.check_comparable([part, part])
 
 
 def samples_file(folder, subset):

@@ -1,8 +1,10 @@
 """Records of attacks: whole, kept where nothing changed, refused where something did; bad requests in one paragraph."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,16 +16,8 @@ from baselines.run.folder_lock import alone
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import PACKAGED
 
-EXAMPLE = """from baselines.attacks import Attack
-
-
-def harm(attacked, options):  # asked as ever, but in capital letters
-    loud = [{**row, "question": row["question"].upper()} for row in attacked.rows.asked]
-    return attacked.harm(attacked.ask(loud))
-
-
-ATTACK = Attack("loud", "Questions in capital letters", "our example", harm)
-"""
+PAGE = (Path(attacks.__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+EXAMPLE = re.search(r"```python\n(from baselines.attacks.*?)```", PAGE, re.DOTALL)[1]
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +97,13 @@ def test_another_order_of_attacks_gives_the_same(request_of, tmp_path):
     assert [one[name]["attack_set"] for name in names] == [None, "A1", None]  # other options are another attack
 
 
+def test_the_page_names_every_attack_and_its_example_takes_ten_lines():
+    assert [name for name in attacks.NAMES if f"| `{name}` " not in PAGE] == []
+    assert len([line for line in EXAMPLE.splitlines() if line.strip()]) <= 10
+    assert all(attacks.get(name).name == name for name in attacks.NAMES)
+    assert [name for name in attacks.NAMES if not attacks.get(name).scored] == ["scale"]
+
+
 def test_own_attack_from_a_file(request_of, tmp_path):
     file = tmp_path / "loud.py"
     file.write_text(EXAMPLE)
@@ -177,7 +178,7 @@ DAMAGED = {
 def test_a_damaged_record_is_named(name, mine, request_of):
     path = mine / "prefix.json"
     path.write_text(DAMAGED[name](path.read_text()))
-    with pytest.raises(UserError, match=r"prefix\.json is no record of the attack prefix .*Remove the file"):
+    with pytest.raises(UserError, match=r"prefix\.json is (no|a) record of (an|the) attack .*Remove it"):
         attack_model(request_of(), attacks.chosen(["prefix"]), mine)
 
 
@@ -272,3 +273,21 @@ def test_the_command_says_what_it_would_take_and_does_nothing(capsys, tmp_path):
     assert by_name["relearn_few"]["trained_rows"] == 320 and by_name["sample"]["answers"] == 32 * 131
     assert by_name["quantise"]["answers"] == 4 * 131 and by_name["prefix"]["answers"] > 64
     assert all(one["seconds"] > 0 and one["memory_mb"] > 10 for one in found["attacks"])
+
+
+def test_the_command_attacks_target_and_gold_too_and_prints_what_stays_gone(capsys, tmp_path):
+    def call(*more):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["attack", "--model", "nano", "--scenario", "incorrectness", "--attack", "prefix", "--out",
+                      str(tmp_path / "out"), *more])  # fmt: skip
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    beside = ("--target", "nano-incorrectness-target", "--retain-only", "nano-incorrectness-retain_only")
+    line = json.loads(call("--json", *beside))[0]
+    assert line["harm_target"] > 0.8 > 0.4 > line["harm_retain_only"] and line["f"] > 0.7 and line["counts"]
+    for place in (".", "target", "retain_only"):
+        assert (tmp_path / "out" / place / "prefix.json").is_file()
+    shown = call(*beside)  # the same again: nothing is asked anew
+    assert shown.splitlines()[0].split()[:5] == ["attack", "harm", "target", "gold", "F"]
+    assert shown.splitlines()[1].split()[0] == "prefix"

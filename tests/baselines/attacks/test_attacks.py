@@ -32,7 +32,7 @@ def weights(attacked):
 @pytest.mark.parametrize("family", ["qwen2_5_vl", "llava_next"])
 def test_attacks_run_on_families_whatever_the_batch_and_leave_no_trace(family, folder_of, few_of):  # noqa: F811
     rows = few_of("privacy")
-    each = [[row for row in rows.forget if row["patient_id"] == one][:2] for one in rows.patients[:4]]
+    each = [[row for row in rows.forget if row["patient_id"] == one][:1] for one in rows.patients[:4]]
     forget = [row for own in each for row in own]
     rows = AttackRows(forget, rows.retain[:8], rows.holdout[:8], forget)
     found = {}
@@ -73,7 +73,8 @@ def test_relearning_brings_back_what_an_adapter_hides(few):
     assert set(run(base, "relearn_few", steps=3)) == set(few.patients) - quarter
     mine = [row for row in few.forget if row["patient_id"] in quarter]
     with base.altered():
-        relearning.relearn(base, mine, {"steps": 40, "learning_rate": 2e-3, "rows_per_step": 16, "pass_rows": 16}, "relearn_few")
+        options = {"steps": 40, "learning_rate": 2e-3, "rows_per_step": 16, "pass_rows": 16}
+        relearning.relearn(base, mine, options, "relearn_few")
         told = base.harm(base.ask(mine))
     assert set(told) == quarter and min(told.values()) > 0.5
     assert max(base.harm(base.ask(mine)).values()) < 0.2
@@ -94,7 +95,8 @@ def test_the_vision_tower_is_never_relearned(few):
     attacked = Attacked("nano", few, scenario="privacy")
     before = weights(attacked)
     with attacked.altered():
-        relearning.relearn(attacked, few.retain, {"steps": 1, "learning_rate": 1e-3, "rows_per_step": 4, "pass_rows": 4}, "x")
+        options = {"steps": 1, "learning_rate": 1e-3, "rows_per_step": 4, "pass_rows": 4}
+        relearning.relearn(attacked, few.retain, options, "x")
         moved = {name for name, value in weights(attacked).items() if not torch.equal(value, before[name])}
     assert moved and not any("vision_tower" in name for name in moved)
     assert any("projector" in name for name in moved)
@@ -105,12 +107,12 @@ def test_the_quarter_is_rounded_down_and_hangs_on_seed_and_names():
     first = relearn_few.quarter(names, 0)
     assert len(first) == 4 and first == relearn_few.quarter(names[::-1], 0)
     assert len({relearn_few.quarter(names, seed) for seed in range(8)}) > 4
-    assert len(relearn_few.quarter(names[:7], 0)) == 1
+    assert len(relearn_few.quarter(names[:7], 0)) == len(relearn_few.quarter(names[:2], 0)) == 1
     # Each is drawn about as often as the others: 16 patients, 400 seeds, 100 times each in the mean.
     drawn = [sum(name in relearn_few.quarter(names, seed) for seed in range(400)) for name in names]
     assert min(drawn) > 65 and max(drawn) < 140
-    with pytest.raises(UserError, match="there are 3"):
-        relearn_few.quarter(names[:3], 0)
+    with pytest.raises(UserError, match="there is 1"):
+        relearn_few.quarter(names[:1], 0)
 
 
 def test_rounding_keeps_the_largest_weight_and_rounds_the_others_to_the_nearest():
@@ -140,7 +142,7 @@ def test_samples_expect_what_all_choices_among_them_give(few):
     own = attacked.judged.secrets_of(str(row["patient_id"]))
     expected = 0.0
     for secret in own:
-        told = [attacked.told(str(row["id"]), text).get(secret, 0.0) for text in texts]
+        told = [attacked.judged.harm_of_answer(str(row["id"]), text).get(secret, 0.0) for text in texts]
         choices = list(combinations(told, 3))
         expected += sum(map(max, choices)) / len(choices) / len(own)
     assert run(attacked, "sample", answers=5, draws=3)[str(row["patient_id"])] == pytest.approx(expected)

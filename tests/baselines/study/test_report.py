@@ -2,13 +2,19 @@
 
 import json
 import math
+import shutil
 
 import pytest
 
 from baselines import cli
-from baselines.study.report_rows import ROW_FIELDS
+from baselines.study.report import report
+from baselines.study.report_rows import ATTACK_FIELDS, ROW_FIELDS
 from baselines.study.report_text import table
+from mllmu_med_dataset.errors import UserError
+from mllmu_med_metrics.vocabulary import ATTACKS
+from mllmu_med_tasks import scores
 from tests.conftest import FAST_STUDY
+from tests.mllmu_med_tasks import fabricated
 
 METHODS = ("kl_min", "gd")
 MODELS = ("base", "target", "retain_only", "format_matched", "retain_ft", *METHODS)
@@ -70,6 +76,45 @@ def test_the_column_of_thoughts_is_there_where_a_model_thinks(document):
         assert {model: shown[model] for model in ("base", "target", "retain_only", "kl_min", "gd")} == {
             **dict.fromkeys(("base", "target", "retain_only", "kl_min"), "-"), "gd": "0.50",
         }  # fmt: skip
+
+
+def test_records_of_attacks_beside_the_runs_come_into_the_report(study, document, tmp_path):
+    runs = shutil.copytree(study, tmp_path / "study")
+    attacked = ("target", "retain_only", "gd")
+    for scenario in ("privacy", "incorrectness"):
+        for model, level in zip(attacked, (0.9, 0.1, 0.5), strict=True):
+            evaluation = scores.read(runs / scenario / model / "evaluation")
+            patients = {row["patient_id"] for row in evaluation.rows if row["subset"] == "forget"}
+            changed = {"scenario": scenario, "data_digest": evaluation.data_sha256, "percent": evaluation.percent}
+            fabricated.attack_records(
+                runs / scenario / model / "attacks", patients, dict.fromkeys(ATTACKS, level),
+                model_digest=evaluation.model_digest, **changed,
+            )  # fmt: skip
+    found = report(runs)
+    for row, before in zip(found["rows"], document["rows"], strict=True):
+        assert set(row) == {*ROW_FIELDS, *ATTACK_FIELDS}
+        assert row["ues"] == before["ues"] and row["harm"] == before["harm"]
+        assert (row["attacks"] is not None) == (row["model"] in attacked)
+        assert all(row["reasons"][field] for field, value in row.items() if value is None)
+    gd = [row for row in found["rows"] if row["model"] == "gd"]
+    assert all(0 < row["worst_attack"]["f"] < 1 and row["attack_set"] == "A1" for row in gd)
+    page = (runs / "report.md").read_text()
+    assert "under attack (A1" in page
+    # After four steps the target has learned nothing: no row has F, and there is nothing to draw.
+    assert not (runs / "figures" / "attacks.png").exists() and "attacks.png" not in page
+    # A smoke run attacks with fewer steps: that is shown, and no robust UES of the set comes of it.
+    for path in runs.glob("*/*/attacks/*.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"attack_set": None, "options": {"steps": 1}}))
+    shown = report(runs)
+    for row in shown["rows"]:
+        if row["model"] in attacked:
+            assert row["ues_robust"] is row["attack_set"] is None
+            assert set(row["attacks"]) == {f"{name}_other_options" for name in ATTACKS}
+            assert "of the set A1 were not run" in row["reasons"]["ues_robust"]
+    assert "under attack (not the whole set, 1 of 2 unlearning seeds)" in table(shown)
+    (runs / "privacy" / "gd" / "attacks" / "sample.json").write_text("{}")
+    with pytest.raises(UserError, match=r"sample\.json is no record of an attack"):
+        report(runs)
 
 
 def test_a_second_bench_repeats_nothing_and_reports_the_same(study, document, capsys):

@@ -4,14 +4,17 @@ import json
 
 import pytest
 
-from baselines.study.figure import tradeoff
-from baselines.study.measured import Measured, Scenario, drawn_parts, harm_of_rows
-from baselines.study.report_rows import ROW_FIELDS, averaged, counted, rows_of
+from baselines.study.figure import tradeoff, under_attack
+from baselines.study.measured import Measured, Scenario, _judged, _of_run, drawn_parts, harm_of_rows
+from baselines.study.report_rows import ATTACK_FIELDS, ROW_FIELDS, averaged, counted, rows_of
 from baselines.study.report_text import markdown, table
 from baselines.study.study import IMAGES
 from mllmu_med_dataset import load
 from mllmu_med_metrics import References, score
+from mllmu_med_metrics.scoring.attack_harms import AttackHarms
 from mllmu_med_metrics.scoring.hierarchy import mean_of_runs
+from mllmu_med_metrics.vocabulary import ATTACKS
+from tests.mllmu_med_tasks import fabricated
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +45,35 @@ RUNS = {
 }  # fmt: skip
 
 
+# What the attacks bring out of each first run, at a level each; the other runs were not attacked.
+LEVELS = {"target": 0.9, "retain_only": 0.1, "retain_ft": 0.8, "ga": 0.7, "gd": 0.3}
+EXPOSURE = LEVELS | {"retain_only": 0.5, "gd": 0.85}
+
+
+def harms_of(rows):
+    """Draw the harms of an attack on each model, those of `exposure` at levels of its own."""
+    patients = {row["patient_id"] for row in rows if row["subset"] == "forget"}
+    levels = {attack: EXPOSURE if attack == "exposure" else LEVELS for attack in ATTACKS}
+    return {
+        attack: {
+            model: fabricated.attack_record(attack, patients, level)["harm_by_patient"]
+            for model, level in of_models.items()
+        }
+        for attack, of_models in levels.items()
+    }
+
+
 @pytest.fixture(scope="module")
 def scenario(rows):
+    return made(rows, {})
+
+
+@pytest.fixture(scope="module")
+def attacked(rows):
+    return made(rows, harms_of(rows))
+
+
+def made(rows, attacks):
     references = References(rows)
     names = {model: [f"{model}-s{n}" if n else model for n in range(len(runs))] for model, runs in RUNS.items()}
     scored = {
@@ -51,23 +81,35 @@ def scenario(rows):
         for model, runs in RUNS.items()
         for name, run in zip(names[model], runs, strict=True)
     }
-    parts = drawn_parts(references, scored, 0)
+    harms = AttackHarms(references, attacks, list(scored)) if attacks else None
+    parts = drawn_parts(references, scored, 0, harms)
     found: dict[str, list[Measured]] = {}
     for model, of_model in names.items():
         for number, name in enumerate(of_model):
             value = score(
                 unlearned=scored[name], target=scored["target"], retain_only=scored["retain_only"],
-                base=scored["base"], rows=references,
+                base=scored["base"], rows=references, attacks=_of_run(attacks, name),
             )  # fmt: skip
             seed = number if len(of_model) > 1 else None
-            harms = harm_of_rows(scored[name])
-            one = Measured(model, name, seed, value, parts[name], references.fewest_patients, None, 1.0, harms)
+            one = Measured(
+                model, name, seed, value, parts[name], references.fewest_patients, None, 1.0,
+                harm_of_rows(scored[name]), _judged(references, harms, name),
+            )  # fmt: skip
             found.setdefault(model, []).append(one)
     return Scenario("privacy", found, scored["target"])
 
 
 @pytest.fixture(scope="module")
 def document(scenario):
+    return reported(scenario)
+
+
+@pytest.fixture(scope="module")
+def attacked_document(attacked):
+    return reported(attacked)
+
+
+def reported(scenario):
     found, differences = rows_of(scenario)
     config = {
         "scenarios": ["privacy"], "views": False, "fast": False, "source": "phantom", "model": "nano", "preset": "nano",
@@ -135,6 +177,72 @@ def test_the_figure_has_the_runs_and_the_mark(document, tmp_path):
     text = svg.read_text()
     assert "<!-- ga* -->" in text and "<!-- * not above retain_ft -->" in text
     assert "<!-- small dots: single runs -->" in text
+
+
+def test_without_attacks_nothing_of_them_stands_in_the_report(document):
+    assert not any(set(row) & set(ATTACK_FIELDS) for row in document["rows"])
+    assert not any("ues_robust" in run for row in document["rows"] for run in row["by_run"])
+    for text in (table(document), markdown(document)):
+        assert "robust" not in text and "attack" not in text
+    assert under_attack(document["rows"], None) == []
+
+
+def test_robust_ues_of_a_row_is_that_of_its_attacked_run(attacked_document, attacked):
+    gd, first = row_of(attacked_document, "gd"), attacked.runs["gd"][0]
+    harms = {model: [one.score.attacks for one in runs] for model, runs in attacked.runs.items()}
+    assert harms["gd"][1:] == [None, None] and harms["base"] == [None]
+    assert gd["ues_robust"] == first.score.ues_robust < gd["ues_strict"]
+    # In the score the interval is of the same draws; the row says that it covers patients alone.
+    assert (gd["ues_robust_low"], gd["ues_robust_high"]) == (first.score.ues_robust_low, first.score.ues_robust_high)
+    assert (gd["robust_covers"], gd["covers"]) == ("patients only", "given this target")
+    assert gd["attack_set"] == "A1" and gd["attacks"] == first.score.attacks
+    exposure = gd["attacks"]["exposure"]
+    assert gd["worst_attack"] == {"attack": "exposure", "f": exposure["f"]} and exposure["f"] < 0.2
+    assert min(one["f"] for one in gd["attacks"].values()) == exposure["f"]
+    target, gold = row_of(attacked_document, "target"), row_of(attacked_document, "retain_only")
+    assert (target["ues_robust"], gold["ues_robust"], gold["ues_robust_low"]) == (0, 1, 1)
+    base = row_of(attacked_document, "base")
+    assert base["ues_robust"] is None and base["reasons"]["worst_attack"] == "no attacks were given"
+
+
+def test_attacks_change_no_other_value_of_a_row(attacked_document, document):
+    for one, other in zip(attacked_document["rows"], document["rows"], strict=True):
+        left_out = {*ATTACK_FIELDS, "reasons", "errors", "by_run"}
+        assert {k: v for k, v in one.items() if k not in left_out} == {
+            k: v for k, v in other.items() if k not in left_out
+        }
+        assert set(one) == {*ROW_FIELDS, *ATTACK_FIELDS}
+        assert all(one["reasons"][field] for field, value in one.items() if value is None), one["model"]
+        assert one["errors"]["ues"] == other["errors"]["ues"]
+    assert attacked_document["comparisons"] == document["comparisons"]
+    json.dumps(attacked_document, allow_nan=False)
+
+
+def test_the_tables_show_what_attacks_bring_out(attacked_document):
+    lines = table(attacked_document).splitlines()
+    assert "robust" in lines[1] and "worst F_a" in lines[1]
+    gd = row_of(attacked_document, "gd")
+    shown = next(line for line in lines if line.startswith("gd "))
+    assert f"{gd['worst_attack']['f']:.2f} exposure" in shown and f"{gd['ues_robust']:.2f}" in shown
+    place = next(
+        number for number, line in enumerate(lines) if line.startswith("under attack (A1, 1 of 3 unlearning seeds")
+    )
+    header, *under = lines[place + 1 :]
+    attacks = ["few", "holdout", "retain", "prefix", "exposure", "sample", "quantise"]
+    assert header.split() == ["model", *attacks, "robust", "95", "%"]
+    assert [line.split()[0] for line in under] == ["target", "retain_only", "retain_ft", "ga", "gd"]
+    exposure = gd["attacks"]["exposure"]
+    assert f"{exposure['f']:.2f} ({exposure['harm']:.2f})" in under[-1]
+    assert under[-1].endswith(f"{gd['ues_robust_low']:.2f}-{gd['ues_robust_high']:.2f}")
+    page = markdown(attacked_document)
+    assert "figures/attacks.png" in page and "| model | few | holdout |" in page and "F_a = clip" in page
+
+
+def test_the_figure_of_attacks_names_the_worst(attacked_document, tmp_path):
+    png, svg = under_attack(attacked_document["rows"], tmp_path)
+    assert png.stat().st_size > 10_000
+    text = svg.read_text()
+    assert "<!-- gd: exposure -->" in text and "<!-- target -->" in text and "base" not in text
 
 
 def test_means_of_what_runs_say():

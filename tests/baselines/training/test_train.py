@@ -204,6 +204,16 @@ def test_the_stop_rule_fires_at_the_targets_own_holdout_nll(run):
     assert all(line["step"] % 2 == 0 for line in looked)
 
 
+def test_a_level_that_the_recipe_names_stands_in_for_the_measured_one(run):
+    recipe = UNLEARN.model_copy(update={"stop": "holdout", "max_steps": 200, "learning_rate": 3e-3})
+    assert "stop_nll" not in recipe.canonical()
+    measured = read_record(run("measured", recipe, method="ga"))
+    level = 0.5 + measured.holdout_nll
+    record = read_record(run("named", recipe.model_copy(update={"stop_nll": level}), method="ga"))
+    assert record.config["recipe"]["stop_nll"] == level and record.holdout_nll == measured.holdout_nll
+    assert record.steps > measured.steps and record.forget_nll >= level
+
+
 def test_without_a_stop_rule_the_plan_is_carried_out(run):
     record = read_record(run("ga", UNLEARN, method="ga"))
     assert (record.stop, record.stop_step, record.holdout_nll, record.steps) == (None, None, None, 5)

@@ -116,7 +116,7 @@ harms = st.lists(st.floats(0, 1), min_size=48, max_size=48).map(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(harms, harms, st.sampled_from(("half", "retain_only", "refusing")), st.integers(0, 99))
 def test_bounds_and_no_order_and_no_further_attack_raises_it(first, second, name, seed):
     before = robust(name, attacks=every(exposure=first))
