@@ -4,7 +4,7 @@
 
 The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the data set from its parent folder, so it
 holds the packaged card's ``configs`` with paths from the root. The prompts of every task. From a bench: its report
-and figure in ``results``, the README's table, and the reference scores on the tasks' page. From a study of several
+and figures in ``results``, the README's table, and the reference scores on the tasks' page. From a study of several
 seeds: their reports and a figure in ``results/study``, and the table of the baselines' page. From a trial of the
 metrics: its record in ``results``, and its table on that page. From the packaged rows: what sets of answers score, on
 the metric's card.
@@ -155,7 +155,8 @@ def main() -> None:
     snapshots.write()
     if options.bench:
         shutil.copy(options.bench / "report.json", RESULTS / "bench-nano.json")
-        shutil.copy(options.bench / "figures" / "tradeoff.png", RESULTS / "tradeoff.png")
+        for figure in ("tradeoff.png", "attacks.png"):
+            shutil.copy(options.bench / "figures" / figure, RESULTS / figure)
     if options.study:
         keep_study(options.study)
     document = json.loads((RESULTS / "bench-nano.json").read_text(encoding="utf-8"))
