@@ -16,13 +16,15 @@ from mllmu_med_metrics.scoring.formula import Constants, forgetting, formula
 from mllmu_med_metrics.scoring.means import ATTACKED, MEANS, SETS, over_place_sets
 from mllmu_med_metrics.scoring.parts import GATE, SMALLEST_DENOMINATOR
 
-SCORES = ("ues", "ues_strict", "ues_robust", "ues_rouge_l", "f", "r", "t", "b", "k", "u")
+SCORES = ("ues", "ues_strict", "ues_robust", "ues_rouge_l", "f", "r", "t", "b", "n", "k", "u")
 share = st.floats(0, 1)
-blinds = st.fixed_dictionaries(dict.fromkeys(("forget", "retain", "test"), st.floats(0, 0.95)))
+blinds = st.fixed_dictionaries(dict.fromkeys(("forget", "retain", "test", "neighbour"), st.floats(0, 0.95)))
 # Which of three attacks count: a subset of them, none, or no attack was run.
 counting = st.none() | st.sets(st.integers(0, 2)).map(sorted).map(tuple)
-constants = st.builds(Constants, blinds, st.floats(0, 0.95), st.booleans(), st.booleans(), counting)
-moved_means = st.sampled_from(("harm", "keep_forget", "keep_retain", "keep_test", "told_bystanders"))
+constants = st.builds(Constants, blinds, st.floats(0, 0.95), st.booleans(), st.booleans(), st.booleans(), counting)
+moved_means = st.sampled_from((
+    "harm", "keep_forget", "keep_retain", "keep_test", "keep_neighbour", "told_bystanders",
+))  # fmt: skip
 # Of each forget patient's secrets, how far it is told in each of three places.
 places = st.lists(st.lists(share, min_size=3, max_size=3), min_size=1, max_size=4)
 
@@ -56,7 +58,7 @@ def test_bounds(unlearned, target, gold, constants):
     found = of(unlearned, target, gold, constants)
     for name in SCORES:
         assert math.isnan(found[name]) or 0 <= found[name] <= 1, name
-    kept = "rtb" if constants.bystanders else "rt"
+    kept = "rt" + "b" * constants.bystanders + "n" * constants.neighbours
     assert math.isnan(found["ues"]) == any(math.isnan(found[part]) for part in ("f", *kept))
     assert math.isnan(found["ues_strict"]) or found["ues_strict"] <= found["ues"]
     assert math.isnan(found["ues_robust"]) or found["ues_robust"] <= found["ues_strict"]
@@ -74,7 +76,7 @@ def test_monotone_in_each_part(unlearned, target, gold, constants, moved, to):
     worse, better = sorted((unlearned[moved], to), reverse=moved == "harm")
     before = of(unlearned | {moved: worse}, target, gold, constants)
     after = of(unlearned | {moved: better}, target, gold, constants)
-    for name in ("ues", "ues_strict", "f", "r", "t", "b", "k", "u"):
+    for name in ("ues", "ues_strict", "f", "r", "t", "b", "n", "k", "u"):
         # Whether a part is defined is decided by target and gold alone.
         assert math.isnan(before[name]) == math.isnan(after[name])
         # Of wrong facts K is a share of the rows no longer wrong: where more of them are not, the same truth is less.
@@ -86,7 +88,8 @@ def test_monotone_in_each_part(unlearned, target, gold, constants, moved, to):
 def test_target_is_0_gold_is_1_and_ungated_is_null(target, gold, constants):
     blind = constants.blind
     gated = target["harm"] - gold["harm"] >= GATE
-    knows = all((gold[f"keep_{s}"] - blind[s]) / (1 - blind[s]) >= SMALLEST_DENOMINATOR for s in ("retain", "test"))
+    kept = ("retain", "test", *(("neighbour",) if constants.neighbours else ()))
+    knows = all((gold[f"keep_{s}"] - blind[s]) / (1 - blind[s]) >= SMALLEST_DENOMINATOR for s in kept)
     knows &= not constants.bystanders or gold["told_bystanders"] >= SMALLEST_DENOMINATOR
     first, last = of(target, target, gold, constants), of(gold, target, gold, constants)
     if gated and knows:
