@@ -83,7 +83,9 @@ def under_attack(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Pat
             axis.plot([0, 1], [0, 1], color="#d5d8dd", linewidth=0.8, zorder=1)
             _draw(axis, [_attacked_point(row) for row in attacked if row["scenario"] == scenario], notes_at=0.82)
             axis.set_xticks(np.linspace(0, 1, 6))
-            axis.set(xlim=(-0.12, 1.59), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten when asked: F")
+            axis.set_yticks(np.linspace(0, 1, 6))
+            # Most methods lie at the bottom, and their labels below one another.
+            axis.set(xlim=(-0.12, 1.59), ylim=(-0.18, 1.12), title=scenario, xlabel="forgotten when asked: F")
         axes[0][0].set_ylabel("forgotten under the worst attack: least F_a")
         return _written(figure, folder, "attacks")
 
