@@ -88,7 +88,7 @@ def test_what_is_no_sequence_is_refused(changes, says):
 
 
 def test_a_stop_rule_keeps_the_level_of_the_first_target(tmp_path):
-    chain = Chain(Requests(out=tmp_path, methods=("gd", "npo")), "gd", 8, 0)
+    chain = Chain(Requests(out=tmp_path, methods=("gd", "npo"), changes=("stop_at=1",)), "gd", 8, 0)
     values = {name: None for name in RunRecord.model_fields} | {"kind": "unlearn", "config": {}, "rows": {}}
     values |= {name: "" for name in ("run_id", "name", "model", "scenario")} | {"versions": {}, "resumed_at": []}
     numbers = ("percent", "seed", "trainable", "planned_steps", "steps", "seconds", "rows_per_second", "peak_memory_mb")
@@ -106,7 +106,9 @@ def test_a_stop_rule_keeps_the_level_of_the_first_target(tmp_path):
 
 def test_a_request_gets_as_many_steps_as_all_patients_at_once():
     # 64 forget rows, 16 a step: 10 epochs are 40 steps, 20 are 80
-    assert {name: STUDY.unlearn_recipe(name).max_steps for name in ("gd", "retain_ft")} == {"gd": 40, "retain_ft": 80}
+    for epochs, steps in ((10, 40), (20, 80)):
+        study = Requests(out=Path("out"), changes=(f"epochs={epochs}",))
+        assert {study.unlearn_recipe(name).max_steps for name in ("gd", "retain_ft")} == {steps}
     fewer = Requests(out=Path("out"), changes=("max_steps=7",))
     assert fewer.unlearn_recipe("gd").max_steps == 7
     assert Requests(out=Path("out"), changes=("epochs=0.3",)).unlearn_recipe("gd").max_steps == 2  # 19.2 rows
