@@ -169,6 +169,7 @@ def main() -> None:
     page = ROOT / "baselines" / "README.md"
     if options.trial:
         shutil.copy(options.trial / "trial.json", TRIAL)
+        shutil.copy(options.trial / "figures" / "trial.png", RESULTS / "trial.png")
     page.write_text(trial_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     if documents := study_documents():
         page.write_text(baselines_page(page.read_text(encoding="utf-8"), documents), encoding="utf-8")

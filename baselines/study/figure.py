@@ -57,7 +57,7 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path, *, ues_version:
                 xlim=(-0.12, 1.36), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten: F (1 = like retain_only)"
             )
         axes[0][0].set_ylabel("kept utility: U")
-        return _written(figure, folder, "tradeoff")
+        return written(figure, folder, "tradeoff")
 
 
 def under_attack(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Path]:
@@ -87,7 +87,7 @@ def under_attack(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Pat
             # Most methods lie at the bottom, and their labels below one another.
             axis.set(xlim=(-0.12, 1.59), ylim=(-0.18, 1.12), title=scenario, xlabel="forgotten when asked: F")
         axes[0][0].set_ylabel("forgotten under the worst attack: least F_a")
-        return _written(figure, folder, "attacks")
+        return written(figure, folder, "attacks")
 
 
 def _attacked_point(row: Mapping[str, object]) -> "Point":
@@ -102,7 +102,7 @@ def _attacked_point(row: Mapping[str, object]) -> "Point":
     return Point(str(row["model"]), f, worst["f"], row.get("verdict"), f"{row['model']}{named}")
 
 
-def _written(figure: "Figure", folder: Path, name: str) -> list[Path]:
+def written(figure: "Figure", folder: Path, name: str) -> list[Path]:
     """Write a figure as PNG and SVG, whole or not at all, and close it; return both paths."""
     import matplotlib.pyplot as plt
 

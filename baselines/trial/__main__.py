@@ -3,8 +3,8 @@
     python -m baselines.trial --out runs/trial
 
 A graph of stages, as a bench is: models of P and N are learned, methods unlearn from some of P, every model is measured
-and dropped, and at the end every metric is judged. ``OUT/trial.json`` and ``OUT/trial.txt`` hold the result. Stopped,
-the same command goes on.
+and dropped, and at the end every metric is judged. ``OUT/trial.json``, ``OUT/trial.txt`` and ``OUT/figures`` hold the
+result. Stopped, the same command goes on.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from ..study.graph import Graph, Part, Stage
 from .pools import SETTINGS, Learned, Trial, Unlearned, rows_of, small
 
 CLAIM = "trial-settings.json"
-RESULT, TABLE = "trial.json", "trial.txt"
+RESULT, TABLE, FIGURES = "trial.json", "trial.txt", "figures"
 REFERENCES = ("target", "retain_only")
 SCENARIOS = ("privacy", "incorrectness")
 # Expected seconds on one core; only proportions matter.
@@ -116,12 +116,14 @@ def _unlearn(trial: Trial, one: Unlearned, part: Part) -> bool:
 
 
 def _judge(trial: Trial, part: Part) -> bool:
-    """Judge every metric and write what came of it."""
+    """Judge every metric, write what came of it, and draw it."""
+    from .figure import draw
     from .result import pools, result, table
 
     outcome = result(trial)
     write_atomically(trial.out / RESULT, json.dumps(outcome, allow_nan=False, separators=(",", ":")) + "\n")
     write_atomically(trial.out / TABLE, f"{table(outcome)}\n\n{pools(outcome, trial, SHOWN)}\n")
+    draw(outcome, trial.out / FIGURES)
     return True
 
 

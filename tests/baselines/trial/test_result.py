@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from baselines.trial import figure
 from baselines.trial.pools import Trial
 from baselines.trial.result import judged, pools, table
 
@@ -68,3 +69,14 @@ def test_the_tables_have_a_line_for_every_metric_and_kind(values):
     assert lines[1].split()[1:3] == ["1.00", "1.00-1.00"] and lines[2].split()[3] == "-"
     kinds = pools(found, TRIAL, ["ES", "exposure"]).splitlines()
     assert kinds[1].split() == ["P", "usual", "0.90", "-"] and kinds[-1].split() == ["npo,", "preset", "0.20", "-"]
+
+
+def test_the_figure_shows_the_share_of_the_models_that_still_work(values, tmp_path):
+    names = [one.name for one in TRIAL.unlearned()]
+    values[names[0]] = model(0.2, 0.6, 0.4, utility=0.5)
+    values[names[1]] = model(0.8, 0.8, 0.8)  # a model that still knows is not passed
+    outcome = {"settings": TRIAL.settings_file(), "metrics": judged(TRIAL, values), "models": values}
+    shown = {one.metric: one for one in figure.judged(outcome)}
+    assert shown["ES"].auc == 1 and shown["ES"].passed == pytest.approx(2 / 3)
+    png, svg = figure.draw(outcome, tmp_path)
+    assert png.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and "taken for ones" in svg.read_text()
