@@ -112,13 +112,7 @@ class UnlearnRecipe(Recipe):
         for name, value in self.options.items():
             if name not in method.options:
                 raise unknown(f"option of method {method.name}", name, method.options)
-            option = method.options[name]
-            if not option.low <= value <= option.high or (option.whole and value != int(value)):
-                kind = "a whole number" if option.whole else "a number"
-                raise UserError(
-                    f"Option {name} of method {method.name} is {value:g}; it takes {kind} from {option.low:g} to "
-                    f"{option.high:g}. Its default is {option.default:g} ({option.why})."
-                )
+            method.options[name].check(value, name, f"method {method.name}")
             resolved[name] = value
         return self.model_copy(update={"options": resolved})
 

@@ -18,7 +18,6 @@ import argparse
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.resources import files
@@ -31,11 +30,9 @@ from mllmu_med_metrics.vocabulary import STUDIED
 
 from . import config
 from .methods import METHODS
-from .run.folder_lock import taken
 from .run.health import verdict
-from .run.progress import Progress
 from .run.run_record import read_record
-from .study import bench, runner, stages
+from .study import bench, stages
 from .study.graph import Graph, Part, Stage
 from .study.study import DATA, EVALUATION, Study, run_folder
 
@@ -345,14 +342,9 @@ def _run(options: argparse.Namespace) -> None:
     if options.workers is not None and options.workers < 1:
         raise UserError(f"--workers is {options.workers}; at least one stage has to run. Write --workers 1, or more.")
     graph = plan(sweep)
-    if options.stage is not None and options.stage not in graph:
-        raise unknown("stage", options.stage, graph)
-    if options.plan:
-        print("\n".join(stage.line() for stage in graph.values()))
-    elif options.stage:
-        runner.run_stage(graph[options.stage], Progress({graph[options.stage].title: 1}))
-    else:
-        with _claimed(sweep):
+    if not bench.plan_or_stage(graph, plan=options.plan, stage=options.stage):
+        settings = json.dumps({"seeds": sweep.seeds, "unlearning_seeds": sweep.unlearning_seeds}) + "\n"
+        with bench.claimed(sweep.out, SETTINGS, settings, "a sweep of other seeds", "seeds"):
             bench.run(partial(plan, sweep), sweep.out, options.workers)
 
 
@@ -375,24 +367,6 @@ def _known(kind: str, text: str, known: Iterable[str]) -> tuple[str, ...]:
         if word not in known:
             raise unknown(kind, word, known)
     return words
-
-
-@contextmanager
-def _claimed(sweep: Sweep) -> Iterator[None]:
-    """Take a folder that is new, empty or a sweep's of these seeds, and keep a second sweep out of it."""
-    marker = sweep.out / SETTINGS
-    if sweep.out.exists() and (not sweep.out.is_dir() or (any(sweep.out.iterdir()) and not marker.is_file())):
-        raise UserError(f"The output folder '{sweep.out}' is in use by something else. Name an empty or new folder.")
-    with taken(sweep.out):
-        settings = json.dumps({"seeds": sweep.seeds, "unlearning_seeds": sweep.unlearning_seeds}) + "\n"
-        if not marker.is_file():
-            write_atomically(marker, settings)
-        elif marker.read_text(encoding="utf-8", errors="replace") != settings:
-            raise UserError(
-                f"'{sweep.out}' holds a sweep of other seeds ({marker}). Name another --out folder, or give the seeds "
-                "it was started with to resume it."
-            )
-        yield
 
 
 if __name__ == "__main__":

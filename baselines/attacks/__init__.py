@@ -1,12 +1,11 @@
 """The attacks, by name: what brings back what a model no longer says. One is one file with an `ATTACK`."""
 
-import hashlib
-import importlib.util
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from baselines.attacks.attack import Attack, HarmByPatient, Option, Work
+from baselines.methods.own_file import defined_in
 from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS, SHOWN_ATTACKS
 
@@ -48,14 +47,8 @@ def options_of(attacks: Sequence[Attack], settings: Mapping[str, float]) -> dict
         if name not in known:
             raise unknown("option of the attacks", name, known)
         for attack in attacks:
-            if (option := attack.options.get(name)) is not None and (
-                not option.low <= value <= option.high or (option.whole and value != int(value))
-            ):
-                kind = "a whole number" if option.whole else "a number"
-                raise UserError(
-                    f"Option {name} of attack {attack.name} is {value:g}; it takes {kind} from {option.low:g} to "
-                    f"{option.high:g}. Its default is {option.default:g} ({option.why})."
-                )
+            if name in attack.options:
+                attack.options[name].check(value, name, f"attack {attack.name}")
     return {
         attack.name: attack.defaults | {name: value for name, value in settings.items() if name in attack.options}
         for attack in attacks
@@ -67,23 +60,7 @@ def read(file: Path) -> Attack:
 
     A :class:`UserError` where the file can't be run, holds no `ATTACK`, or names it as another one is named.
     """
-    if not file.is_file():
-        raise UserError(f"There is no attack file '{file}'. Give a Python file that defines ATTACK, or a name.")
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    spec = importlib.util.spec_from_file_location(f"mllmu_med_attack_{digest[:8]}", file)
-    if spec is None or spec.loader is None:
-        raise UserError(f"The attack file '{file}' is no Python file: its name must end in .py.")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # a script may end itself where it is only read
-        raise UserError(f"The attack file '{file}' can't be run: {type(error).__name__}: {error}.") from error
-    attack = getattr(module, "ATTACK", None)
-    if not isinstance(attack, Attack):
-        raise UserError(
-            f"The attack file '{file}' defines no ATTACK that is a baselines.attacks.Attack; the README of baselines "
-            "shows one in ten lines."
-        )
+    attack, digest = defined_in(file, "attack", Attack, __name__)
     if (attack.name in NAMES or attack.name == ATTACK_SET) or _READ.get(attack.name, digest) != digest:
         raise UserError(f"The attack file '{file}' names its attack '{attack.name}', as another is named. Rename it.")
     if not attack.name.replace("_", "").replace("-", "").isalnum():

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from baselines.attacks.attack import Attack, Work
 from baselines.attacks.attacked import Attacked, AttackRows
@@ -29,16 +30,22 @@ def rounded(weight: Tensor, bits: int, group: int | None) -> Tensor:
     return torch.cat(done, dim=1)
 
 
+@torch.no_grad()
+def round_weights(model: PreTrainedModel, bits: int, group: int | None) -> None:
+    """Round the weights of the language model's linear layers, in place."""
+    for part in language_model(model)[1].modules():
+        if isinstance(part, nn.Linear):
+            part.weight.copy_(rounded(part.weight, bits, group))
+
+
 def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
     """Return harm by patient: of each secret the largest over the four ways to round."""
     given: dict[str, list[str]] = {}
     for bits in BITS:
         for group in GROUPS:
             with attacked.altered() as model:
-                with attacked.timed("train"), torch.no_grad():
-                    for part in language_model(model)[1].modules():
-                        if isinstance(part, nn.Linear):
-                            part.weight.copy_(rounded(part.weight, bits, group))
+                with attacked.timed("train"):
+                    round_weights(model, bits, group)
                 for row_id, text in attacked.ask().items():
                     given.setdefault(row_id, []).append(text)
     return attacked.harm(given)

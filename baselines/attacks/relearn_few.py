@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from baselines.attacks import relearning
 from baselines.attacks.attack import Attack, Work
@@ -27,16 +28,13 @@ def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
     """Return the harm of the patients that are not relearned."""
     few = quarter(attacked.rows.patients, attacked.seed)
     others = [row for row in attacked.rows.asked if unit_of(row) not in few]
-    with attacked.altered():
-        relearned = [row for row in attacked.rows.forget if unit_of(row) in few]
-        relearning.relearn(attacked, relearned, options, "relearn_few")
-        answers = attacked.ask(others)
-    return attacked.harm(answers)
+    relearned = [row for row in attacked.rows.forget if unit_of(row) in few]
+    return relearning.harm_after(attacked, relearned, options, "relearn_few", others)
 
 
 def work(rows: AttackRows, options: Mapping[str, float]) -> Work:
     """Return what the attack does."""
-    return relearning.work(len(rows.asked) * 3 // 4, options)
+    return replace(relearning.work(rows, options), asked=len(rows.asked) * 3 // 4)
 
 
 ATTACK = Attack(

@@ -3,23 +3,15 @@
 from collections.abc import Mapping
 
 from baselines.attacks import relearning
-from baselines.attacks.attack import Attack, Work
-from baselines.attacks.attacked import Attacked, AttackRows
+from baselines.attacks.attack import Attack
+from baselines.attacks.attacked import Attacked
 
 
 def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
     """Return the harm of every forget patient after fine-tuning on holdout rows as injected."""
-    with attacked.altered():
-        relearning.relearn(attacked, attacked.rows.holdout, options, "relearn_holdout")
-        answers = attacked.ask()
-    return attacked.harm(answers)
-
-
-def work(rows: AttackRows, options: Mapping[str, float]) -> Work:
-    """Return what the attack does."""
-    return relearning.work(len(rows.asked), options)
+    return relearning.harm_after(attacked, attacked.rows.holdout, options, "relearn_holdout")
 
 
 ATTACK = Attack(
-    "relearn_holdout", "Relearning on holdout secrets", relearning.PAPER, harm, relearning.OPTIONS, work=work
+    "relearn_holdout", "Relearning on holdout secrets", relearning.PAPER, harm, relearning.OPTIONS, work=relearning.work
 )

@@ -3,21 +3,15 @@
 from collections.abc import Mapping
 
 from baselines.attacks import relearning
-from baselines.attacks.attack import Attack, Work
-from baselines.attacks.attacked import Attacked, AttackRows
+from baselines.attacks.attack import Attack
+from baselines.attacks.attacked import Attacked
 
 
 def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
     """Return the harm of every forget patient after fine-tuning on retain rows."""
-    with attacked.altered():
-        relearning.relearn(attacked, attacked.rows.retain, options, "relearn_retain")
-        answers = attacked.ask()
-    return attacked.harm(answers)
+    return relearning.harm_after(attacked, attacked.rows.retain, options, "relearn_retain")
 
 
-def work(rows: AttackRows, options: Mapping[str, float]) -> Work:
-    """Return what the attack does."""
-    return relearning.work(len(rows.asked), options)
-
-
-ATTACK = Attack("relearn_retain", "Fine-tuning on retain rows", relearning.PAPER, harm, relearning.OPTIONS, work=work)
+ATTACK = Attack(
+    "relearn_retain", "Fine-tuning on retain rows", relearning.PAPER, harm, relearning.OPTIONS, work=relearning.work
+)

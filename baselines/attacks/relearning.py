@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from baselines.attacks.attack import Option, Work
-from baselines.attacks.attacked import Attacked
+from baselines.attacks.attacked import Attacked, AttackRows
 from baselines.config import LearnRecipe
 from baselines.model.models import freeze_vision
 from baselines.training.collate import in_parts
@@ -23,9 +23,19 @@ OPTIONS: Mapping[str, Option] = {
 }
 
 
-def work(asked: int, options: Mapping[str, float]) -> Work:
-    """Return what relearning does, with so many rows asked afterwards."""
-    return Work(trained=int(options["steps"] * options["rows_per_step"]), asked=asked)
+def work(rows: AttackRows, options: Mapping[str, float]) -> Work:
+    """Return what relearning does, with all rows asked afterwards."""
+    return Work(trained=int(options["steps"] * options["rows_per_step"]), asked=len(rows.asked))
+
+
+def harm_after(
+    attacked: Attacked, rows: Sequence[Row], options: Mapping[str, float], name: str, asked: Sequence[Row] | None = None
+) -> dict[str, float]:
+    """Return harm by patient once the model was fine-tuned on rows, of all rows that are asked, or of these."""
+    with attacked.altered():
+        relearn(attacked, rows, options, name)
+        answers = attacked.ask(asked)
+    return attacked.harm(answers)
 
 
 def relearn(attacked: Attacked, rows: Sequence[Row], options: Mapping[str, float], name: str) -> None:

@@ -1,13 +1,12 @@
 """The unlearning methods, by name. Adding one is one file with a `METHOD`: here with its name below, or anywhere."""
 
-import hashlib
-import importlib.util
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
 from baselines.methods.method import ROLES, Answers, Loss, Method, Option, Role
+from baselines.methods.own_file import defined_in
 from mllmu_med_dataset.errors import UserError, unknown
 
 # Each is a module of this package; adding a method is its file, and its name here.
@@ -37,23 +36,7 @@ def read(file: Path) -> Method:
 
     A :class:`UserError` where the file can't be run, holds no `METHOD`, or names it as another one is named.
     """
-    if not file.is_file():
-        raise UserError(f"There is no method file '{file}'. Give a Python file that defines METHOD, or a name.")
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    spec = importlib.util.spec_from_file_location(f"mllmu_med_method_{digest[:8]}", file)
-    if spec is None or spec.loader is None:
-        raise UserError(f"The method file '{file}' is no Python file: its name must end in .py.")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:  # a script may end itself where it is only read
-        raise UserError(f"The method file '{file}' can't be run: {type(error).__name__}: {error}.") from error
-    method = getattr(module, "METHOD", None)
-    if not isinstance(method, Method):
-        raise UserError(
-            f"The method file '{file}' defines no METHOD that is a baselines.methods.Method; the README of baselines "
-            "shows one in ten lines."
-        )
+    method, digest = defined_in(file, "method", Method, __name__)
     if (method.name in METHODS or method.name in CONTROLS) and _READ.get(method.name) != digest:
         raise UserError(f"The method file '{file}' names its method '{method.name}', as another is named. Rename it.")
     _READ[method.name] = digest

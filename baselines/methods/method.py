@@ -7,6 +7,8 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
+from mllmu_med_dataset.errors import UserError
+
 Role = Literal["forget", "retain", "forget_idk", "forget_random", "forget_true"]
 ROLES: tuple[Role, ...] = get_args(Role)
 Effect = Literal["less likely", "likelier", "closer to the reference", "preferred", "elsewhere"]
@@ -45,6 +47,15 @@ class Option:
     high: float
     why: str
     whole: bool = False
+
+    def check(self, value: float, name: str, owner: str) -> None:
+        """Refuse a value out of range, or a broken one where whole numbers are taken; `owner` is whose option it is."""
+        if not self.low <= value <= self.high or (self.whole and value != int(value)):
+            kind = "a whole number" if self.whole else "a number"
+            raise UserError(
+                f"Option {name} of {owner} is {value:g}; it takes {kind} from {self.low:g} to {self.high:g}. Its "
+                f"default is {self.default:g} ({self.why})."
+            )
 
 
 # An adapter's matrices by name (lora_A, lora_B of each layer; its change of a layer is proportional to their product).

@@ -1,9 +1,8 @@
 """A report of requests in sequence as people read it: the printed table and the Markdown page."""
 
-import math
 from collections.abc import Mapping, Sequence
 
-from ..study.report_text import aligned
+from ..study.report_text import aligned, number
 
 FORMULA = """Request t of T removes the identities of patients D_t from the model that request t - 1 left. Retained are
 the clean rows, the bystanders' identities, and those of patients who have not asked yet. Harm is the largest over every
@@ -100,12 +99,12 @@ def _cell(row: Mapping[str, object], key: str) -> str:
         return "-" if low is None or high is None else form.format(low, high)
     if key in SIGNED:
         return "-" if row[key] is None else f"{row[key]:+.2f}"
-    return _number(row[key]) if key in row else _of_step(row["steps"][-1], key)
+    return number(row[key]) if key in row else _of_step(row["steps"][-1], key)
 
 
 def _of_step(step: Mapping[str, object], key: str) -> str:
     """Return a value of one request; how many patients leak is a mean of counts."""
-    return f"{step[key]:.1f}" if key == "patients_leaked" else _number(step[key])
+    return f"{step[key]:.1f}" if key == "patients_leaked" else number(step[key])
 
 
 def _grid(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
@@ -115,9 +114,3 @@ def _grid(header: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
 
 def _rows(document: Mapping[str, object], batch: int) -> list[Mapping[str, object]]:
     return [row for row in document["rows"] if row["batch"] == batch]
-
-
-def _number(value: object) -> str:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "-"
-    return f"{value:.2f}" if isinstance(value, float) else str(value)

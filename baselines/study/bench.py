@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from mllmu_med_dataset.atomic import write_atomically
-from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.errors import UserError, unknown
 
 from .. import methods
 from ..run.folder_lock import taken
@@ -69,6 +69,35 @@ def locked(out: Path, marker: str = STUDY) -> Iterator[None]:
         raise UserError(f"The output folder '{out}' is in use by something else. Name an empty or new folder.")
     with taken(out):
         yield
+
+
+@contextmanager
+def claimed(out: Path, marker: str, settings: str, holds: str, gave: str) -> Iterator[None]:
+    """Take a folder that is new, empty or of these settings, written into its marker, and keep a second one out of it.
+
+    holds, gave: in words, what a folder of other settings holds, and what to give to go on with it.
+    """
+    with locked(out, marker):
+        path = out / marker
+        if not path.is_file():
+            write_atomically(path, settings)
+        elif path.read_text(encoding="utf-8", errors="replace") != settings:
+            raise UserError(
+                f"'{out}' holds {holds} ({path}). Name another --out folder, or give the {gave} it was started with to "
+                "resume it."
+            )
+        yield
+
+
+def plan_or_stage(graph: Graph, *, plan: bool, stage: str | None) -> bool:
+    """Print a graph's stages, or run one of them, where that was asked for; return whether it was."""
+    if stage is not None and stage not in graph:
+        raise unknown("stage", stage, graph)
+    if plan:
+        print("\n".join(one.line() for one in graph.values()))
+    elif stage:
+        runner.run_stage(graph[stage], Progress({graph[stage].title: 1}))
+    return plan or bool(stage)
 
 
 def claim(study: Study, *, resume: bool) -> None:

@@ -127,10 +127,10 @@ def _section(document: Mapping[str, object], scenario: str) -> list[str]:
 def _control(scenario: str, image: str, control: Mapping[str, object]) -> str:
     shown = "a blank image" if image == "blank" else "another patient's image"
     if scenario not in PRIVATE:
-        return f"Control: the target shown {shown}: wrong-fact agreement {_number(control['harm'])}."
-    line = f"Control: the target shown {shown}: exact leak rate {_number(control['leak_rate'])}"
+        return f"Control: the target shown {shown}: wrong-fact agreement {number(control['harm'])}."
+    line = f"Control: the target shown {shown}: exact leak rate {number(control['leak_rate'])}"
     if image == "other":
-        told = _number(control["tells_shown_patient"])
+        told = number(control["tells_shown_patient"])
         line += f" (of the patient asked about; on {told} of the rows it names the patient shown instead)"
     return f"{line}."
 
@@ -172,11 +172,11 @@ def _cells(document: Mapping[str, object], scenario: str) -> tuple[list[str], li
         special = {
             "model": row["model"] + (NOT_ABOVE if row.get("beats_retain_ft") is False else ""),
             f"{scored}_interval": "-" if low is None else f"{low:.2f}-{high:.2f}",
-            "reveals": _number(row[field]),
+            "reveals": number(row[field]),
             "worst_attack": _worst(row),
             "verdict": row["verdict"] or "-",
         }
-        lines.append([special.get(key) or _number(row.get(key)) for key in columns])
+        lines.append([special.get(key) or number(row.get(key)) for key in columns])
     return header, lines
 
 
@@ -226,10 +226,10 @@ def _attacks(document: Mapping[str, object], scenario: str) -> list[list[str]]:
     lines = [["model", *map(short_attack, names), "robust", "95 %"]] if rows else []
     for row in rows:
         found = [row["attacks"].get(name) for name in names]
-        cells = ["-" if one is None else f"{_number(one['f'])} ({_number(one['harm'])})" for one in found]
+        cells = ["-" if one is None else f"{number(one['f'])} ({number(one['harm'])})" for one in found]
         low, high = row["ues_robust_low"], row["ues_robust_high"]
         ends = "-" if low is None else f"{low:.2f}-{high:.2f}"
-        lines.append([row["model"], *cells, _number(row["ues_robust"]), ends])
+        lines.append([row["model"], *cells, number(row["ues_robust"]), ends])
     return lines
 
 
@@ -262,10 +262,10 @@ def _places(document: Mapping[str, object], scenario: str) -> list[str]:
     lines = ["Harm by place, none hidden:", "", f"| {' | '.join(['model', *places, *last])} |"]
     lines.append(f"|{'---|' * (1 + len(places) + len(last))}")
     for row in rows:
-        cells = [_number(row["harm_by_place"].get(place)) for place in places]
+        cells = [number(row["harm_by_place"].get(place)) for place in places]
         if leaked:
-            upper = _number(row["patients_leaked_upper"])
-            cells.append(f"{_number(row['patients_leaked'])} of {row['n_forget_patients']} ({upper})")
+            upper = number(row["patients_leaked_upper"])
+            cells.append(f"{number(row['patients_leaked'])} of {row['n_forget_patients']} ({upper})")
         lines.append(f"| {' | '.join([row['model'], *cells])} |")
     return [*lines, ""]
 
@@ -278,8 +278,8 @@ def _kinds(document: Mapping[str, object], scenario: str) -> list[str]:
     lines = ["Exact leak rate by identifier kind, and any leak per patient:", ""]
     lines += [f"| model | {' | '.join(kinds)} | any leak per patient |", f"|{'---|' * (len(kinds) + 2)}"]
     for row in rows:
-        cells = [_number(row["leak_by_kind"].get(kind)) for kind in kinds]
-        lines.append(f"| {row['model']} | {' | '.join(cells)} | {_number(row['any_leak_per_patient'])} |")
+        cells = [number(row["leak_by_kind"].get(kind)) for kind in kinds]
+        lines.append(f"| {row['model']} | {' | '.join(cells)} | {number(row['any_leak_per_patient'])} |")
     return [*lines, ""]
 
 
@@ -295,7 +295,8 @@ def _rows(document: Mapping[str, object], scenario: str) -> list[Mapping[str, ob
     return [row for row in document["rows"] if row["scenario"] == scenario]
 
 
-def _number(value: object) -> str:
+def number(value: object) -> str:
+    """Return a value as a cell shows it: two digits, and a dash for what is undefined."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "-"
     return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -10,8 +10,7 @@ result. Stopped, the same command goes on.
 import argparse
 import json
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -22,9 +21,7 @@ from mllmu_med_metrics.trial import UTILITY
 
 from .. import config
 from ..methods import METHODS
-from ..run.folder_lock import taken
-from ..run.progress import Progress
-from ..study import bench, runner
+from ..study import bench
 from ..study.graph import Graph, Part, Stage
 from .pools import SETTINGS, Learned, Trial, Unlearned, rows_of, small
 
@@ -192,14 +189,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def _run(options: argparse.Namespace) -> None:
     trial = trial_of(options)
     graph = plan(trial)
-    if options.stage is not None and options.stage not in graph:
-        raise unknown("stage", options.stage, graph)
-    if options.plan:
-        print("\n".join(stage.line() for stage in graph.values()))
-    elif options.stage:
-        runner.run_stage(graph[options.stage], Progress({graph[options.stage].title: 1}))
-    else:
-        with _claimed(trial):
+    if not bench.plan_or_stage(graph, plan=options.plan, stage=options.stage):
+        settings = json.dumps(trial.settings_file(), indent=1) + "\n"
+        with bench.claimed(trial.out, CLAIM, settings, "a trial with other settings", "settings"):
             bench.run(partial(plan, trial), trial.out, options.workers)
         print((trial.out / TABLE).read_text(encoding="utf-8"), end="")
 
@@ -227,24 +219,6 @@ def trial_of(options: argparse.Namespace) -> Trial:
         options.steps,
     )  # fmt: skip
     return small(trial) if options.small else trial
-
-
-@contextmanager
-def _claimed(trial: Trial) -> Iterator[None]:
-    """Take a folder that is new, empty or this trial's, and keep a second one out of it."""
-    marker = trial.out / CLAIM
-    if trial.out.exists() and (not trial.out.is_dir() or (any(trial.out.iterdir()) and not marker.is_file())):
-        raise UserError(f"The output folder '{trial.out}' is in use by something else. Name an empty or new folder.")
-    with taken(trial.out):
-        settings = json.dumps(trial.settings_file(), indent=1) + "\n"
-        if not marker.is_file():
-            write_atomically(marker, settings)
-        elif marker.read_text(encoding="utf-8", errors="replace") != settings:
-            raise UserError(
-                f"'{trial.out}' holds a trial with other settings ({marker}). Name another --out folder, or give the "
-                "settings it was started with to resume it."
-            )
-        yield
 
 
 if __name__ == "__main__":

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import torch
-
 from mllmu_med_dataset.load import PACKAGED, checksums, load
 from mllmu_med_metrics.likelihood.membership import row_scores
 from mllmu_med_metrics.vocabulary import VIEWS_OF, config_name
@@ -20,7 +18,6 @@ from .. import attacks
 from ..attacks import exposure, quantise, relearn_few, relearning
 from ..attacks.attacked import Attacked, AttackRows
 from ..evaluation.likelihood import entry_of, texts_of, token_scores
-from ..model.models import language_model
 from ..training.roles import Order, Row, Rows, read_rows
 
 SAMPLE = 120  # rows of retain and of test, a seeded sample
@@ -110,7 +107,7 @@ def _after(attacked: Attacked, state: str, in_full: bool, candidates: int) -> di
     rows, patients = attacked.rows, judged_patients(attacked.scenario, state)
     with attacked.altered() as model:
         if state == "rounded":
-            _round(model)
+            quantise.round_weights(model, BITS, GROUP)
         else:
             learned = rows.retain if state == "retain" else [r for r in rows.forget if r["patient_id"] not in patients]
             defaults = {name: option.default for name, option in relearning.OPTIONS.items()}
@@ -123,14 +120,6 @@ def _after(attacked: Attacked, state: str, in_full: bool, candidates: int) -> di
             forget = [row for row in rows.forget if row["patient_id"] in patients]
             state_record |= _held(attacked, forget, candidates)
     return state_record
-
-
-@torch.no_grad()
-def _round(model: torch.nn.Module) -> None:
-    """Round the weights of the language model."""
-    for part in language_model(model)[1].modules():
-        if isinstance(part, torch.nn.Linear):
-            part.weight.copy_(quantise.rounded(part.weight, BITS, GROUP))
 
 
 def _held(attacked: Attacked, forget: Sequence[Row], candidates: int) -> dict[str, object]:
