@@ -1,13 +1,15 @@
 """The command line: ``mllmu-med``. Every command is thin; heavy imports happen inside the one that needs them."""
 
 import contextlib
+import functools
+import inspect
 import json
 import os
 import re
 import shlex
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
@@ -29,6 +31,7 @@ from mllmu_med_metrics.vocabulary import (
 )
 
 from . import sequence as sequence_of
+from .study.engines.choice import EngineOptions, option_kinds, read_options
 from .study.study import Study
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from .attacks import Attack
     from .config import Recipe
     from .run.progress import Progress
-    from .study.graph import Stage
+    from .study.graph import Graph
 
 # Typer brings its own copy of click's exceptions in newer versions; this is the one its parser raises.
 UsageError = typer.BadParameter.__mro__[1]
@@ -66,6 +69,7 @@ tasks_app = typer.Typer(help="The lm-evaluation-harness tasks.", no_args_is_help
 app.add_typer(tasks_app, name="tasks")
 convert_app = typer.Typer(help="Checkpoints in their authors' own layout, made ordinary.", no_args_is_help=True)
 app.add_typer(convert_app, name="convert")
+HERE = EngineOptions()
 
 
 class Rows(StrEnum):
@@ -157,7 +161,33 @@ Workers = Annotated[int | None, typer.Option(min=1, help="Stages run side by sid
 Percent = Annotated[int, typer.Option(help="Share of patients to forget: 5, 10 or 15.")]
 
 
+def _with_engine(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of the engines in the place of its parameter `engine`, which it gets checked."""
+    signature = inspect.signature(command)
+    own = [one for one in signature.parameters.values() if one.name != "engine"]
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=getattr(EngineOptions, name),
+            annotation=Annotated[kind, typer.Option(help=help)],
+        )
+        for name, (kind, help) in option_kinds().items()
+    ]
+
+    @functools.wraps(command)
+    def filled(**values: object) -> None:
+        rest = {one.name: values[one.name] for one in own}
+        command(**rest, engine=read_options(values))
+
+    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+    filled.__signature__ = signature.replace(parameters=[*parameters, *added])
+    filled.__annotations__ = {one.name: one.annotation for one in [*own, *added]}
+    return filled
+
+
 @app.command()
+@_with_engine
 def bench(
     out: Out = Path("runs/bench"),
     model: Annotated[str, typer.Option(help="nano, a model folder, or a Hub id.")] = "nano",
@@ -178,7 +208,7 @@ def bench(
     max_retain: MaxRetain = Study.max_retain,
     max_unusable: MaxUnusable = None,
     skip_bad_images: SkipBad = False,
-    workers: Workers = None,
+    engine: EngineOptions = HERE,
     fast: Fast = False,
     build_only: Annotated[bool, typer.Option("--build-only", help="Take the folder and build the data only.")] = False,
     plan: Plan = False,
@@ -214,8 +244,8 @@ def bench(
     study = study_of.fast(study) if fast else study
     studies = study_of.seeds_of(study, [_whole(seed, "--seeds") for seed in _words(seeds, "--seeds")])
     if plan or dry_run:
-        return _print_plan(studies, as_json) if plan else _print_dry_run(studies, as_json)
-    _run_studies(studies, build_only=build_only, resume=resume, workers=workers, as_json=as_json)
+        return _print_plan(studies, engine, as_json) if plan else _print_dry_run(studies, as_json)
+    _run_studies(studies, build_only=build_only, resume=resume, engine=engine, as_json=as_json)
 
 
 @app.command()
@@ -678,6 +708,26 @@ def report(
 
 
 @app.command()
+def status(
+    out: Annotated[Path, typer.Argument(help="The --out folder of a study, as bench or sequence was given it.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Go on telling until nothing runs.")] = False,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks of --watch.")] = 2.0,
+    as_json: Json = False,
+) -> None:
+    """Say which stages of a study are done, running or failed, whatever engine runs it; exit 1 if one failed."""
+    from .study import status as of
+
+    found = []
+    for found in of.watch(out, every) if watch else [of.read_status(out)]:
+        clear = "\x1b[H\x1b[2J" if watch and sys.stdout.isatty() and not as_json else ""
+        typer.echo(clear, nl=False)
+        _print([asdict(one) for one in found], as_json, "\n\n".join(map(of.text, found)))
+    if any(one.has_failed for one in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+@_with_engine
 def sequence(
     out: Out = Path("runs/sequence"),
     data: Data = None,
@@ -690,7 +740,7 @@ def sequence(
     percent: Percent = MAIN_PERCENT,
     max_retain: MaxRetain = Study.max_retain,
     learn: LearnAnew = Study.learn,
-    workers: Workers = None,
+    engine: EngineOptions = HERE,
     fast: Fast = False,
     stage: Annotated[str | None, typer.Option(help="Run this stage alone, what it needs being done; --plan.")] = None,
     plan: Plan = False,
@@ -714,11 +764,11 @@ def sequence(
     study = requests.fast(study) if fast else study
     requests.check(study)
     if plan or dry_run:
-        return _print_stages(stages.plan(study).values(), as_json, whole=plan)
+        return _print_stages(out, stages.plan(study), engine, as_json, whole=plan)
     quieten()
     if stage is not None:
         return run.run_stage(study, stage)
-    found = run.sequence(study, resume=resume, workers=workers)
+    found = run.sequence(study, resume=resume, options=engine)
     _print(found, as_json, text.table(found))
 
 
@@ -748,7 +798,7 @@ def reproduce(
         stages = [stage.title for stage in stages_of.plan(study).values()]
         return _print({**study.settings(), "stages": stages}, as_json, "\n".join(stages))
     quieten()
-    differences, notes = again.reproduce(document, study, workers=workers)
+    differences, notes = again.reproduce(document, study, options=EngineOptions(workers=workers))
     same = all(one.within(tolerance) for one in differences)
     scores = [{**asdict(one), "allowed": one.allowed(tolerance)} for one in differences]
     value = {"same": same, "tolerance": tolerance, "scores": scores, "notes": notes}
@@ -985,7 +1035,7 @@ def _data(data: Path | None) -> Path:
 
 
 def _run_studies(
-    studies: Sequence[Study], *, build_only: bool, resume: bool, workers: int | None, as_json: bool
+    studies: Sequence[Study], *, build_only: bool, resume: bool, engine: EngineOptions, as_json: bool
 ) -> None:
     """Run the studies one after the other, or build their data alone, and print what they report."""
     from .run.progress import quieten
@@ -999,7 +1049,7 @@ def _run_studies(
     from .study import seeds as seeds_of
     from .study.report_text import table
 
-    found = [running.bench(one, resume=resume, workers=workers) for one in studies]
+    found = [running.bench(one, resume=resume, options=engine) for one in studies]
     if len(found) == 1:
         return _print(found[0], as_json, table(found[0]))
     together = seeds_of.write(found, studies[0].out.parent)
@@ -1055,18 +1105,20 @@ def _print_summary(summary: "Summary", teller: "Rewriter | None", as_json: bool)
     _print(value, as_json, "\n".join([*lines, *summary.warnings, f"{summary.out}: {done}"]))
 
 
-def _print_plan(studies: Sequence[Study], as_json: bool) -> None:
+def _print_plan(studies: Sequence[Study], engine: EngineOptions, as_json: bool) -> None:
     """Print every stage of the studies as a command with what it needs."""
+    from .study.plan_text import plan_text
     from .study.stages import check, plan
 
     for study in studies:
         check(study)
-    stages = [(study, stage) for study in studies for stage in plan(study).values()]
+    graphs = [(study.out, plan(study)) for study in studies]
     values = [
-        {"out": str(study.out), "id": stage.id, "needs": stage.needs, "command": stage.command}
-        for study, stage in stages
+        {"out": str(out), "id": stage.id, "needs": stage.needs, "command": stage.command}
+        for out, graph in graphs
+        for stage in graph.values()
     ]
-    _print(values, as_json, "\n".join(stage.line() for _, stage in stages))
+    _print(values, as_json, plan_text(graphs, engine))
 
 
 def _print_dry_run(studies: Sequence[Study], as_json: bool) -> None:
@@ -1085,15 +1137,15 @@ def _print_dry_run(studies: Sequence[Study], as_json: bool) -> None:
     _print(plans, as_json, "\n".join(lines))
 
 
-def _print_stages(stages: "Iterable[Stage]", as_json: bool, *, whole: bool) -> None:
+def _print_stages(out: Path, graph: "Graph", engine: EngineOptions, as_json: bool, *, whole: bool) -> None:
     """Print stages as commands with what each needs, or, in part, their names and how long all take."""
-    stages = list(stages)
-    values = [{"id": stage.id, "needs": stage.needs, "command": stage.command} for stage in stages]
-    lines = [stage.line() if whole else stage.title for stage in stages]
-    if not whole:
-        minutes = sum(stage.cost for stage in stages) / 2 / 60
-        lines.append(f"About {minutes:.0f} minutes with the nano model on two CPU cores.")
-    _print(values, as_json, "\n".join(lines))
+    from .study.plan_text import plan_text
+
+    values = [{"id": stage.id, "needs": stage.needs, "command": stage.command} for stage in graph.values()]
+    minutes = sum(stage.cost for stage in graph.values()) / 2 / 60
+    titles = [stage.title for stage in graph.values()]
+    titles.append(f"About {minutes:.0f} minutes with the nano model on two CPU cores.")
+    _print(values, as_json, plan_text([(out, graph)], engine) if whole else "\n".join(titles))
 
 
 def _dry_run(

@@ -33,6 +33,7 @@ from .methods import METHODS
 from .run.health import verdict
 from .run.run_record import read_record
 from .study import bench, stages
+from .study.engines.choice import add_options, read_options
 from .study.graph import Graph, Part, Stage
 from .study.study import DATA, EVALUATION, Study, run_folder
 
@@ -320,7 +321,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--unlearning-seeds", default="0,1", help="of the unlearning runs from each target")
     parser.add_argument("--scenarios", default=",".join(STUDIED))
     parser.add_argument("--methods", default=",".join(METHODS))
-    parser.add_argument("--workers", type=int, help="stages run side by side; as many as cores if absent")
+    add_options(parser)
     parser.add_argument("--stage", help="run this one alone, what it needs being done")
     parser.add_argument("--plan", action="store_true", help="print every stage as a command with what it needs")
     options = parser.parse_args(argv)
@@ -339,13 +340,12 @@ def _run(options: argparse.Namespace) -> None:
         _known("scenario", options.scenarios, STUDIED),
         _known("method", options.methods, METHODS),
     )
-    if options.workers is not None and options.workers < 1:
-        raise UserError(f"--workers is {options.workers}; at least one stage has to run. Write --workers 1, or more.")
+    engine = read_options(vars(options))
     graph = plan(sweep)
-    if not bench.plan_or_stage(graph, plan=options.plan, stage=options.stage):
+    if not bench.plan_or_stage(graph, sweep.out, engine, plan=options.plan, stage=options.stage):
         settings = json.dumps({"seeds": sweep.seeds, "unlearning_seeds": sweep.unlearning_seeds}) + "\n"
         with bench.claimed(sweep.out, SETTINGS, settings, "a sweep of other seeds", "seeds"):
-            bench.run(partial(plan, sweep), sweep.out, options.workers)
+            bench.run(partial(plan, sweep), sweep.out, engine, SETTINGS)
 
 
 def _joined(words: Iterable[object]) -> str:

@@ -9,31 +9,37 @@ from collections.abc import Mapping
 BUILD_COSTS = {"collect": 30, "decide": 15, "inject": 15, "write": 50, "card": 5, "verify": 90}
 
 
+# Of a log that nobody draws on: the longest it says nothing of work that goes on.
+QUIET_SECONDS = 60
+
+
 class Progress:
     """Follows stages of known relative cost, several at a time if they run in lanes side by side.
 
     costs: stage name -> expected seconds; only proportions matter, since the estimate of the time left scales them by
-    what the finished stages really took. least_seconds: what a stage must take to get a line.
+    what the finished stages really took. least_seconds: what a stage must take to get a line. lanes: how many run side
+    by side; as many as have run at once if absent.
     """
 
-    def __init__(self, costs: Mapping[str, float], *, lanes: int = 1, least_seconds: float = 0) -> None:
+    def __init__(self, costs: Mapping[str, float], *, lanes: int = 0, least_seconds: float = 0) -> None:
         self._least_seconds = least_seconds
         self._left, self._total, self._lanes = dict(costs), len(costs), lanes
         self._spent, self._expected = 0.0, 0.0
         self._began: dict[str, float] = {}
-        self._live, self._width = sys.stderr.isatty(), 0
+        self._live, self._width, self._wrote = sys.stderr.isatty(), 0, time.monotonic()
 
     def start(self, name: str) -> None:
         """Begin a stage."""
         self._began[name] = time.perf_counter()
+        self._lanes = max(self._lanes, len(self._began))
         self.part(name, 0, 1)
 
     def part(self, name: str, done: int, total: int) -> None:
-        """Say how far inside a stage the work is (drawn on a terminal only)."""
-        if self._live and total:
-            self._write(
-                f"[{self._done() + 1:>2}/{self._total}] {name}: {100 * done / total:3.0f} %, {self._eta()}", end=""
-            )
+        """Say how far inside a stage the work is: drawn on a terminal, elsewhere a line now and then."""
+        if total and (self._live or time.monotonic() - self._wrote > QUIET_SECONDS):
+            share = f"{100 * done / total:3.0f} %"
+            line = f"[{self._done() + 1:>2}/{self._total}] {name}: {share}, {self._eta()}"
+            self._write(line, end="" if self._live else "\n")
 
     def finish(self, name: str, *, kept: bool = False) -> None:
         """Close a stage; one that was already done says nothing about speed."""
@@ -58,6 +64,7 @@ class Progress:
         lead = "\r" if self._live else ""
         print(f"{lead}{text:<{self._width}}", end=end, file=sys.stderr, flush=True)
         self._width = len(text) if end == "" else 0
+        self._wrote = time.monotonic()
 
 
 class Phases:

@@ -6,12 +6,14 @@ from functools import partial
 from mllmu_med_dataset.errors import unknown
 
 from ..run.progress import Progress
-from ..study import bench, runner
+from ..study import bench
+from ..study.engines import engine
+from ..study.engines.choice import EngineOptions
 from .requests import SETTINGS, Requests, check, read_settings
 from .stages import plan
 
 
-def sequence(study: Requests, *, resume: bool = True, workers: int | None = None) -> dict[str, object]:
+def sequence(study: Requests, *, resume: bool = True, options: EngineOptions = bench.HERE) -> dict[str, object]:
     """Run the sequences, or what is left of them, and return the report.
 
     A folder that holds something else is a :class:`~mllmu_med_dataset.errors.UserError`.
@@ -19,7 +21,7 @@ def sequence(study: Requests, *, resume: bool = True, workers: int | None = None
     check(study)
     with bench.locked(study.out, SETTINGS):
         _claim(study, resume=resume)
-        bench.run(partial(plan, study), study.out, workers, SETTINGS)
+        bench.run(partial(plan, study), study.out, options, SETTINGS)
         return json.loads((study.out / "sequence.json").read_text(encoding="utf-8"))
 
 
@@ -34,7 +36,7 @@ def run_stage(study: Requests, id: str) -> None:
     else:
         with bench.locked(study.out, SETTINGS):
             _claim(study, resume=True)
-    runner.run_stage(graph[id], Progress({graph[id].title: 1}))
+    engine.run_stage(graph[id], Progress({graph[id].title: 1}))
 
 
 def _claim(study: Requests, *, resume: bool) -> None:

@@ -1,42 +1,54 @@
-"""The whole study by one command: its graph run in its folder, side by side where it can; what is done stays."""
+"""The whole study by one command: its graph run in its folder, by whichever engine; what is done stays."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from mllmu_med_dataset.atomic import write_atomically
-from mllmu_med_dataset.errors import UserError, unknown
+from mllmu_med_dataset.errors import UserError, make_folder, unknown
 
 from .. import methods
 from ..run.folder_lock import taken
 from ..run.progress import Progress
-from . import runner
+from .engines import engine
+from .engines.choice import EngineOptions, opened
+from .engines.records import FOLDER, Records
 from .graph import Graph
+from .plan_text import plan_text
 from .stages import build, check, plan
 from .study import STUDY, Study, read_study
 
+HERE = EngineOptions()
 
-def bench(study: Study, *, resume: bool = True, workers: int | None = None) -> dict[str, object]:
+
+def bench(study: Study, *, resume: bool = True, options: EngineOptions = HERE) -> dict[str, object]:
     """Run the study, or what is left of it, and return its report.
 
     On a CPU stages run side by side, each in a process with its share of the cores (a small model gains little from a
-    second thread). A folder that holds another study is a :class:`UserError`.
+    second thread); or by the engine that the options name. A folder that holds another study is a :class:`UserError`.
     """
     check(study)
     with locked(study.out):
         claim(study, resume=resume)
-        run(partial(study_graph, study), study.out, workers)
+        run(partial(study_graph, study), study.out, options)
         return json.loads((study.out / "report.json").read_text(encoding="utf-8"))
 
 
 def build_only(study: Study) -> None:
-    """Take the study's folder and build its data set, for stages that are run as commands of their own."""
+    """Take the study's folder and build its data set, for stages that are run as commands of their own.
+
+    A bench may be at work in the folder, and this one of its stages; the data set's folder refuses a second build.
+    """
     check(study)
-    with locked(study.out):
-        claim(study, resume=True)
-        run(lambda: Graph([build(study)]), study.out, workers=1)
+    refuse_other_use(study.out)
+    make_folder(study.out)
+    claim(study, resume=True)
+    stage = build(study)
+    with given_up(study.out, STUDY):
+        engine.run_stage(stage, Progress({stage.title: stage.cost}))
 
 
 def study_graph(study: Study) -> Graph:
@@ -46,29 +58,46 @@ def study_graph(study: Study) -> Graph:
     return plan(study)
 
 
-def run(graph: Callable[[], Graph], out: Path, workers: int | None = None, marker: str = STUDY) -> None:
+def run(graph: Callable[[], Graph], out: Path, options: EngineOptions = HERE, marker: str = STUDY) -> None:
     """Run the graph that the call makes, with progress on stderr; a folder refused before it was used is given up.
 
     `marker` is the file that says what the folder holds.
     """
     stages = graph()
-    count = min(workers or runner.default_workers(), len(stages))
-    progress = Progress({stage.title: stage.cost for stage in stages.values()}, lanes=count)
+    progress = Progress({stage.title: stage.cost for stage in stages.values()})
+    with given_up(out, marker), Records(out).driving(stages, options.engine) as records:
+        engine.run(stages, opened(options, graph, stages, records, progress))
+
+
+@contextmanager
+def given_up(out: Path, marker: str) -> Iterator[None]:
+    """Leave nothing in a folder whose study was refused before it made anything."""
     try:
-        runner.run(stages, runner.InProcess(progress) if count == 1 else runner.Workers(graph, count, progress))
+        yield
     except UserError:
-        if [path.name for path in out.iterdir()] == [marker]:
+        if _made(out) == [marker]:
+            shutil.rmtree(out / FOLDER, ignore_errors=True)
             (out / marker).unlink()
         raise
+
+
+def _made(out: Path) -> list[str]:
+    """Return the names in a folder, but for the records of how stages go."""
+    return [path.name for path in out.iterdir() if path.name != FOLDER]
 
 
 @contextmanager
 def locked(out: Path, marker: str = STUDY) -> Iterator[None]:
     """Keep a second bench out of the folder while this one runs; a folder that holds nothing in the end is removed."""
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file())):
-        raise UserError(f"The output folder '{out}' is in use by something else. Name an empty or new folder.")
+    refuse_other_use(out, marker)
     with taken(out):
         yield
+
+
+def refuse_other_use(out: Path, marker: str = STUDY) -> None:
+    """Refuse a folder that holds something else than a study."""
+    if out.exists() and (not out.is_dir() or (_made(out) and not (out / marker).is_file())):
+        raise UserError(f"The output folder '{out}' is in use by something else. Name an empty or new folder.")
 
 
 @contextmanager
@@ -89,14 +118,14 @@ def claimed(out: Path, marker: str, settings: str, holds: str, gave: str) -> Ite
         yield
 
 
-def plan_or_stage(graph: Graph, *, plan: bool, stage: str | None) -> bool:
+def plan_or_stage(graph: Graph, out: Path, options: EngineOptions, *, plan: bool, stage: str | None) -> bool:
     """Print a graph's stages, or run one of them, where that was asked for; return whether it was."""
     if stage is not None and stage not in graph:
         raise unknown("stage", stage, graph)
     if plan:
-        print("\n".join(one.line() for one in graph.values()))
+        print(plan_text([(out, graph)], options))
     elif stage:
-        runner.run_stage(graph[stage], Progress({graph[stage].title: 1}))
+        engine.run_stage(graph[stage], Progress({graph[stage].title: 1}))
     return plan or bool(stage)
 
 
@@ -111,7 +140,7 @@ def claim_as(
     """Write the settings of a study into the file of its folder, or refuse where what `read` gives differs."""
     out = path.parent
     # Alone in its folder the file claims nothing: the study it names was refused before it built anything.
-    if path.is_file() and len(list(out.iterdir())) > 1:
+    if path.is_file() and len(_made(out)) > 1:
         held = read()
         differing = [key for key in {**asked, **held} if held.get(key) != asked.get(key)]
         if differing:

@@ -1,6 +1,6 @@
 """A study as a directed graph of stages: what each needs, the command that does it, and what it costs.
 
-The local runner, `--plan` and every other engine take this one graph. A stage finds its work done, or half done, and
+Every engine and `--plan` take this one graph. A stage finds its work done, or half done, and
 goes on; so stages may run in any order that keeps what they need, on any machine that shares the folder.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 Part = Callable[[int, int], None]  # follows a stage: done, of
 
@@ -18,7 +19,8 @@ class Stage:
     """One step: `run` takes a progress callback and returns whether there was anything to do.
 
     id: names it in its graph. needs: ids of the stages that must have ended well before. argv: the command that does
-    the same in a process of its own. cost: expected seconds on one core; only proportions matter.
+    the same in a process of its own. cost: expected seconds on one core; only proportions matter. leaves: what is there
+    once it was done, where that is known. needs_gpu: whether an accelerator does anything for it.
     """
 
     id: str
@@ -27,6 +29,8 @@ class Stage:
     argv: tuple[str, ...]
     run: Callable[[Part], bool]
     cost: float
+    leaves: tuple[Path, ...] = ()
+    needs_gpu: bool = True
 
     @property
     def command(self) -> str:

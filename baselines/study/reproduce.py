@@ -13,7 +13,8 @@ from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_metrics import UES_VERSION
 
 from ..model.models import is_digest_of, names_by_this_rule
-from .bench import bench
+from .bench import HERE, bench
+from .engines.choice import EngineOptions
 from .report_rows import REFERENCES
 from .study import OLDER, Study
 
@@ -139,7 +140,7 @@ def _same_by_old_rule(run: Mapping, reported: Mapping, base: str) -> bool:
 
 
 def reproduce(
-    document: Mapping[str, object], study: Study, *, workers: int | None = None
+    document: Mapping[str, object], study: Study, *, options: EngineOptions = HERE
 ) -> tuple[list[Difference], list[str]]:
     """Run the study and return how its scores differ from the report's, and notes on what else is not the same."""
     if document.get("ues_version", 1) != UES_VERSION:
@@ -147,7 +148,7 @@ def reproduce(
             f"The report is of UES version {document.get('ues_version', 1)}, and this is mllmu-med with version "
             f"{UES_VERSION}: their scores are not compared. Install the version that made it, or run the bench again."
         )
-    again = bench(study, workers=workers)
+    again = bench(study, options=options)
     notes = [
         f"{package} was {version}, is {again['versions'].get(package, 'absent')}"
         for package, version in document["versions"].items()

@@ -9,7 +9,7 @@ from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_metrics.vocabulary import ATTACK_SET, MAIN_PERCENT, OF_BELIEFS, PERCENTS, SUBSETS
 
 from .. import config, methods
-from ..run.run_record import read_record
+from ..run.run_record import RECORD, read_record
 from .graph import Graph, Part, Stage
 from .study import ATTACKED, CONTROLS, DATA, EVALUATION, IMAGES, Study, run_folder, run_name
 
@@ -65,7 +65,8 @@ def check(study: Study) -> None:
 def build(study: Study) -> Stage:
     """Return what builds the data set."""
     argv = _argv("bench", *_study_arguments(study), "--build-only")
-    return Stage("build", "build", (), argv, partial(_build, study), COSTS["build"])
+    leaves = (study.out / DATA / "checksums.json",)
+    return Stage("build", "build", (), argv, partial(_build, study), COSTS["build"], leaves, needs_gpu=False)
 
 
 def learn(study: Study, scenario: str, rows: str) -> Stage:
@@ -80,6 +81,7 @@ def learn(study: Study, scenario: str, rows: str) -> Stage:
         argv=_argv("learn", *_common(study, scenario), *words),
         run=partial(_learn, study, scenario, rows),
         cost=COSTS["learn"],
+        leaves=(out / RECORD,),
     )
 
 
@@ -95,6 +97,7 @@ def unlearn(study: Study, scenario: str, method: str, seed: int) -> Stage:
         argv=_argv("unlearn", *_common(study, scenario, seed), *words),
         run=partial(_unlearn, study, scenario, method, seed),
         cost=COSTS["unlearn"],
+        leaves=(out / RECORD,),
     )
 
 
@@ -116,6 +119,7 @@ def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Sta
         argv=_argv("evaluate", *_common(study, scenario), *words),
         run=partial(_evaluate, study, scenario, model, image),
         cost=COSTS["evaluate" if image == "own" else "control"],
+        leaves=(folder / (EVALUATION if image == "own" else image),),
     )
 
 
@@ -124,7 +128,8 @@ def attack(study: Study, scenario: str, model: str) -> Stage:
     words: list[object] = ["--model", model_of(study, scenario, model), "--attack", ATTACK_SET]
     for setting in _settings(study, "attack"):
         words += ["--set", setting]
-    words += ["--out", run_folder(study.out, scenario, model) / ATTACKED]
+    out = run_folder(study.out, scenario, model) / ATTACKED
+    words += ["--out", out]
     return Stage(
         id=f"{scenario}-attack-{model}",
         title=f"{scenario}: attack {model}",
@@ -132,12 +137,14 @@ def attack(study: Study, scenario: str, model: str) -> Stage:
         argv=_argv("attack", *_common(study, scenario), *words),
         run=partial(_attack, study, scenario, model),
         cost=COSTS["attack"],
+        leaves=(out,),
     )
 
 
 def report(study: Study, needs: tuple[str, ...]) -> Stage:
     """Return what scores the finished runs and writes the report."""
-    return Stage("report", "report", needs, _argv("report", study.out), partial(_report, study), COSTS["report"])
+    argv = _argv("report", study.out)
+    return Stage("report", "report", needs, argv, partial(_report, study), COSTS["report"], needs_gpu=False)
 
 
 def model_of(study: Study, scenario: str, name: str) -> str | Path:

@@ -17,6 +17,7 @@ from baselines.config import Recipe
 from baselines.model.processes import Processes, whole
 from baselines.run import checkpoint
 from baselines.run.run_folder import Metrics, RunFolder
+from baselines.run.termination import noted
 from baselines.training.collate import Batch
 from baselines.training.stop_rule import Stop
 
@@ -55,14 +56,15 @@ def minimise(
 ) -> Ended:
     """Minimise the sum of the terms for the planned steps, or until the stop rule fires or a number is not finite.
 
-    `masks` (1 or 0 for each weight of each parameter) hold weights where they are.
+    `masks` (1 or 0 for each weight of each parameter) hold weights where they are. SIGTERM saves a checkpoint, and then
+    interrupts.
     """
     loop = _Loop(model, recipe, planned, seed, run, terms, stop, masks or {}, processes)
     model.eval()  # no dropout but the adapter's own, and the same attention masks as in generation
     _set_dropout_mode(model)
-    with run.metrics(loop.first, writes=processes.writes) as metrics:
+    with noted() as is_terminated, run.metrics(loop.first, writes=processes.writes) as metrics:
         for step in range(loop.first, planned):
-            line = loop.step(step, passes(step), metrics)
+            line = loop.step(step, passes(step), metrics, is_terminated)
             if loop.diverged:
                 metrics.write({"step": step + 1, "diverged": True})
                 break
@@ -115,7 +117,7 @@ class _Loop:
         self.stop_step: int | None = None
         self._forget_nll: float | None = None
 
-    def step(self, step: int, passes: Passes, metrics: Metrics) -> dict[str, float]:
+    def step(self, step: int, passes: Passes, metrics: Metrics, is_terminated: Callable[[], bool]) -> dict[str, float]:
         """Take one step and return its line of metrics; a number that is not finite takes the last step back."""
         rate = self._recipe.learning_rate * rate_share(step, self._planned, self._recipe)
         for group in self._optimizer.param_groups:
@@ -125,7 +127,7 @@ class _Loop:
         if not (finite and math.isfinite(norm)):
             self._take_back(bool(self._good))  # the last step led here
             return {}
-        self._save_if_due(step, metrics)
+        self._save_if_due(step, metrics, is_terminated())
         self._good = [part.detach().clone() for part in self._kept]
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
@@ -160,15 +162,21 @@ class _Loop:
             part.data.copy_(value)
         self.done -= counted
 
-    def _save_if_due(self, step: int, metrics: Metrics) -> None:
-        """Save a checkpoint before a step: weights whose loss is finite, so no resumed run begins with bad ones."""
-        due = time.perf_counter() - self._saved_at >= self._recipe.checkpoint_seconds
-        if step > self.first and not self._processes.all(not due):  # clocks differ, and all must save or none
+    def _save_if_due(self, step: int, metrics: Metrics, is_terminated: bool) -> None:
+        """Save a checkpoint before a step: weights whose loss is finite, so no resumed run begins with bad ones.
+
+        Of a run that is to end it is the last one.
+        """
+        due = is_terminated or time.perf_counter() - self._saved_at >= self._recipe.checkpoint_seconds
+        due = not self._processes.all(not due)  # clocks differ, and all must save or none
+        if due and step > self.first:
             metrics.flush()
             position = checkpoint.Position(step, self._seconds(), self._resumed_at)
             writes = self._processes.writes
             checkpoint.save(self._run.folder, self._parameters, self._optimizer, position, writes=writes)
             self._saved_at = time.perf_counter()
+        if due and not self._processes.all(not is_terminated):
+            raise KeyboardInterrupt
 
     def _seconds(self) -> float:
         return self._before + time.perf_counter() - self._began

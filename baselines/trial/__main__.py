@@ -22,6 +22,7 @@ from mllmu_med_metrics.trial import UTILITY
 from .. import config
 from ..methods import METHODS
 from ..study import bench
+from ..study.engines.choice import add_options, read_options
 from ..study.graph import Graph, Part, Stage
 from .pools import SETTINGS, Learned, Trial, Unlearned, rows_of, small
 
@@ -175,7 +176,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--candidates", type=int, default=20, help="that a true value is ranked among")
     parser.add_argument("--small", action="store_true", help="3 models that know, 3 that don't, 4 unlearned")
     parser.add_argument("--steps", type=int, help="of learning and unlearning at most: a smoke test")
-    parser.add_argument("--workers", type=int, help="stages run side by side; as many as cores if absent")
+    add_options(parser)
     parser.add_argument("--stage", help="run this one alone, what it needs being done")
     parser.add_argument("--plan", action="store_true", help="print every stage as a command with what it needs")
     options = parser.parse_args(argv)
@@ -188,11 +189,12 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     trial = trial_of(options)
+    engine = read_options(vars(options))
     graph = plan(trial)
-    if not bench.plan_or_stage(graph, plan=options.plan, stage=options.stage):
+    if not bench.plan_or_stage(graph, trial.out, engine, plan=options.plan, stage=options.stage):
         settings = json.dumps(trial.settings_file(), indent=1) + "\n"
         with bench.claimed(trial.out, CLAIM, settings, "a trial with other settings", "settings"):
-            bench.run(partial(plan, trial), trial.out, options.workers)
+            bench.run(partial(plan, trial), trial.out, engine, CLAIM)
         print((trial.out / TABLE).read_text(encoding="utf-8"), end="")
 
 
@@ -205,7 +207,7 @@ def trial_of(options: argparse.Namespace) -> Trial:
         for word in words:
             if word not in known:
                 raise unknown(kind, word, known)
-    for name in ("seeds", "targets", "candidates", "steps", "workers"):
+    for name in ("seeds", "targets", "candidates", "steps"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UserError(f"--{name} is {value}; it takes a whole number from 1. Write --{name} 1, or more.")

@@ -174,12 +174,12 @@ def test_a_dry_run_writes_nothing(run, tmp_path):
 
 
 def test_an_interrupt_ends_with_130_and_the_command_that_resumes(run, tmp_path, monkeypatch):
-    from baselines.study import runner
+    from baselines.study.engines import engine
 
     def interrupted(*_: object, **__: object):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runner, "run", interrupted)
+    monkeypatch.setattr(engine, "run", interrupted)
     code, _, stderr = run("bench", "--out", tmp_path / "study", "--fast")
     assert code == 130
     assert f"mllmu-med bench --out {tmp_path / 'study'} --fast" in stderr

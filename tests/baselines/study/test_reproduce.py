@@ -34,7 +34,7 @@ def document():
 def again(document, monkeypatch):
     """What the second run reports: the same, until a test changes it."""
     found = copy.deepcopy(document)
-    monkeypatch.setattr(reproduce, "bench", lambda study, workers=None: found)
+    monkeypatch.setattr(reproduce, "bench", lambda study, options=None: found)
     return found
 
 

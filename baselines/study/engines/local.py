@@ -1,7 +1,6 @@
-"""Run a graph of stages on this machine: any stage whose needs are met, on any worker that is free.
+"""Stages on this machine: any whose needs are met, on any worker that is free.
 
-Workers live as long as the run, so that libraries are imported once a worker. Other engines have the same three verbs:
-submit a stage, wait until one has ended, cancel what runs.
+Workers live as long as the run, so that libraries are imported once a worker.
 """
 
 import multiprocessing
@@ -9,93 +8,61 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Protocol
 
 from mllmu_med_dataset.errors import UserError
 
-from .graph import Graph, Stage
+from ..graph import Graph, Stage
+from .engine import Follower, run_stage
+from .records import Records
 
 # Seconds in which a worker without a stage ends by itself.
 PATIENCE = 10
 
 
-class Follower(Protocol):
-    """Who follows how stages go: a :class:`~baselines.run.progress.Progress`, or the other end of a worker's pipe."""
+class _Noted:
+    """A follower that notes in a stage's record how far it is as well."""
 
-    def start(self, name: str) -> None: ...
+    def __init__(self, follower: Follower, note: Callable[[int, int], None]) -> None:
+        self._note = note
+        self.start, self.finish, self._part = follower.start, follower.finish, follower.part
 
-    def part(self, name: str, done: int, total: int) -> None: ...
-
-    def finish(self, name: str, *, kept: bool = False) -> None: ...
-
-
-class Runner(Protocol):
-    """Where stages run."""
-
-    @property
-    def free(self) -> int:
-        """How many more stages can be submitted now."""
-
-    def submit(self, stage: Stage) -> None:
-        """Begin a stage."""
-
-    def wait(self) -> str:
-        """Return the id of a stage that has ended well; raise what ended one otherwise."""
-
-    def cancel(self) -> None:
-        """Leave nothing running."""
+    def part(self, name: str, done: int, total: int) -> None:
+        self._note(done, total)
+        self._part(name, done, total)
 
 
-def run(graph: Graph, runner: Runner) -> None:
-    """Run every stage of the graph; the first that fails ends all of them."""
-    missing = {id: set(stage.needs) for id, stage in graph.items()}
-    running = 0
-    try:
-        while missing or running:
-            ready = sorted((id for id, needs in missing.items() if not needs), key=lambda id: -graph.urgency[id])
-            for id in ready[: runner.free]:
-                runner.submit(graph[id])
-                del missing[id]
-                running += 1
-            ended = runner.wait()
-            running -= 1
-            for needs in missing.values():
-                needs.discard(ended)
-    finally:
-        runner.cancel()
-
-
-def run_stage(stage: Stage, follower: Follower) -> None:
-    """Run one stage here."""
-    follower.start(stage.title)
-    worked = stage.run(partial(follower.part, stage.title))
-    follower.finish(stage.title, kept=not worked)
+def _run_recorded(stage: Stage, follower: Follower, records: Records) -> None:
+    """Run one stage in this process, and keep its record."""
+    with records.keeping(stage.id) as sign:
+        run_stage(stage, _Noted(follower, sign.part))
 
 
 class InProcess:
     """Runs one stage after the other in this process, which then has every core, or the accelerator."""
 
-    def __init__(self, follower: Follower) -> None:
-        """Say to the follower how stages go."""
-        self._follower, self._stage = follower, None
+    keeps_order = False
+
+    def __init__(self, follower: Follower, records: Records) -> None:
+        """Say to the follower, and in the records, how stages go."""
+        self._follower, self._records = follower, records
+        self._stage: Stage | None = None
 
     @property
     def free(self) -> int:
         """One, unless a stage waits to be run."""
         return int(self._stage is None)
 
-    def submit(self, stage: Stage) -> None:
+    def submit(self, stages: Sequence[Stage]) -> None:
         """Take a stage."""
-        self._stage = stage
+        (self._stage,) = stages
 
     def wait(self) -> str:
         """Run the stage taken."""
         stage, self._stage = self._stage, None
-        run_stage(stage, self._follower)
+        _run_recorded(stage, self._follower, self._records)
         return stage.id
 
     def cancel(self) -> None:
@@ -105,7 +72,9 @@ class InProcess:
 class Workers:
     """Runs stages in processes of their own, each with its share of the cores."""
 
-    def __init__(self, graph: Callable[[], Graph], count: int, follower: Follower) -> None:
+    keeps_order = False
+
+    def __init__(self, graph: Callable[[], Graph], count: int, follower: Follower, records: Records) -> None:
         """Start so many; each makes the graph for itself, so that what a stage runs need not travel."""
         context = multiprocessing.get_context("spawn")
         threads = max(1, cores() // count)
@@ -114,7 +83,7 @@ class Workers:
         self._idle: list[Connection] = []
         for _ in range(count):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(graph, threads, theirs), daemon=True)
+            process = context.Process(target=_work, args=(graph, threads, records, theirs), daemon=True)
             process.start()
             theirs.close()
             self._pipes[ours] = process
@@ -125,9 +94,10 @@ class Workers:
         """How many workers have no stage."""
         return len(self._idle)
 
-    def submit(self, stage: Stage) -> None:
-        """Give a stage to a free worker."""
-        self._idle.pop(0).send(stage.id)
+    def submit(self, stages: Sequence[Stage]) -> None:
+        """Give stages to free workers."""
+        for stage in stages:
+            self._idle.pop(0).send(stage.id)
 
     def wait(self) -> str:
         """Follow the workers until one has ended its stage."""
@@ -177,11 +147,11 @@ class _Sender:
         self._pipe.send(("finish", {"name": name, "kept": kept}))
 
 
-def _work(graph: Callable[[], Graph], threads: int, pipe: Connection) -> None:
+def _work(graph: Callable[[], Graph], threads: int, records: Records, pipe: Connection) -> None:
     """Run the stages that come through the pipe, until nobody sends any more."""
     import torch
 
-    from ..run.progress import quieten
+    from ...run.progress import quieten
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's to answer
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -192,9 +162,9 @@ def _work(graph: Callable[[], Graph], threads: int, pipe: Connection) -> None:
         stages = graph()
         while True:
             id = pipe.recv()
-            run_stage(stages[id], _Sender(pipe))
+            _run_recorded(stages[id], _Sender(pipe), records)
             pipe.send(("ended", id))
-    except EOFError:
+    except (EOFError, KeyboardInterrupt):  # nobody sends more, or a stage that was ended has saved where it is
         return
     except UserError as error:
         pipe.send(("refused", str(error)))
@@ -208,11 +178,11 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def default_workers() -> int:
-    """Return how many stages run side by side: as many as cores, or one that has the accelerator."""
+def workers(asked: int | None, stages: int) -> int:
+    """Return how many stages run side by side: as many as cores if not asked, or one that has the accelerator."""
     import torch
 
-    return 1 if torch.cuda.is_available() else cores()
+    return min(asked or (1 if torch.cuda.is_available() else cores()), stages)
 
 
 def cores() -> int:

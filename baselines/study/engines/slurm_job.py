@@ -1,0 +1,70 @@
+"""What runs in a SLURM job: one stage, which goes on in the same job after preemption, a lost process, or its time.
+
+    python -m baselines.study.engines.slurm_job OUT TOKEN THREADS RETRIES STAGE
+
+Before its time limit SLURM sends USR1: the stage saves a checkpoint, and the job is queued again. Where SLURM preempts
+or requeues a job it sends TERM, and queues it by itself.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+
+from mllmu_med_dataset.errors import UserError
+
+from .records import FAILED, Records, StageLost
+from .work import work
+
+# Seconds before the time limit at which a stage is to save and end.
+WARNING = 60
+INTERRUPTED = 128 + signal.SIGTERM
+
+
+class OutOfTime(KeyboardInterrupt):
+    """The time limit of the job is near."""
+
+
+def main() -> None:
+    """Run the stage; exit 0 where it is done, which alone lets go what waits for it."""
+    out, token, threads, retries, id = sys.argv[1:]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGUSR1, _out_of_time)
+    restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+    try:
+        work(Path(out), token, id, restarts + 1, int(threads))
+    except OutOfTime:
+        _again(Records(Path(out)), id, restarts, int(retries), "its time was up; give a longer --slurm-time")
+    except StageLost as error:
+        _again(Records(Path(out)), id, restarts, int(retries), str(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except UserError as error:
+        sys.exit(str(error))
+
+
+def _again(records: Records, id: str, restarts: int, retries: int, why: str) -> None:
+    """Have SLURM queue this job again; where that was done often enough, or is not allowed, the stage has failed."""
+    said = f"started {restarts + 1} times, and in the end {why}"
+    if restarts < retries:
+        done = subprocess.run(
+            ["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0:
+            sys.exit(INTERRUPTED)
+        said = f"{why}, and SLURM does not queue it again ({done.stderr.strip()})"
+    record = records.read(id)
+    if record is not None:
+        records.write(id, replace(record, state=FAILED, note=said))
+    sys.exit(f"{id}: {said}")
+
+
+def _out_of_time(number: int, frame: FrameType | None) -> None:
+    raise OutOfTime
+
+
+if __name__ == "__main__":
+    main()
