@@ -71,11 +71,11 @@ def run(graph: Callable[[], Graph], out: Path, options: EngineOptions = HERE, ma
 
 @contextmanager
 def given_up(out: Path, marker: str) -> Iterator[None]:
-    """Leave nothing in a folder whose study was refused before it made anything."""
+    """Leave nothing in a folder whose study was refused before it made anything; a log of what was tried stays."""
     try:
         yield
     except UserError:
-        if _made(out) == [marker]:
+        if _made(out) == [marker] and not any((out / FOLDER).glob("*.log")):
             shutil.rmtree(out / FOLDER, ignore_errors=True)
             (out / marker).unlink()
         raise

@@ -60,7 +60,7 @@ class Slurm:
         self._noted: set[str] = set()
         self._queue: dict[str, tuple[str, str]] = {}
         self._looked = 0.0
-        self._look_at_queue(strict=True)
+        self._look_at_queue(now=True, strict=True)
         self._take_over()
 
     @property
@@ -105,11 +105,11 @@ class Slurm:
         """Take every job out of the queue, and wait until none runs."""
         with undisturbed():
             until = time.monotonic() + TO_END
+            self._look_at_queue(now=True)
             while self._live() and time.monotonic() < until:
                 _call("scancel", f"--name={self._name}", "--me")
                 time.sleep(LOOK)
-                self._looked = 0.0
-                self._look_at_queue()
+                self._look_at_queue(now=True)
             if left := self._live():
                 print(f"SLURM has not ended {', '.join(left)} yet: scancel --name={self._name}", file=sys.stderr)
 
@@ -149,9 +149,9 @@ class Slurm:
     def _live(self) -> list[str]:
         return [job for job, (state, _) in self._queue.items() if state in LIVE]
 
-    def _look_at_queue(self, *, strict: bool = False) -> None:
+    def _look_at_queue(self, *, now: bool = False, strict: bool = False) -> None:
         """Read what the queue says of this study's jobs; a controller that does not answer now will later."""
-        if time.monotonic() - self._looked < LOOK_AT_QUEUE and self._looked:
+        if time.monotonic() - self._looked < LOOK_AT_QUEUE and not now:
             return
         self._looked = time.monotonic()
         mine = ("--me", f"--name={self._name}")
@@ -165,7 +165,9 @@ class Slurm:
 
     def _check_queued(self, id: str) -> None:
         """Raise where the job of a stage has ended without a record; say of one that waits for something odd."""
-        state, reason = self._queue.get(self._jobs.get(id, ""), ("", ""))
+        job = self._jobs.get(id, "")
+        # What was cancelled before it began is no longer a part of its array.
+        state, reason = self._queue.get(job) or self._queue.get(job.partition("_")[0]) or ("", "")
         if state in LIVE:
             self._missing.pop(id, None)
             if state == "PENDING" and reason not in ORDINARY:
@@ -177,11 +179,11 @@ class Slurm:
             return
         if self._records.read(id) and self._records.read(id).state in (DONE, FAILED):
             return
-        job = self._jobs.get(id, "")
         log = self._records.folder / f"_slurm-{job}.log"
         said = log.read_text(encoding="utf-8", errors="replace").strip()[-LONGEST_NOTE:] if log.is_file() else ""
-        why = ENDS.get(state, f"SLURM says {state}" if state else "it left the queue")
-        why += "" if log.is_file() else "; it printed nothing here, so its node may not share the output folder"
+        why = ENDS.get(state, f"SLURM says {state}" if state else "it left the queue, cancelled or long ago")
+        if state == "FAILED" and not log.is_file():
+            why += "; it printed nothing here, so its node may not share the output folder"
         why += f". It printed: {said}" if said else ""
         raise self._seen.failed(id, f"job {job} ended without a word, and {why}")
 
