@@ -96,7 +96,7 @@ def test_whether_another_machine_is_at_work_is_seen_by_change_whatever_its_clock
     try:
         assert records.is_at_work(DRIVER)
         with (
-            pytest.raises(UserError, match="Another process is at work in .*: 1 on elsewhere"),
+            pytest.raises(UserError, match=r"Another process is at work in .*: 1 on elsewhere"),
             records.driving(toys.diamond(records.folder), "local"),
         ):
             pass

@@ -89,7 +89,8 @@ def test_a_command_ends_with_who_runs_it_and_saves_where_it_is_let(planned, tmp_
 def test_a_stage_is_not_begun_beside_itself(planned, monkeypatch):
     records = planned()
     monkeypatch.setattr(of, "SILENCE", 0.2)
-    monkeypatch.setattr(Records, "_changed", lambda self, id, count=iter(range(9)).__next__: count())
+    signs = iter(range(9))
+    monkeypatch.setattr(Records, "_changed", lambda self, id: next(signs))
     records.write("a", Record(RUNNING, "elsewhere", 1, 1, 0.0, 0.0))
     with pytest.raises(UserError, match="Stage a runs already: process 1 on elsewhere"):
         run(records)
