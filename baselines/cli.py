@@ -31,7 +31,7 @@ from mllmu_med_metrics.vocabulary import (
 )
 
 from . import sequence as sequence_of
-from .study.engines.choice import EngineOptions, option_kinds, read_options
+from .study.engines.options import EngineOptions, option_kinds, read_options
 from .study.study import Study
 
 if TYPE_CHECKING:

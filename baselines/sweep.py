@@ -33,7 +33,7 @@ from .methods import METHODS
 from .run.health import verdict
 from .run.run_record import read_record
 from .study import bench, stages
-from .study.engines.choice import add_options, read_options
+from .study.engines.options import add_options, read_options
 from .study.graph import Graph, Part, Stage
 from .study.study import DATA, EVALUATION, Study, run_folder
 

@@ -17,6 +17,11 @@ PLANTED = {
         "from mllmu_med_tasks import names",
     ),
     "Wings of baselines": ("baselines/losses.py", "from baselines import config"),
+    "A study runs by engines, which know its graph alone": (
+        "baselines/study/engines/records.py",
+        "from baselines.study import bench",
+    ),
+    "No engine knows another": ("baselines/study/engines/ray.py", "from baselines.study.engines import slurm"),
     "Wings of the data set": ("mllmu_med_dataset/errors.py", "from mllmu_med_dataset import load"),
     "Wings of the metrics, and a vocabulary that imports nothing of ours": (
         "mllmu_med_metrics/vocabulary.py",

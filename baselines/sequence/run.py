@@ -8,7 +8,7 @@ from mllmu_med_dataset.errors import unknown
 from ..run.progress import Progress
 from ..study import bench
 from ..study.engines import engine
-from ..study.engines.choice import EngineOptions
+from ..study.engines.options import EngineOptions
 from .requests import SETTINGS, Requests, check, read_settings
 from .stages import plan
 

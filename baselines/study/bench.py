@@ -14,7 +14,8 @@ from .. import methods
 from ..run.folder_lock import taken
 from ..run.progress import Progress
 from .engines import engine
-from .engines.choice import EngineOptions, opened
+from .engines.choice import opened
+from .engines.options import EngineOptions
 from .engines.records import FOLDER, Records
 from .graph import Graph
 from .plan_text import plan_text

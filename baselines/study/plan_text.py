@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .engines.choice import EngineOptions
+from .engines.options import EngineOptions
 from .engines.records import FOLDER
 from .graph import Graph, Stage
 

@@ -14,7 +14,7 @@ from mllmu_med_metrics import UES_VERSION
 
 from ..model.models import is_digest_of, names_by_this_rule
 from .bench import HERE, bench
-from .engines.choice import EngineOptions
+from .engines.options import EngineOptions
 from .report_rows import REFERENCES
 from .study import OLDER, Study
 

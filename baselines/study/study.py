@@ -8,6 +8,7 @@ OUT/<scenario>/<model>/evaluation/        lm-eval's results and samples
 OUT/<scenario>/<model>/attacks/           a record of every attack on target, golds, and each method's first run
 OUT/<scenario>/target/blank|other/        controls: the target shown a blank or another patient's image
 OUT/report.json  report.md  figures/
+OUT/stages/                               how every stage goes, and what it printed on a cluster: `mllmu-med status OUT`
 
 Of several seeds each has such a folder, OUT/seed-<seed>/, and all together OUT/seeds.json, seeds.md and figures/.
 """

@@ -22,7 +22,7 @@ from mllmu_med_metrics.trial import UTILITY
 from .. import config
 from ..methods import METHODS
 from ..study import bench
-from ..study.engines.choice import add_options, read_options
+from ..study.engines.options import add_options, read_options
 from ..study.graph import Graph, Part, Stage
 from .pools import SETTINGS, Learned, Trial, Unlearned, rows_of, small
 

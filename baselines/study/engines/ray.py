@@ -10,9 +10,9 @@ from types import ModuleType
 from mllmu_med_dataset.errors import UserError
 
 from ..graph import Graph, Stage
-from .choice import EngineOptions
 from .engine import Follower
 from .follow import Elsewhere, is_done, undisturbed
+from .options import EngineOptions
 from .records import Records, StageLost
 from .work import PATIENCE, work
 

@@ -16,9 +16,9 @@ from mllmu_med_dataset.errors import UserError
 
 from ..graph import Graph, Stage
 from . import slurm_job
-from .choice import EngineOptions
 from .engine import Follower
 from .follow import Elsewhere, is_done, undisturbed
+from .options import EngineOptions
 from .records import DONE, FAILED, LONGEST_NOTE, Records
 
 JOBS = "_jobs"

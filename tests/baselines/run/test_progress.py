@@ -43,3 +43,14 @@ def test_phases_follow_each_other_and_those_that_do_not_come_are_kept(monkeypatc
         "[ 2/4] decide: 5.0 s, ETA 20 s",
         "[ 4/4] verify: 10.0 s, all done",
     ]
+
+
+def test_where_nobody_draws_a_line_comes_now_and_then(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    shown = progress.Progress({"learn": 10})
+    shown.start("learn")
+    for seconds, done in ((30, 1), (31, 2), (5, 3)):
+        now[0] += seconds
+        shown.part("learn", done, 4)
+    assert capsys.readouterr().err.splitlines() == ["[ 1/1] learn:  50 %, ETA 10 s"]

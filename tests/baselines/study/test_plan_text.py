@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from baselines.study.engines.choice import EngineOptions
+from baselines.study.engines.options import EngineOptions
 from baselines.study.graph import Graph, Stage
 from baselines.study.plan_text import plan_text
 
@@ -31,9 +31,7 @@ def test_lines_are_id_needs_and_command():
 def test_a_script_queues_every_stage_of_every_study_after_its_own_needs(tmp_path):
     calls = tmp_path / "calls"
     fake = tmp_path / "sbatch"
-    fake.write_text(
-        f'#!/bin/bash\nprintf "%s\\n" "$@" --- >> {calls}\ngrep -c -e --- {calls}\n', encoding="utf-8"
-    )
+    fake.write_text(f'#!/bin/bash\nprintf "%s\\n" "$@" --- >> {calls}\ngrep -c -e --- {calls}\n', encoding="utf-8")
     fake.chmod(0o755)
     studies = [(Path(name), graph(Path(name))) for name in ("one", "two")]
     options = EngineOptions(format="sbatch", gpus_per_stage=2, cpus_per_stage=3, slurm_option=["comment=a b"])
@@ -58,7 +56,7 @@ def test_a_snakefile_has_a_rule_for_every_stage():
     assert rules[0][1].strip() == "input: 'out/stages/report.done'"
     values = [dict(line.strip().split(": ", 1) for line in rule[1:]) for rule in rules[1:]]
     assert [one["resources"] for one in values] == ["gpus=0", "gpus=0", "gpus=1", "gpus=0"]
-    assert values[3]["input"] == '"out/stages/it\'s-learn.done", \'out/stages/ask.done\''
+    assert values[3]["input"] == "\"out/stages/it's-learn.done\", 'out/stages/ask.done'"
     # Braces are Snakemake's own in a command; doubled they are braces.
     assert eval(values[0]["shell"]) == "echo 'out/build {{x}}' '$HOME'"
 
@@ -69,7 +67,7 @@ def test_the_plan_of_a_bench_is_printed_and_nothing_is_written(tmp_path, capsys,
 
     out = tmp_path / "study"
     with pytest.raises(SystemExit) as ended:
-        cli.main(["bench", "--plan", "--format", format, "--scenarios", "privacy", "--methods", "gd", "--out", str(out)])
+        cli.main(["bench", "--plan", "--format", format, "--scenarios", "privacy", "--methods=gd", "--out", str(out)])
     printed = capsys.readouterr().out
     assert not ended.value.code and not out.exists()
     assert printed.count("mllmu-med unlearn") == 6 and f"mllmu-med report {out}" in printed

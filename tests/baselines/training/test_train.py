@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 
 import pytest
 import torch
@@ -164,6 +165,37 @@ def test_an_interrupted_run_ends_bit_identical(run, tmp_path, recipe):
     apart = {"resumed_at", "seconds", "rows_per_second", "peak_memory_mb"}
     assert record.model_dump(exclude=apart) == read_record(whole).model_dump(exclude=apart)
     assert not list(resumed.glob("*checkpoint*"))
+
+
+def terminate_after(steps):
+    def progress(done, planned):
+        if done == steps:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)  # schedulers send it to a process and to its group
+
+    return progress
+
+
+@pytest.mark.parametrize("recipe", [LEARN, UNLEARN])
+def test_a_terminated_run_saves_where_it_is_and_goes_on_from_there(run, tmp_path, recipe):
+    whole = run("whole", recipe)
+    with pytest.raises(KeyboardInterrupt):
+        run("resumed", recipe, progress=terminate_after(3))  # long before a checkpoint is due
+    assert (tmp_path / "resumed" / "checkpoint.safetensors").is_file()
+    resumed = run("resumed", recipe)
+    assert read_record(resumed).resumed_at == [3]
+    assert same_weights(whole, resumed) and metrics(whole) == metrics(resumed)
+
+
+def test_a_termination_after_the_last_step_is_not_lost(run, tmp_path):
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        steps = read_record(run("whole", UNLEARN)).steps
+        with pytest.raises(KeyboardInterrupt):
+            run("ended", UNLEARN, progress=terminate_after(steps))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert read_record(tmp_path / "ended") is None
 
 
 def test_seeds_decide_runs(run):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from baselines.study.engines import slurm
-from baselines.study.engines.choice import EngineOptions
 from baselines.study.engines.engine import run
+from baselines.study.engines.options import EngineOptions
 from baselines.study.engines.records import DONE, FAILED, Record, Records
 from baselines.study.graph import Graph
 from mllmu_med_dataset.errors import UserError

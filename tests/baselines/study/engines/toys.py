@@ -97,7 +97,7 @@ def main() -> None:
     from functools import partial
 
     from baselines.study import bench
-    from baselines.study.engines.choice import add_options, read_options
+    from baselines.study.engines.options import add_options, read_options
     from mllmu_med_dataset.errors import UserError
 
     place = sys.argv.index("--")

@@ -6,8 +6,9 @@ from functools import partial
 
 import pytest
 
-from baselines.study.engines import choice, local
-from baselines.study.engines.choice import EngineOptions, add_options, opened, read_options
+from baselines.study.engines import local
+from baselines.study.engines.choice import opened
+from baselines.study.engines.options import EngineOptions, add_options, option_kinds, read_options
 from baselines.study.engines.records import Records
 from mllmu_med_dataset.errors import UserError
 from tests.baselines.study.engines import toys
@@ -45,7 +46,7 @@ def test_every_field_is_an_option_of_a_parser_and_back():
     found = read_options(vars(parser.parse_args(words)))
     assert found == EngineOptions(engine="slurm", slurm_option=["a=1", "b"], cpus_per_stage=4)
     assert found.sbatch[-2:] == ["--a=1", "--b"]
-    assert list(choice.option_kinds()) == [one.name for one in fields(EngineOptions)]
+    assert list(option_kinds()) == [one.name for one in fields(EngineOptions)]
 
 
 @pytest.mark.parametrize(("count", "kind"), [(1, local.InProcess), (2, local.Workers)])
