@@ -25,7 +25,7 @@ from pathlib import Path
 from statistics import mean
 
 from mllmu_med_dataset.atomic import write_atomically
-from mllmu_med_dataset.errors import UserError, unknown, using_paths
+from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_metrics.vocabulary import STUDIED
 
 from . import config
@@ -35,6 +35,7 @@ from .run.run_record import read_record
 from .study import bench, stages
 from .study.engines.options import add_options, read_options
 from .study.graph import Graph, Part, Stage
+from .study.plain_command import run_command
 from .study.study import DATA, EVALUATION, Study, run_folder
 
 RECORDS = "sweep-nano.jsonl"
@@ -324,12 +325,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_options(parser)
     parser.add_argument("--stage", help="run this one alone, what it needs being done")
     parser.add_argument("--plan", action="store_true", help="print every stage as a command with what it needs")
-    options = parser.parse_args(argv)
-    try:
-        with using_paths():
-            _run(options)
-    except UserError as error:
-        parser.exit(2, f"{error}\n")
+    run_command(parser, _run, argv)
 
 
 def _run(options: argparse.Namespace) -> None:

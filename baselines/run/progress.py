@@ -38,7 +38,7 @@ class Progress:
         """Say how far inside a stage the work is: drawn on a terminal, elsewhere a line now and then."""
         if total and (self._live or time.monotonic() - self._wrote > QUIET_SECONDS):
             share = f"{100 * done / total:3.0f} %"
-            line = f"[{self._done() + 1:>2}/{self._total}] {name}: {share}, {self._eta()}"
+            line = f"[{self._done() + 1:>2}/{self._total}] {name}: {share}, {self._eta(name, done / total)}"
             self._write(line, end="" if self._live else "\n")
 
     def finish(self, name: str, *, kept: bool = False) -> None:
@@ -53,11 +53,15 @@ class Progress:
     def _done(self) -> int:
         return self._total - len(self._left)
 
-    def _eta(self) -> str:
+    def _eta(self, name: str = "", share: float = 0.0) -> str:
+        """Say how long the rest takes; `share` of the stage `name` is done, which tells where no stage is."""
         if not self._left:
             return "all done"
-        speed = self._spent / self._expected if self._expected else 1.0
-        seconds = sum(self._left.values()) * speed / self._lanes
+        spent, expected, done = self._spent, self._expected, self._left.get(name, 0.0) * share
+        if not expected and done:
+            spent, expected = time.perf_counter() - self._began[name], done
+        speed = spent / expected if expected else 1.0
+        seconds = (sum(self._left.values()) - done) * speed / self._lanes
         return f"ETA {seconds / 60:.0f} min" if seconds >= 90 else f"ETA {seconds:.0f} s"
 
     def _write(self, text: str, end: str) -> None:

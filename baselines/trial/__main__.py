@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from mllmu_med_dataset.atomic import write_atomically
-from mllmu_med_dataset.errors import UserError, unknown, using_paths
+from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_dataset.load import PACKAGED
 from mllmu_med_metrics.trial import UTILITY
 
@@ -24,6 +24,7 @@ from ..methods import METHODS
 from ..study import bench
 from ..study.engines.options import add_options, read_options
 from ..study.graph import Graph, Part, Stage
+from ..study.plain_command import run_command
 from .pools import SETTINGS, Learned, Trial, Unlearned, rows_of, small
 
 CLAIM = "trial-settings.json"
@@ -179,12 +180,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add_options(parser)
     parser.add_argument("--stage", help="run this one alone, what it needs being done")
     parser.add_argument("--plan", action="store_true", help="print every stage as a command with what it needs")
-    options = parser.parse_args(argv)
-    try:
-        with using_paths():
-            _run(options)
-    except UserError as error:
-        parser.exit(2, f"{error}\n")
+    run_command(parser, _run, argv)
 
 
 def _run(options: argparse.Namespace) -> None:

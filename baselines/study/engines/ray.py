@@ -100,10 +100,10 @@ class Ray:
                 raise self._seen.failed(id, str(cause)) from None
             why = str(cause) or "interrupted there"
         except (errors.RayError, errors.TaskCancelledError) as error:  # the worker, or its node
-            why = str(error).strip().splitlines()[0]
+            why = str(error).strip().splitlines()[0].partition(". ")[0]
         if attempt > self._options.retries:
             raise UserError(
-                f"Stage {id} was lost {attempt} times, the last time so: {why} Its log is "
+                f"Stage {id} was lost {attempt} times, the last time so: {why}. Its log is "
                 f"'{self._records.log(id)}'. What is done stays; run the same command again to go on, with more "
                 "memory or fewer stages at once where it was killed for want of it."
             )

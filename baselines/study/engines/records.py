@@ -97,8 +97,8 @@ class Records:
         with suppress(OSError):
             silent = time.time() - self.path(id).stat().st_mtime
             if _is_gone(record) or silent > SILENCE:
-                where = f"process {record.pid} on {record.host}"
-                return replace(record, state=LOST, note=f"{where} has given no sign of life for {silent:.0f} s")
+                gone = "is gone" if _is_gone(record) else f"has given no sign of life for {silent:.0f} s"
+                return replace(record, state=LOST, note=f"process {record.pid} on {record.host} {gone}")
         return record
 
     def is_at_work(self, id: str) -> bool:

@@ -31,8 +31,8 @@ class OutOfTime(KeyboardInterrupt):
 def main() -> None:
     """Run the stage; exit 0 where it is done, which alone lets go what waits for it."""
     out, token, threads, retries, id = sys.argv[1:]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    signal.signal(signal.SIGUSR1, _out_of_time)
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, _end)
     restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
     try:
         work(Path(out), token, id, restarts + 1, int(threads))
@@ -62,8 +62,11 @@ def _again(records: Records, id: str, restarts: int, retries: int, why: str) -> 
     sys.exit(f"{id}: {said}")
 
 
-def _out_of_time(number: int, frame: FrameType | None) -> None:
-    raise OutOfTime
+def _end(number: int, frame: FrameType | None) -> None:
+    """Interrupt the stage, once: SLURM repeats itself, and what saves a checkpoint is not interrupted again."""
+    for one in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(one, signal.SIG_IGN)
+    raise OutOfTime if number == signal.SIGUSR1 else KeyboardInterrupt
 
 
 if __name__ == "__main__":

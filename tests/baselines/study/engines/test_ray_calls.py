@@ -117,14 +117,18 @@ def test_what_is_lost_starts_again_and_what_is_done_does_not(opened, cluster, tm
     engine = opened()
     Records(tmp_path / "out").write("a", Record(DONE, "node7", 1, 1, 0.0, 1.0))
     (tmp_path / "a.work").touch()
-    cluster.answers["b"] = [RayError("The node died.\nmore"), RayTaskError(StageLost("killed by SIGKILL")), None]
+    cluster.answers["b"] = [
+        RayError("The node died. This can happen.\nmore"),
+        RayTaskError(StageLost("killed by SIGKILL")),
+        None,
+    ]
     cluster.answers["c"] = [RayTaskError(KeyboardInterrupt())]
     run(toys.diamond(tmp_path), engine)
     assert sorted((id, attempt) for id, attempt, _ in cluster.started) == [
         ("b", 1), ("b", 2), ("b", 3), ("c", 1), ("c", 2), ("d", 1),
     ]  # fmt: skip
     assert sorted(capsys.readouterr().err.splitlines()) == [
-        "b: lost (The node died.); started again, 1 of 3",
+        "b: lost (The node died); started again, 1 of 3",
         "b: lost (killed by SIGKILL); started again, 2 of 3",
         "c: lost (interrupted there); started again, 1 of 3",
     ]
@@ -133,7 +137,7 @@ def test_what_is_lost_starts_again_and_what_is_done_does_not(opened, cluster, tm
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        (RayError("The node died."), r"Stage b was lost 2 times, the last time so: The node died\. Its log"),
+        (RayError("The node died"), r"Stage b was lost 2 times, the last time so: The node died\. Its log"),
         (RayTaskError(UserError("no room.")), r"Stage b failed: no room\. What is done stays"),
         (RayTaskError(ModuleNotFoundError("No module named 'baselines'")), "can't import what runs a stage"),
     ],

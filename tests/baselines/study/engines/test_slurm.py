@@ -71,6 +71,7 @@ def test_a_requeued_job_saves_goes_on_and_lets_go_what_waits_for_it(cluster, tmp
     subprocess.run(["scontrol", "requeue", job(tmp_path, "b")], check=True)
     until(lambda: toys.starts(tmp_path).count("b") == 2)
     assert (tmp_path / "b.saved").exists() and "d" not in toys.starts(tmp_path)
+    assert Records(tmp_path / "out").read("b").attempt == 2
     (tmp_path / "go").touch()
     printed, _ = process.communicate(timeout=200)
     assert process.returncode == 0, printed

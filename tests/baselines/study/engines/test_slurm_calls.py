@@ -144,6 +144,23 @@ def test_a_whole_graph_ends_by_its_records(opened, programs, tmp_path):
     assert len(calls(programs)) == 3 and not (programs / "cancelled").exists()
 
 
+def test_an_interrupt_while_jobs_are_being_queued_leaves_none_in_the_queue(opened, programs, tmp_path, monkeypatch):
+    engine = opened()
+    submit, calls_made = engine._submit, []
+
+    def interrupted(group):
+        submit(group)
+        calls_made.append(group)
+        (programs / "queue").write_text("7_0|RUNNING|None")
+        if len(calls_made) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "_submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(toys.diamond(tmp_path), engine)
+    assert len(calls_made) == 2 and (programs / "cancelled").is_file() and not (programs / "queue").exists()
+
+
 @pytest.mark.parametrize(
     ("queue", "record", "says"),
     [
