@@ -20,7 +20,8 @@ class Cluster:
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster as Nodes
 
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+        # Workers as urgent as everything else here: on a busy machine they would not get on.
+        os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_worker_niceness="0")
         small = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
         self._nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, **small})
         self.address = self._nodes.address
@@ -107,6 +108,11 @@ def test_a_killed_driver_takes_its_stages_with_it_and_another_goes_on(cluster, t
     printed, _ = process.communicate(timeout=200)
     assert process.returncode == 0, printed
     assert toys.starts(tmp_path).count("a") == 1 and state(tmp_path, "d") == "done"
+
+
+def test_a_study_has_the_report_that_it_has_here(cluster, tmp_path):
+    here = toys.report(tmp_path / "here", "--workers", "1")
+    assert toys.report(tmp_path / "there", "--engine", "ray", "--ray-address", cluster.address) == here
 
 
 @pytest.mark.parametrize(

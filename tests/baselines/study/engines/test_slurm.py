@@ -139,6 +139,11 @@ def test_a_job_that_somebody_cancels_is_told_as_that(cluster, tmp_path):
     assert not queue() and not any(map(is_alive, toys.pids(tmp_path)))
 
 
+def test_a_study_has_the_report_that_it_has_here(cluster, tmp_path):
+    here = toys.report(tmp_path / "here", "--workers", "1")
+    assert toys.report(tmp_path / "there", "--engine", "slurm") == here
+
+
 @pytest.mark.parametrize("options", [("--slurm-partition", "none"), ("--slurm-option", "nodelist=none")])
 def test_what_slurm_does_not_take_is_refused_with_its_own_words(cluster, tmp_path, options):
     process = begin(tmp_path, {}, *options)

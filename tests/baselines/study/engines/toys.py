@@ -1,5 +1,7 @@
 """Graphs of small commands, for engines: they take seconds, note who ran them, and can be told to fail."""
 
+import json
+import os
 import subprocess
 import sys
 import time
@@ -89,6 +91,30 @@ def is_alive(pid: int) -> bool:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         return False
+
+
+# A study with one stage of every kind; local, it takes half a minute of one core.
+STUDY = (
+    "bench", "--fast", "--patients", "36", "--scenarios", "incorrectness", "--methods", "gd", "--controls", "none",
+    "--unlearning-seeds", "1", "--no-views", "--no-attacks",
+)  # fmt: skip
+# What is another on every run.
+APART = ("seconds", "rows_per_second", "peak_memory_mb", "resumed_at")
+
+
+def report(out: Path, *options: str) -> object:
+    """Run the small study and return its report but for clocks and memory."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "baselines.cli", *STUDY, "--out", str(out), *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return _without_clocks(json.loads((out / "report.json").read_text(encoding="utf-8")))
+
+
+def _without_clocks(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_clocks(part) for key, part in value.items() if key not in APART}
+    return [_without_clocks(part) for part in value] if isinstance(value, list) else value
 
 
 def main() -> None:
