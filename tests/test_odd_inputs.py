@@ -250,7 +250,7 @@ BAD_WORDS = {
     "a seed of 5,000 digits": ((*UNUSED, "--seeds", "9" * 5000), r"--seeds takes whole numbers.*'9+\.\.\.9+'"),
     "a percent of 5,000 digits": (("build", "--percents", "9" * 5000), r"--percents takes whole numbers"),
     "a scenario of 5,000 letters": (("build", "--scenarios", "x" * 5000), r"Unknown scenario 'x+\.\.\.x+'"),
-    "no worker": ((*UNUSED, "--workers", "0"), r"greater than or equal to 1\. See: mllmu-med bench --help"),
+    "no worker": ((*UNUSED, "--workers", "0"), r"--workers is 0; it takes a whole number from 1\. Write 1\."),
     "a preset that climbs": ((*UNUSED, "--preset", "a/../b"), "Unknown preset 'a/../b'"),
     "a variant where there is none": ((*UNUSED, "--preset", "nano+small"), r"Known: none\."),
     "an option of phantom": ((*UNUSED, "--source-option", "x=1"), r"source phantom 'x'\. Known: none\."),
