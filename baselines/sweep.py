@@ -72,7 +72,7 @@ FALLING_RATES = {
 BYSTANDERS = {"injected_repeats": 8}
 KEPT = {
     ("request", "gd"): ({"learning_rate": 8e-4, "epochs": 40, "stop_at": 0.25}, "retain_weight", (5, 10, 20)),
-    ("request", "kl_min"): ({"learning_rate": 8e-4, "epochs": 40, "stop_at": 0.25}, "kl_weight", (5, 10, 20)),
+    ("request", "kl_min"): ({"learning_rate": 8e-4, "epochs": 40, "stop_at": 0.25}, "kl_weight", (2, 5, 10)),
     ("request", "idk"): ({"learning_rate": 1.6e-3, "epochs": 20}, "retain_weight", (1, 5, 10)),
     ("request", "llmu"): ({"learning_rate": 8e-4, "epochs": 20}, "kl_weight", (2, 5, 10)),
 }
