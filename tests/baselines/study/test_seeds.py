@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from baselines.study import seeds
+from baselines.study import seeds, seeds_text
 
 
 def report(seed: int, ues: float | None, verdict: str = "ok", **config) -> dict[str, object]:
-    row = {field: None for field, _ in seeds.COLUMNS} | {"scenario": "privacy", "verdict": verdict}
+    row = {field: None for field in seeds.FIELDS} | {"scenario": "privacy", "verdict": verdict}
     rows = [row | {"model": "target", "ues": 0.0, "verdict": None}, row | {"model": "ga", "ues": ues, "f": 0.5}]
     return {"seed": seed, "config": {"scenarios": ["privacy"], "seed": seed, **config}, "rows": rows}
 
@@ -39,7 +39,7 @@ def test_models_are_told_apart_over_targets():
     assert (control["letters"], ga["letters"], gd["letters"]) == ("b", "b", "a")
     assert (ga["beats_retain_ft"], gd["beats_retain_ft"]) == (False, True)
     assert gd["covers"] == "over targets, seeds and patients" and gd["verdicts"] == ["ok"] * 9
-    text = seeds.table(documents)
+    text = seeds_text.table(documents)
     assert "(means of seeds 0, 2, 3; intervals over targets, seeds and patients)" in text and "ga*" in text
 
 
@@ -47,7 +47,7 @@ def test_several_seeds_leave_files_of_their_own(tmp_path):
     documents = [recent(seed, retain_ft=0.5, ga=0.5 + seed / 50, gd=0.9) for seed in (0, 2, 3)]
     for row in (row for document in documents for row in document["rows"]):
         row |= {"f": 0.5, "u": 0.5}
-    assert seeds.write(documents, tmp_path) == seeds.table(documents)
+    assert seeds.write(documents, tmp_path) == seeds_text.table(documents)
     whole = json.loads((tmp_path / "seeds.json").read_text())
     assert whole["seeds"] == [0, 2, 3] and [row["model"] for row in whole["rows"]][-1] == "gd"
     found = [(one["model"], one["against"]) for one in whole["comparisons"]["privacy"]]
@@ -62,7 +62,7 @@ def test_means_count_the_seeds_that_have_a_score():
     target, ga = seeds.summary(documents)
     assert (ga["ues"], ga["n"], ga["f"], ga["verdicts"]) == (0.5, 2, 0.5, ["ok", "ok", "diverged"])
     assert (target["low"], target["high"]) == (None, None)
-    assert "2 ok, 1 diverged" in seeds.table(documents)
+    assert "2 ok, 1 diverged" in seeds_text.table(documents)
 
 
 def test_other_settings_or_the_same_seed_twice_are_no_study():
