@@ -783,6 +783,7 @@ def rescore(
     folder: Annotated[Path, typer.Argument(help="A folder of records.")],
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; all if absent.")] = "",
     scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios; all if absent.")] = "",
+    data: Annotated[Path | None, typer.Option(help="Folder of the data set of one seed; built if absent.")] = None,
     as_json: Json = False,
 ) -> None:
     """Make the scores of a study again from its records, without a model; exit 1 where one is another."""
@@ -791,7 +792,7 @@ def rescore(
     chosen = [_whole(seed, "--seeds") for seed in _words(seeds, "--seeds")] if seeds else of_study.seeds_in(folder)
     found = []
     for seed in chosen:
-        found.append(of_study.rescore(folder, seed, _scenarios(scenarios) if scenarios else ()))
+        found.append(of_study.rescore(folder, seed, _scenarios(scenarios) if scenarios else (), data))
         if not as_json:
             print(found[-1].line())
     if as_json:

@@ -29,7 +29,7 @@ from .gathered import Gathered, gathered
 from .report import names_of, scored
 from .reproduce import read_report, study_of
 from .stages import build
-from .study import STUDY, of_seeds, read_study, run_name
+from .study import DATA, STUDY, of_seeds, read_study, run_name
 
 OWN = "own"  # of the image that an answer is about; others are those of the controls
 ANSWERS, HARMS = "answers", "harms"
@@ -102,15 +102,18 @@ def read_reports(folder: Path) -> list[dict[str, object]]:
     return [read_report(folder / f"seed-{seed}.json") for seed in seeds_in(folder)]
 
 
-def rescore(folder: Path, seed: int, scenarios: Sequence[str] = ()) -> Rescored:
+def rescore(folder: Path, seed: int, scenarios: Sequence[str] = (), data_dir: Path | None = None) -> Rescored:
     """Make the scores of a target again from its records alone, or those of some scenarios, and compare them.
 
-    A :class:`UserError` where the folder lacks the target, or the data set that is built is another one.
+    Without the folder of its data set it is built. A :class:`UserError` where the records lack the target, or the data
+    set is another one.
     """
     document = read_report(folder / f"seed-{seed}.json")
     chosen = tuple(one for one in document["config"]["scenarios"] if not scenarios or one in scenarios)
     with tempfile.TemporaryDirectory() as place:
-        left = read_gathered(folder, document, chosen, _built(document, Path(place)))
+        data_dir = data_dir or _built(document, Path(place))
+        _check_data(document, data_dir)
+        left = read_gathered(folder, document, chosen, data_dir)
     made = scored(document["config"], left)
     largest, values, first = 0.0, 0, ""
     for key in MADE_AGAIN:
@@ -235,17 +238,20 @@ def _read(path: Path, kind: str) -> dict:
 
 
 def _built(document: Mapping[str, object], place: Path) -> Path:
-    """Build the data set of a report and return its folder; a :class:`UserError` where it is another one."""
+    """Build the data set of a report and return its folder."""
     study = study_of(document, place)
     build(study).run(lambda done, of: None)
-    folder = place / "mllmu-med"
-    if (digest := str(checksums(folder)["dataset_sha256"])) != document["dataset_checksum"]:
+    return study.out / DATA
+
+
+def _check_data(document: Mapping[str, object], data_dir: Path) -> None:
+    """Refuse a data set that is not the one of a report."""
+    if (digest := str(checksums(data_dir)["dataset_sha256"])) != document["dataset_checksum"]:
         raise UserError(
-            f"The data set that these settings build is {digest[:16]}, and the records are of "
-            f"{str(document['dataset_checksum'])[:16]}: other rows. Rescore with the version that made them "
-            f"(mllmu-med {document['versions'].get('mllmu-med', 'unknown')}), or make the records anew."
+            f"The data set in '{data_dir}', or that the settings of the records build, is {digest[:16]}, and the "
+            f"records are of {str(document['dataset_checksum'])[:16]}: other rows. Rescore with the version that made "
+            f"them (mllmu-med {document['versions'].get('mllmu-med', 'unknown')}), or make the records anew."
         )
-    return folder
 
 
 def _rows(data_dir: Path, scenario: str, percent: int) -> dict[str, dict[str, object]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from .report_rows import headline
-from .report_text import COLUMNS, NOT_ABOVE, aligned, difference_lines, legend, number, short_attack
+from .report_text import COLUMNS, NOT_ABOVE, aligned, difference_lines, legend, short_attack
 from .seeds import FIELDS, summary
 
 WORDS = {**COLUMNS, "true_recovery": "truth", "abstention": "abstain", "degenerate": "broken"}
@@ -61,8 +61,9 @@ def _estimate(attack: Mapping[str, object] | None, value: str) -> str:
     return _with_ends(attack[value], attack[f"{value}_low"], attack[f"{value}_high"])
 
 
-def _with_ends(point: object, low: float | None, high: float | None) -> str:
-    return number(point) if low is None else f"{number(point)} {_ends(low, high)}"
+def _with_ends(point: float | None, low: float | None, high: float | None) -> str:
+    shown = "-" if point is None else f"{point:.2f}"
+    return shown if low is None else f"{shown} {_ends(low, high)}"
 
 
 def _ends(low: float | None, high: float | None) -> str:
