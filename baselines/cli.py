@@ -177,6 +177,9 @@ def bench(
     unlearning_seeds: UnlearningSeeds = Study.unlearning_seeds,
     controls: Controls = BENCH_CONTROLS,
     attacks: Attacks = None,
+    attack_scenarios: Annotated[
+        str | None, typer.Option(help="Comma-separated scenarios to attack; all that are studied if absent.")
+    ] = None,
     learn: LearnAnew = Study.learn,
     max_retain: MaxRetain = Study.max_retain,
     max_unusable: MaxUnusable = None,
@@ -212,6 +215,7 @@ def bench(
         unlearning_seeds=unlearning_seeds,
         controls=() if controls == "none" else tuple(_words(controls, "--controls")),
         attacks=model == "nano" if attacks is None else attacks,
+        attack_scenarios=_scenarios(attack_scenarios) if attack_scenarios else None,
         learn=learn,
         max_retain=max_retain or None,
     )

@@ -13,7 +13,10 @@ from mllmu_med_dataset.errors import UserError
 
 from .study import CONTROLS, UNLEARNED_CONTROL, Study, of_seeds, read_study
 
-GROWS = ("scenarios", "methods", "method_files", "unlearning_seeds", "fewer_seeds", "controls", "attacks")
+GROWS = (
+    "scenarios", "methods", "method_files", "unlearning_seeds", "fewer_seeds", "controls", "attacks",
+    "attack_scenarios",
+)  # fmt: skip
 # Beside the seed, what studies of one target each may differ in and be one study of several.
 APART = (*GROWS, "built", "seed")
 
@@ -40,6 +43,9 @@ def grown(held: Mapping[str, object], asked: Study) -> Study:
         controls=tuple(name for name in CONTROLS if name in controls),
         attacks=bool(held["attacks"]) or asked.attacks,
     )
+    attacked = {*_attacked(held), *_attacked(asked.settings())}
+    some = tuple(name for name in whole.scenarios if name in attacked)
+    whole = replace(whole, attack_scenarios=some if some and len(some) < len(whole.scenarios) else None)
     counts = {name: max(_count(held, name), _asked(asked, name)) for name in whole.unlearned}
     most = max(counts.values(), default=asked.unlearning_seeds)
     fewer = {name: count for name, count in counts.items() if count < most}
@@ -66,6 +72,11 @@ def differing_settings(one: Mapping[str, object], other: Mapping[str, object]) -
 
 def _joined(held, asked) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*held, *asked)))
+
+
+def _attacked(settings: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the scenarios that are attacked in a study of these settings."""
+    return tuple(settings.get("attack_scenarios") or settings["scenarios"]) if settings["attacks"] else ()
 
 
 def _count(held: Mapping[str, object], name: str) -> int:

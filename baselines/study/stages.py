@@ -308,6 +308,7 @@ def _study_arguments(study: Study) -> list[object]:
         "--controls", ",".join(study.controls) or "none",
     ]  # fmt: skip
     arguments += ["--build-scenarios", ",".join(study.built)] if study.built else []
+    arguments += ["--attack-scenarios", ",".join(study.attack_scenarios)] if study.attack_scenarios else []
     arguments += ["--source-path", study.source_path] if study.source_path else []
     arguments += ["--max-unusable", study.max_unusable] if study.max_unusable else []
     for key, value in (study.source_options or {}).items():

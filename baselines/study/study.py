@@ -58,6 +58,7 @@ class Study:
     fewer_seeds: Mapping[str, int] | None = None  # the same of methods and controls that run less often
     controls: tuple[str, ...] = CONTROLS
     attacks: bool = False  # whether the set of attacks is run on target, golds, and each method's first run
+    attack_scenarios: tuple[str, ...] | None = None  # the scenarios where it is, if not in all
     learn: bool = False  # whether target and gold are learned anew where they come with the package
     max_retain: int = 200
     fast: bool = False
@@ -66,7 +67,7 @@ class Study:
         """Return what decides the result, in plain values: everything but where it is written."""
         values = {key: _plain(value) for key, value in asdict(self).items() if key != "out"}
         # Settings that came later stand in no older study.
-        later = ("built", "max_unusable", "fewer_seeds")
+        later = ("built", "max_unusable", "fewer_seeds", "attack_scenarios")
         return {key: value for key, value in values.items() if value or key not in later}
 
     def seeds(self, name: str) -> tuple[int, ...]:
@@ -85,7 +86,8 @@ class Study:
 
     def attacked(self, scenario: str) -> tuple[str, ...]:
         """The runs of a scenario that are attacked: what is learned, and the first unlearning seed of what is not."""
-        return (*self.learned(scenario), *self.unlearned) if self.attacks else ()
+        attacked = self.attacks and scenario in (self.attack_scenarios or self.scenarios)
+        return (*self.learned(scenario), *self.unlearned) if attacked else ()
 
     @property
     def unlearned(self) -> tuple[str, ...]:

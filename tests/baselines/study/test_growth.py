@@ -66,6 +66,20 @@ def test_scenarios_are_added_where_the_data_set_has_them(first):
         stages.check(replace(first, built=("knowledge",)))
 
 
+def test_attacks_are_added_and_stay_where_they_are(first):
+    both = replace(first, scenarios=("privacy", "request"), attacks=True, attack_scenarios=("privacy",))
+    assert both.attacked("privacy") and both.attacked("request") == ()
+    argv = stages.plan(both)["build"].argv
+    assert argv[argv.index("--attack-scenarios") + 1] == "privacy"
+    more = grown(held(both), replace(both, methods=("npo",)))
+    assert more.attack_scenarios == ("privacy",) and "npo" in more.attacked("privacy")
+    assert grown(held(both), replace(both, attacks=False, attack_scenarios=None)) == both
+    whole = grown(held(both), replace(both, attack_scenarios=None))
+    assert whole.attack_scenarios is None and whole.attacked("request")
+    none = replace(both, attacks=False, attack_scenarios=None)
+    assert grown(held(none), both) == both
+
+
 def test_a_seed_is_added_beside_others_and_not_beside_a_study_of_one(first):
     (one,) = seeds_of(first, [0])
     assert one.out == first.out
