@@ -10,6 +10,7 @@ OUT/<scenario>/target/blank|other/        controls: the target shown a blank or 
 OUT/report.json  report.md  figures/
 
 Of several seeds each has such a folder, OUT/seed-<seed>/, and all together OUT/seeds.json, seeds.md and figures/.
+A later call may add to a study (`growth`).
 """
 
 import json
