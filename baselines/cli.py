@@ -1045,17 +1045,17 @@ def _run_studies(
     """
     from .run.progress import quieten
     from .study import bench as running
+    from .study.growth import beside
 
     quieten()
+    if several is not None:
+        studies = [beside(one, several) for one in studies]
     if build_only:
         for one in studies:
             running.build_only(one)
         return _print([str(one.out) for one in studies], as_json, "\n".join(f"{one.out}: built" for one in studies))
-    from .study.growth import check_beside
     from .study.report_text import table
 
-    for one in studies if several else ():
-        check_beside(one, several)
     found = [running.bench(one, resume=resume, workers=workers) for one in studies]
     if several is None:
         return _print(found[0], as_json, table(found[0]))

@@ -37,7 +37,7 @@ def grown(held: Mapping[str, object], asked: Study) -> Study:
     whole = replace(
         asked,
         scenarios=_joined(held["scenarios"], asked.scenarios),
-        built=asked.built or (tuple(held["built"]) if held.get("built") else None),
+        built=_built(held, asked),
         methods=_joined(held["methods"], asked.methods),
         method_files=tuple(map(Path, _joined(held.get("method_files") or (), map(str, asked.method_files)))),
         controls=tuple(name for name in CONTROLS if name in controls),
@@ -52,15 +52,22 @@ def grown(held: Mapping[str, object], asked: Study) -> Study:
     return replace(whole, unlearning_seeds=most, fewer_seeds=fewer or None)
 
 
-def check_beside(study: Study, out: Path) -> None:
-    """Refuse a study of one seed whose settings are not those of the other seeds in the folder of several."""
-    ours = study.settings()
+def beside(study: Study, out: Path) -> Study:
+    """Return the study of one seed with a data set of the same scenarios as the other seeds in the folder of several.
+
+    A :class:`UserError` where its other settings are not theirs.
+    """
     for folder in of_seeds(out).values():
-        if differing := differing_settings(read_study(folder), ours):
+        theirs = read_study(folder)
+        built = theirs.get("built") or theirs["scenarios"]
+        if study.built is None and set(study.scenarios) < set(built):
+            study = replace(study, built=tuple(built))
+        if differing := differing_settings(theirs, study.settings()):
             raise UserError(
                 f"'{folder}' holds a study with other settings ({', '.join(differing)}), so that the two are no study "
                 "of several seeds. Name another --out folder, or give the settings it was started with."
             )
+    return study
 
 
 def differing_settings(one: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
@@ -68,6 +75,14 @@ def differing_settings(one: Mapping[str, object], other: Mapping[str, object]) -
     differing = [key for key in {**other, **one} if key not in APART and one.get(key) != other.get(key)]
     built = [set(settings.get("built") or settings["scenarios"]) for settings in (one, other)]
     return [*differing, *(["built"] if built[0] != built[1] else [])]
+
+
+def _built(held: Mapping[str, object], asked: Study) -> tuple[str, ...] | None:
+    """Return the scenarios of the data set where they are named: as they were, if the same are asked for."""
+    before = held.get("built")
+    if asked.built is not None and set(asked.built) != set(before or held["scenarios"]):
+        return asked.built
+    return None if before is None else tuple(before)
 
 
 def _joined(held, asked) -> tuple[str, ...]:

@@ -32,8 +32,8 @@ def _block(scenario: str, rows: Sequence[Mapping[str, object]], documents: Seque
         cells = [name, *([_runs(row)] if recent else []), numbers[0], _ends(row["low"], row["high"])]
         lines.append([*cells, *([row["letters"] or "-"] if alike else []), *numbers[1:], _counted(row["verdicts"])])
     seeds = sorted({seed for row in rows for seed in row["targets"]})
-    covers = next((f"; intervals {row['covers']}" for row in rows if row["covers"]), "")
-    heading = f"{scenario} (means of seeds {', '.join(map(str, seeds))}{covers})"
+    covers = next((f"; intervals {row['covers']}" for row in rows if row["covers"] and row["low"] is not None), "")
+    heading = f"{scenario} (means of seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}{covers})"
     return [heading, *aligned(lines), *legend(rows, WORDS[score]), *_under_attack(rows)]
 
 
@@ -49,10 +49,16 @@ def _under_attack(rows: Sequence[Mapping[str, object]]) -> list[str]:
             found = [_estimate(row["attacks"].get(name), value) for name in names]
             robust = _with_ends(row["ues_robust"], row["ues_robust_low"], row["ues_robust_high"])
             cells.append([str(row["model"]), *found, *([robust] if last else [])])
-        counts = sorted({one["targets"] for row in attacked for one in row["attacks"].values()})
-        targets = " to ".join(str(one) for one in dict.fromkeys((counts[0], counts[-1])))
-        lines += [f"{heading} (means of {targets} targets, the first run of each, 95 % over targets)", *aligned(cells)]
+        lines += [f"{heading} ({_attacked_targets(attacked)})", *aligned(cells)]
     return lines
+
+
+def _attacked_targets(rows: Sequence[Mapping[str, object]]) -> str:
+    counts = sorted({one["targets"] for row in rows for one in row["attacks"].values()})
+    if counts == [1]:
+        return "the first run of one target"
+    targets = " to ".join(str(one) for one in dict.fromkeys((counts[0], counts[-1])))
+    return f"means of {targets} targets, the first run of each, 95 % over targets"
 
 
 def _estimate(attack: Mapping[str, object] | None, value: str) -> str:

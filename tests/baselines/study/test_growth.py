@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from baselines.study import bench, stages
-from baselines.study.growth import check_beside, differing_settings, grown
+from baselines.study.growth import beside, differing_settings, grown
 from baselines.study.measured import runs_of
 from baselines.study.study import STUDY, Study, of_seeds, read_study, seeds_of
 from mllmu_med_dataset.errors import UserError
@@ -91,9 +91,23 @@ def test_a_seed_is_added_beside_others_and_not_beside_a_study_of_one(first):
         begin(study)
     (more,) = seeds_of(first, [3])
     assert more.out == first.out / "seed-3" and list(of_seeds(first.out)) == [2, 10]
-    check_beside(replace(more, methods=("npo",), unlearning_seeds=1), first.out)
+    added = replace(more, methods=("npo",), unlearning_seeds=1)
+    assert beside(added, first.out) == added
     with pytest.raises(UserError, match=r"seed-2.*other settings \(patients\)"):
-        check_beside(replace(more, patients=60), first.out)
+        beside(replace(more, patients=60), first.out)
+    with pytest.raises(UserError, match=r"seed-2.*other settings \(built\)"):
+        beside(replace(more, scenarios=("privacy", "request")), first.out)
+
+
+def test_a_call_for_a_part_of_the_scenarios_is_of_the_same_data_set(first):
+    both = replace(first, scenarios=("privacy", "request"))
+    (study, _) = seeds_of(both, [0, 2])
+    begin(study)
+    part = replace(first, scenarios=("request",), methods=("npo",))
+    again, new = (beside(one, first.out) for one in seeds_of(part, [0, 2]))
+    assert new.built == again.built == ("privacy", "request") and new.scenarios == ("request",)
+    whole = bench.claim(again, resume=True)
+    assert (whole.scenarios, whole.methods, whole.built) == (("privacy", "request"), ("ga", "gd", "npo"), None)
 
 
 def test_studies_of_other_data_are_not_one_study(first):
