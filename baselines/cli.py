@@ -132,6 +132,12 @@ Published = Annotated[
 Attacks = Annotated[
     bool | None, typer.Option("--attacks/--no-attacks", help="Try to bring back what is gone; on for nano if absent.")
 ]
+BuildScenarios = Annotated[
+    str | None, typer.Option(help="Scenarios of the data set, where a later call will study more of them.")
+]
+AttackScenarios = Annotated[
+    str | None, typer.Option(help="Comma-separated scenarios to attack; all that are studied if absent.")
+]
 Controls = Annotated[str, typer.Option(help="Comma-separated: retain_ft, format_matched; or none.")]
 BackendName = Annotated[
     str, typer.Option(help="hf: in this process; served: an OpenAI-compatible server; vllm: through vLLM.")
@@ -166,9 +172,7 @@ def bench(
     source_option: SourceOption = None,
     patients: Patients = Study.patients,
     scenarios: Scenarios = BENCH_SCENARIOS,
-    build_scenarios: Annotated[
-        str | None, typer.Option(help="Scenarios of the data set, where a later call will study more of them.")
-    ] = None,
+    build_scenarios: BuildScenarios = None,
     methods: Methods = BENCH_METHODS,
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
@@ -177,9 +181,7 @@ def bench(
     unlearning_seeds: UnlearningSeeds = Study.unlearning_seeds,
     controls: Controls = BENCH_CONTROLS,
     attacks: Attacks = None,
-    attack_scenarios: Annotated[
-        str | None, typer.Option(help="Comma-separated scenarios to attack; all that are studied if absent.")
-    ] = None,
+    attack_scenarios: AttackScenarios = None,
     learn: LearnAnew = Study.learn,
     max_retain: MaxRetain = Study.max_retain,
     max_unusable: MaxUnusable = None,
@@ -197,28 +199,19 @@ def bench(
 
     _check_source(source)
     study = study_of.Study(
-        out=out,
-        model=model,
-        source=source,
-        source_path=source_path,
-        source_options=_pairs(source_option),
-        patients=patients,
-        max_unusable=max_unusable,
-        skip_bad_images=skip_bad_images,
+        out=out, model=model, source=source, source_path=source_path, source_options=_pairs(source_option),
+        patients=patients, max_unusable=max_unusable, skip_bad_images=skip_bad_images,
         scenarios=_scenarios(scenarios),
         built=_scenarios(build_scenarios) if build_scenarios else None,
         methods=tuple(_method_named(word) for word in _words(methods, "--methods")),
         method_files=tuple(Path(word) for word in _words(methods, "--methods") if word.endswith(".py")),
         preset=preset or ("nano" if model == "nano" else "default"),
-        percent=percent,
-        views=views,
-        unlearning_seeds=unlearning_seeds,
+        percent=percent, views=views, unlearning_seeds=unlearning_seeds,
         controls=() if controls == "none" else tuple(_words(controls, "--controls")),
         attacks=model == "nano" if attacks is None else attacks,
         attack_scenarios=_scenarios(attack_scenarios) if attack_scenarios else None,
-        learn=learn,
-        max_retain=max_retain or None,
-    )
+        learn=learn, max_retain=max_retain or None,
+    )  # fmt: skip
     study = study_of.fast(study) if fast else study
     studies = study_of.seeds_of(study, [_whole(seed, "--seeds") for seed in _words(seeds, "--seeds")])
     if plan or dry_run:
