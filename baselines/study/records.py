@@ -88,7 +88,8 @@ def write_records(study: Path, out: Path) -> list[Path]:
 
 def seeds_in(folder: Path) -> list[int]:
     """Return the seeds of a folder's records; a :class:`UserError` where it holds none."""
-    found = sorted(int(path.stem.removeprefix("seed-")) for path in folder.glob("seed-*.json"))
+    named = [path.stem.removeprefix("seed-") for path in folder.glob("seed-*.json")]
+    found = sorted(int(seed) for seed in named if seed.isdecimal())
     if not found:
         raise UserError(
             f"'{folder}' holds no records of a study (files such as seed-0.json). Write them with `mllmu-med records "

@@ -121,8 +121,8 @@ def seeds_of(study: Study, seeds: Sequence[int]) -> list[Study]:
 
 def of_seeds(out: Path) -> dict[int, Path]:
     """Return the studies of single seeds that lie in the folder of several, by seed."""
-    found = {int(path.name.removeprefix("seed-")): path for path in out.glob("seed-*") if (path / STUDY).is_file()}
-    return dict(sorted(found.items()))
+    named = {path.name.removeprefix("seed-"): path for path in out.glob("seed-*") if (path / STUDY).is_file()}
+    return dict(sorted((int(seed), path) for seed, path in named.items() if seed.isdecimal()))
 
 
 def seeds_of_runs(first: int, most: int, fewer: Mapping[str, int] | None, name: str) -> tuple[int, ...]:
