@@ -42,7 +42,7 @@ EQUAL = 0.01
 # Wrong facts sit deeper than identifiers: the same rates do less in the same steps, so they get twice the visits. The
 # epochs were set by hand, twice as many where new sentences are learned; the rates are what is swept.
 EPOCHS = {"privacy": 10, "incorrectness": 20}
-REFUSING = ("idk", "dpo")
+REFUSING = ("idk", "dpo", "jensun")
 # Once an ascent is felt, the forget nll grows by a factor a step: a fixed number of steps forgets everything from one
 # target and a third from another. So these methods have more steps than they need, at a gentle rate set by hand, and
 # the holdout rule ends them: at which share of the holdout's nll is what is swept.
@@ -62,10 +62,14 @@ LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": 
 FALLING_RATES = {
     ("privacy", "llmu"): (4e-4, 6e-4, 8e-4, 1.6e-3),
     ("privacy", "idk"): (8e-4, 1.6e-3, 3.2e-3, 6.4e-3),
+    ("privacy", "jensun"): (1.6e-3, 3.2e-3, 6.4e-3),
     ("incorrectness", "ga"): (2e-4, 4e-4, 8e-4, 1.6e-3),
     ("incorrectness", "llmu"): (4e-4, 8e-4, 1.6e-3),
     ("incorrectness", "idk"): (6.4e-3, 1.28e-2, 2.56e-2),
 }
+# An adversary that npo is trained against: how far it goes is what is swept, at the rate that won for npo alone.
+REACHES = {"npo_sam": ("rho", (0.01, 0.1, 1.0)), "npo_lat": ("epsilon", (0.03, 0.1, 0.3))}
+REACHED_RATE = {"privacy": 8e-4, "incorrectness": 4e-4}
 # Where no run of that grid ended ok it goes on: below where all collapse, with a wider mask where none has an effect.
 FURTHER = {
     ("incorrectness", "undial"): [{"learning_rate": rate} for rate in (2.5e-5, 5e-5, 1e-4)],
@@ -147,6 +151,9 @@ def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
     epochs = EPOCHS[scenario] * (2 if method in REFUSING else 1)
     if method == "task_vector":
         return [{"learning_rate": SCALED_RATE, "epochs": epochs, "scale": scale} for scale in SCALES]
+    if reach := REACHES.get(method):
+        name, distances = reach
+        return [{"learning_rate": REACHED_RATE[scenario], "epochs": epochs, name: distance} for distance in distances]
     rates = FALLING_RATES.get((scenario, method), LEARNING_RATES[scenario])
     grid = [{"learning_rate": rate} for rate in rates] + FURTHER.get((scenario, method), [])
     # The gentlest first, a wider mask last: what a mask leaves alone is not touched by a higher rate.
