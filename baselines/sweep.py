@@ -8,10 +8,10 @@ method at every setting of the grid with each unlearning seed, scores each run, 
 
 One run says little: from one target, the seed of unlearning alone moved a strict UES from .64 to .90. So the settings
 that win are those with the highest mean strict UES over all runs, of equal ones (to 0.01) the highest mean UES, of
-equal ones again the gentlest: the lowest learning rate, or scale, or the earliest stop. Settings under which some run
-did not end ``ok`` win only where all have such a run. A winner at an end of its grid is at the edge (`at_edge`): what
-lies beyond was not tried. The committed records are ``results/sweep-nano.jsonl``; a test holds the shipped defaults
-equal to their winners.
+equal ones again the gentlest: the lowest learning rate, or scale, or the earliest stop, or the nearest adversary.
+Settings under which some run did not end ``ok`` win only where all have such a run. A winner at an end of its grid is
+at the edge (`at_edge`): what lies beyond was not tried. The committed records are ``results/sweep-nano.jsonl``; a test
+holds the shipped defaults equal to their winners, but for those that no sweep chose yet (`UNSWEPT`).
 """
 
 import argparse
@@ -66,6 +66,7 @@ FALLING_RATES = {
     ("incorrectness", "ga"): (2e-4, 4e-4, 8e-4, 1.6e-3),
     ("incorrectness", "llmu"): (4e-4, 8e-4, 1.6e-3),
     ("incorrectness", "idk"): (6.4e-3, 1.28e-2, 2.56e-2),
+    ("incorrectness", "jensun"): (3.2e-3, 6.4e-3, 1.28e-2),
 }
 # An adversary that npo is trained against: how far it goes is what is swept, at the rate that won for npo alone.
 REACHES = {"npo_sam": ("rho", (0.01, 0.1, 1.0)), "npo_lat": ("epsilon", (0.03, 0.1, 0.3))}
@@ -75,6 +76,8 @@ FURTHER = {
     ("incorrectness", "undial"): [{"learning_rate": rate} for rate in (2.5e-5, 5e-5, 1e-4)],
     ("privacy", "mmunlearner"): [{"learning_rate": 4e-4, "threshold": threshold} for threshold in (1e-1, 1e-2, 1e-3)],
 }
+# No sweep chose these recipes yet.
+UNSWEPT = {(scenario, method) for scenario in STUDIED for method in ("jensun", "npo_sam", "npo_lat")}
 MAX_RETAIN = 120
 MEASURED = ("ues", "ues_strict", "f", "r", "t", "k", "harm", "abstention", "degenerate")
 
@@ -97,9 +100,11 @@ class Tried:
     verdicts: tuple[str, ...]
 
     @property
-    def strength(self) -> tuple[float, float, float]:
-        """How hard it pulls: learning rate, then scale, then how late it stops."""
-        return self.settings["learning_rate"], self.settings.get("scale", 1), self.settings.get("stop_at", 1)
+    def strength(self) -> tuple[float, ...]:
+        """How hard it pulls: learning rate, then scale, then how late it stops, then how far its adversary goes."""
+        return self.settings["learning_rate"], *(
+            self.settings.get(name, 1) for name in ("scale", "stop_at", "rho", "epsilon")
+        )
 
 
 def tried(runs: Iterable[Mapping[str, object]], scenario: str, method: str) -> list[Tried]:

@@ -10,7 +10,7 @@ from baselines.methods.method import Answers, Method, Option, declared
 
 
 def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[str, Tensor]:
-    """Return w_f JSD(refusal || p), w_f JSD(refusal's start || p along the forgotten answer), w_r JSD(p_target || p).
+    """Return w_f (JSD(refusal || p) + JSD(refusal's start || p along the forgotten answer)) and w_r JSD(p_target || p).
 
     JensUn is w_f JSD(tokens of a refusal || p)(forget) + w_r JSD(p_target || p)(retain). JensUn++ asks for a whole
     refusal, and for its first token at every position of a sampled prefix of the forgotten answer; here the prefix is
@@ -19,9 +19,9 @@ def loss(answers: Mapping[str, Answers], options: Mapping[str, float]) -> dict[s
     refusal, forget, retain = answers["forget_idk"], answers["forget"], answers["retain"]
     start = refusal.labels.gather(1, (refusal.labels != IGNORED).int().argmax(1, keepdim=True))
     turned = torch.where(forget.labels == IGNORED, IGNORED, start)
+    refused = js_to_tokens(refusal.logits, refusal.labels) + js_to_tokens(forget.logits, turned)
     return {
-        "refusal_jsd": options["forget_weight"] * js_to_tokens(refusal.logits, refusal.labels),
-        "forget_jsd": options["forget_weight"] * js_to_tokens(forget.logits, turned),
+        "refusal_jsd": options["forget_weight"] * refused,
         "retain_jsd": options["retain_weight"] * js(declared(retain.reference), retain.logits, retain.labels),
     }
 
@@ -34,7 +34,7 @@ METHOD = Method(
     " + retain_weight JSD(p_target || p)(retain)",
     roles=("forget_idk", "forget", "retain"),
     reference_roles=("retain",),
-    terms={"refusal_jsd": "likelier", "forget_jsd": "less likely", "retain_jsd": "closer to the reference"},
+    terms={"refusal_jsd": "preferred", "retain_jsd": "closer to the reference"},
     loss=loss,
     options={
         "forget_weight": Option(1.0, 0.0, 100.0, "the published code adds the terms unweighted"),

@@ -162,8 +162,9 @@ def test_a_step_on_one_term_moves_its_answers_as_stated(method, term, loaded, da
         if "lora_B" in name:  # away from the reference, else its divergence is 0 and has no gradient
             torch.nn.init.normal_(part, std=0.2, generator=torch.Generator().manual_seed(1))
     encoder = Encoder(model, loaded.processor)
+    refusals = int(options.get("distinct_refusals", 1))
     batches = {
-        role: encoder.batch([encoder.example(*answers[0]) for answers in role_rows(role, data, "privacy", 0)])
+        role: encoder.batch([encoder.example(*rows[0]) for rows in role_rows(role, data, "privacy", 0, 1, refusals)])
         for role in method.roles
     }
     probe = answers_of(method)
@@ -279,7 +280,7 @@ def test_jensun_by_hand():
     roles = {"forget_idk": refusal, "forget": forget, "retain": one}
     found = values(METHODS["jensun"].loss(roles, {"forget_weight": 2.0, "retain_weight": 4.0}))
     to_middle = 3 / 4 * math.log(6 / 5) + 1 / 4 * math.log(2 / 3) + 1 / 2 * math.log(4 / 5) + 1 / 2 * math.log(4 / 3)
-    expected = {"refusal_jsd": likely + unlikely, "forget_jsd": 2 * unlikely, "retain_jsd": 4 * to_middle / 2}
+    expected = {"refusal_jsd": likely + 3 * unlikely, "retain_jsd": 4 * to_middle / 2}
     assert found == pytest.approx(expected, abs=1e-6)
 
 
