@@ -278,9 +278,10 @@ def test_jensun_by_hand():
     two = torch.cat([one.logits, one.logits], 1)
     refusal, forget = Answers(two, torch.tensor([[1, 0]])), Answers(two, torch.tensor([[0, 0]]))
     roles = {"forget_idk": refusal, "forget": forget, "retain": one}
-    found = values(METHODS["jensun"].loss(roles, {"forget_weight": 2.0, "retain_weight": 4.0}))
+    options = {"forget_weight": 2.0, "prefix_weight": 3.0, "retain_weight": 4.0}
+    found = values(METHODS["jensun"].loss(roles, options))
     to_middle = 3 / 4 * math.log(6 / 5) + 1 / 4 * math.log(2 / 3) + 1 / 2 * math.log(4 / 5) + 1 / 2 * math.log(4 / 3)
-    expected = {"refusal_jsd": likely + 3 * unlikely, "retain_jsd": 4 * to_middle / 2}
+    expected = {"refusal_jsd": likely + unlikely + 6 * unlikely, "retain_jsd": 4 * to_middle / 2}
     assert found == pytest.approx(expected, abs=1e-6)
 
 
