@@ -71,7 +71,7 @@ def settings(batch: int, accumulation: int) -> list[str]:
 
 
 def largest_difference(one: Path, other: Path) -> tuple[float, float]:
-    """Return the largest difference of two runs' metrics and of their weights."""
+    """Return the largest difference of two runs' metrics, relative where they are above 1, and of their weights."""
     first, second = (load_file(folder / "model" / "model.safetensors") for folder in (one, other))
     assert first.keys() == second.keys()
     weights = max((first[name] - second[name]).abs().max().item() for name in first)
@@ -79,7 +79,7 @@ def largest_difference(one: Path, other: Path) -> tuple[float, float]:
         [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()] for folder in (one, other)
     ]
     assert len(lines[0]) == len(lines[1]) == STEPS
-    terms = max(abs(a[key] - b[key]) for a, b in zip(*lines, strict=True) for key in a | b)
+    terms = max(abs(a[key] - b[key]) / max(1.0, abs(a[key])) for a, b in zip(*lines, strict=True) for key in a | b)
     return terms, weights
 
 
