@@ -89,7 +89,7 @@ FURTHER = {
 # No sweep chose these recipes yet.
 UNSWEPT = {(scenario, method) for scenario in STUDIED for method in ("jensun", "npo_sam", "npo_lat")}
 MAX_RETAIN = 120
-MEASURED = ("ues", "ues_strict", "f", "r", "t", "k", "harm", "abstention", "degenerate")
+MEASURED = ("ues", "ues_strict", "f", "r", "t", "b", "k", "harm", "abstention", "degenerate")
 
 
 def records() -> list[dict[str, object]]:

@@ -11,7 +11,8 @@ from baselines.study.study import METHODS as BENCH
 from mllmu_med_metrics.vocabulary import STUDIED
 
 EVERY = [(scenario, method) for scenario in STUDIED for method in METHODS]
-SWEPT = pytest.mark.parametrize(("scenario", "method"), [one for one in EVERY if one not in sweep.UNSWEPT])
+CHOSEN = [*(one for one in EVERY if one not in sweep.UNSWEPT), *sweep.KEPT]
+SWEPT = pytest.mark.parametrize(("scenario", "method"), CHOSEN)
 
 
 @SWEPT
@@ -50,6 +51,11 @@ def test_a_recipe_that_no_sweep_chose_stands_in_the_grid_that_a_sweep_would_try(
         shipped = config.unlearn_recipe(method, scenario).canonical()
         grid = sweep.settings_of(scenario, method)
         assert any(one.items() <= (shipped | shipped["options"]).items() for one in grid)
+
+
+@pytest.mark.parametrize(("scenario", "method"), sweep.KEPT)
+def test_how_much_the_kept_weighs_is_no_edge_of_its_grid(scenario, method):
+    assert not sweep.at_edge(sweep.records(), scenario, method)
 
 
 def test_where_a_stop_is_swept_the_rule_and_not_the_plan_ended_the_winners_runs():
