@@ -161,8 +161,10 @@ class Records:
         ]
         token = before.get("token") or secrets.token_hex(4)
         self.write(PLAN, {"token": token, "engine": engine, "folder": str(Path.cwd()), "stages": stages})
-        for id in graph:  # how an earlier run ended says nothing of this one
-            if (record := self.read(id)) is not None and (_is_gone(record) or record.state not in (DONE, RUNNING)):
+        commands = {one["id"]: one["argv"] for one in before.get("stages", ())}
+        for id, stage in graph.items():  # how an earlier run failed, or another command ended, says nothing of this one
+            record, is_other = self.read(id), commands.get(id, list(stage.argv)) != list(stage.argv)
+            if record is not None and (_is_gone(record) or record.state not in (DONE, RUNNING) or is_other):
                 self.forget(id)
         with self.keeping(DRIVER):
             try:

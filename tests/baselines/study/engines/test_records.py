@@ -113,6 +113,9 @@ def test_a_driver_forgets_how_an_earlier_run_ended_but_not_what_is_done(records,
         token = records.token
     with records.driving(toys.diamond(tmp_path), "slurm"):
         assert records.token == token  # a folder keeps its name
+        assert records.read("a").state == DONE
+    with records.driving(toys.diamond(tmp_path, a="hold"), "slurm"):
+        assert records.read("a") is None  # done by another command
 
 
 def test_what_ended_without_a_word_under_a_driver_was_stopped(records, gone, tmp_path):
