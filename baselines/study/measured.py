@@ -49,11 +49,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Scenario:
-    """The scored runs of one scenario by model, in the order of the report; and the target's row scores."""
+    """The scored runs of one scenario by model, in the order of the report; and by name of run what they answered."""
 
     name: str
     runs: Mapping[str, Sequence[Measured]]
-    target: Scored
+    references: References
+    evaluations: Mapping[str, scores.Evaluation]
+    scored: Mapping[str, Scored]
 
 
 def runs_of(settings: Mapping[str, object], references: Sequence[str], unlearned: Sequence[str]) -> dict[str, list]:
@@ -98,7 +100,7 @@ def measured(
                 harm_of_rows(scored[name]), _judged(references, harms, name),
             )  # fmt: skip
             found.setdefault(model, []).append(one)
-    return Scenario(scenario, found, scored["target"])
+    return Scenario(scenario, found, references, evaluations, scored)
 
 
 def harm_of_rows(scored: Scored) -> dict[str, float]:

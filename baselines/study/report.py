@@ -1,4 +1,4 @@
-"""Turn a folder of finished runs into the report: JSON, Markdown, the trade-off figure and the printed table."""
+"""Turn a folder of finished runs into the report: JSON, Markdown, the figures, the page and the printed table."""
 
 import json
 from importlib.metadata import version
@@ -11,6 +11,7 @@ from mllmu_med_tasks import scores
 
 from ..evaluation.evaluate import RECORD
 from ..run.run_record import processor, versions, with_verdict
+from .error_kinds import by_error_kind
 from .measured import Scenario, measured, runs_of
 from .report_rows import REFERENCES, rows_of
 from .report_text import markdown
@@ -21,15 +22,20 @@ def report(runs_dir: Path) -> dict[str, object]:
     """Score every finished run below a study's folder, write the report's files there and return the report."""
     settings = read_study(runs_dir)
     document: dict[str, object] = {"ues_version": UES_VERSION, "rows": []}
-    document |= {"comparisons": {}, "controls": {}, "runs": {}}
+    document |= {"comparisons": {}, "controls": {}, "error_kinds": {}, "runs": {}}
+    from ..page.report_page import content_of, write_page
+
+    contents = []
     for scenario in settings["scenarios"]:
         found = measured(runs_dir, scenario, _runs(settings, scenario), settings["seed"])
         rows, document["comparisons"][scenario] = rows_of(found)
         document["rows"] += rows
         document["controls"][scenario] = {
-            image: _control(run_folder(runs_dir, scenario, "target") / image, found.target) for image in IMAGES
+            image: _control(run_folder(runs_dir, scenario, "target") / image, found.scored["target"]) for image in IMAGES
         }
+        document["error_kinds"][scenario] = by_error_kind(found)
         document["runs"] |= _records(runs_dir, found, rows)
+        contents.append(content_of(found, runs_dir, settings["percent"]))
     document |= {
         "config": settings,
         "versions": versions() | processor() | {name: version(name) for name in ("lm_eval", "datasets")},
@@ -42,6 +48,7 @@ def report(runs_dir: Path) -> dict[str, object]:
     tradeoff(document["rows"], runs_dir / "figures", ues_version=UES_VERSION)
     under_attack(document["rows"], runs_dir / "figures")
     write_atomically(runs_dir / "report.md", markdown(document))
+    write_page(runs_dir, document, contents)
     return document
 
 

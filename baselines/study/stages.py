@@ -64,7 +64,7 @@ def check(study: Study) -> None:
 
 def build(study: Study) -> Stage:
     """Return what builds the data set."""
-    argv = _argv("bench", *_study_arguments(study), "--build-only")
+    argv = _argv("bench", *bench_arguments(study), "--build-only")
     return Stage("build", "build", (), argv, partial(_build, study), COSTS["build"])
 
 
@@ -291,7 +291,7 @@ def _files(study: Study) -> dict[str, str]:
     return {methods.read(file).name: str(file) for file in study.method_files}
 
 
-def _study_arguments(study: Study) -> list[object]:
+def bench_arguments(study: Study) -> list[object]:
     """Return the arguments of `bench` that make this study."""
     files = _files(study)
     arguments: list[object] = [
