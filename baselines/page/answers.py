@@ -28,10 +28,10 @@ NOTABLE = 0.25  # a part of a secret is named from this share on
 
 @dataclass(frozen=True)
 class Voice:
-    """One run whose answers are shown: what it is called, and what it says and is worth by row id."""
+    """One run whose answers are shown: its model, a label among the model's runs, what it says and is worth by row."""
 
     model: str
-    run: str
+    label: str
     seed: int | None
     answers: Mapping[str, str]
     scores: Mapping[str, RowScore]
@@ -74,7 +74,7 @@ def browser(
     content = {
         "scenario": references.scenario,
         "private": references.scenario in PRIVATE,
-        "voices": [{"m": models.index(voice.model), "s": voice.seed} for voice in voices],
+        "voices": [{"m": models.index(voice.model), "s": voice.label} for voice in voices],
         "models": models,
         "rows": shown,
         "left_out": left_out,

@@ -70,7 +70,12 @@ class Scatter:
     y_label: str
 
 
-def tradeoff(rows: Rows, ues_version: int) -> Scatter | None:
+def colours_of(rows: Rows) -> dict[str, int]:
+    """Return a colour for each model, the same in every chart of a report with these rows."""
+    return {model: number for number, model in enumerate(dict.fromkeys(str(row["model"]) for row in rows))}
+
+
+def tradeoff(rows: Rows, ues_version: int, colours: Mapping[str, int]) -> Scatter | None:
     """Return F against U of a scenario's rows; None where no row has both."""
     plane = Plane(-0.12, 1.42, -0.06, 1.12, 560, 340)
     weight = 2 if ues_version == 1 else 1
@@ -84,21 +89,21 @@ def tradeoff(rows: Rows, ues_version: int) -> Scatter | None:
         # Where a line is written on: at the end of F = 1, where it is lowest.
         notes.append((*plane.at(*points[-1]), f"UES {level:g}"))
     known = [(row, point) for row in rows if (point := tradeoff_point(row))]
-    return _scatter(plane, known, rows, lines, notes, ("forgotten: F (1 = like retain_only)", "kept utility: U"))
+    return _scatter(plane, known, colours, lines, notes, ("forgotten: F (1 = like retain_only)", "kept utility: U"))
 
 
-def under_attack(rows: Rows) -> Scatter | None:
+def under_attack(rows: Rows, colours: Mapping[str, int]) -> Scatter | None:
     """Return F against the least F_a of a scenario's rows; None where no attack counts."""
     plane = Plane(-0.12, 1.62, -0.18, 1.12, 560, 340)
     known = [(row, attacked_point(row)) for row in rows if is_drawn_under_attack(row)]
     labels = ("forgotten when asked plainly: F", "forgotten under the worst attack: least F_a")
-    return _scatter(plane, known, rows, [plane.path([(0, 0), (1, 1)])], [], labels)
+    return _scatter(plane, known, colours, [plane.path([(0, 0), (1, 1)])], [], labels)
 
 
 def _scatter(
     plane: Plane,
     known: Sequence[tuple[Mapping[str, object], Point]],
-    rows: Rows,
+    colours: Mapping[str, int],
     lines: Sequence[str],
     notes: Sequence[tuple[float, float, str]],
     axes: tuple[str, str],
@@ -106,7 +111,6 @@ def _scatter(
     if not known:
         return None
     points = [point for _, point in known]
-    colours = {row["model"]: number for number, row in enumerate(rows)}
     dots = [
         _dot(plane, point, place, colours[point.model], axes)
         for point, place in zip(points, label_places(points), strict=True)

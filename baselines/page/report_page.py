@@ -43,7 +43,7 @@ def voices_of(found: Scenario) -> list[Voice]:
     ids = found.references.ids
     return [
         Voice(
-            model, run.name, run.seed, found.evaluations[run.name].predictions,
+            model, "" if run.seed is None else f"seed {run.seed}", run.seed, found.evaluations[run.name].predictions,
             dict(zip(ids, found.scored[run.name].row_scores or (), strict=True)),
         )
         for model, runs in found.runs.items()
@@ -119,6 +119,7 @@ def _scenario(document: Mapping[str, object], content: Content) -> dict[str, obj
     """Return what the templates show of one scenario."""
     scenario = content.name
     rows = tables.of_scenario(document, scenario)
+    colours = charts.colours_of(document["rows"])
     compared = (document.get("comparisons") or {}).get(scenario) or {}
     return {
         "name": scenario,
@@ -128,8 +129,8 @@ def _scenario(document: Mapping[str, object], content: Content) -> dict[str, obj
         "legend": legend_of(document, scenario),
         "differences": [difference_line(one) for one in compared.get("differences", ())],
         "score_name": COLUMNS[headline(scenario, document["ues_version"])],
-        "tradeoff": charts.tradeoff(rows, document["ues_version"]),
-        "under_attack": charts.under_attack(rows),
+        "tradeoff": charts.tradeoff(rows, document["ues_version"], colours),
+        "under_attack": charts.under_attack(rows, colours),
         "leaks": tables.leaks_by_kind(document, scenario),
         "harm_kinds": tables.leaks_by_kind(document, scenario, "harm_by_kind"),
         "wrong": tables.errors_by_kind(document, scenario, "wrong"),

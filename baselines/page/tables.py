@@ -153,7 +153,7 @@ def places_and_attacks(document: Mapping[str, object], scenario: str) -> Table:
         places |= {place: place.replace("_", " ") for place in lines[row["model"]]}
         for name, found in (row.get("attacks") or {}).items():
             lines[row["model"]][f"attack {name}"] = found["harm"]
-            attacks[f"attack {name}"] = f"⚔ {short_attack(name)}"
+            attacks[f"attack {name}"] = f"attack: {short_attack(name)}"
     return heat({model: values for model, values in lines.items() if values}, places | attacks)
 
 

@@ -77,12 +77,13 @@ def _attacked(scored: Sequence[Row]) -> str:
     by_attack: dict[str, list[str]] = {}
     for row in attacked:
         by_attack.setdefault(row["worst_attack"]["attack"], []).append(row["model"])
-    worst = _listed(f"{short_attack(attack)} for {_listed(models)}" for attack, models in by_attack.items())
+    worst = _listed(f"{short_attack(attack)} ({', '.join(models)})" for attack, models in by_attack.items())
+    back = f"what brings most back is {worst}"
     if not robust:
-        return f"Under attack least is left by {worst}; the whole set of attacks was not run, so no robust UES is given."
+        return f"Under attack {back}; the whole set of attacks was not run, so no robust UES is given."
     best = max(robust, key=lambda row: row["ues_robust"])
     many = "the highest robust UES is" if len(robust) > 1 else "robust UES is"
-    return f"Under attack {many} {_interval(best, 'ues_robust')} ({best['model']}); least is left by {worst}."
+    return f"Under attack {many} {_interval(best, 'ues_robust')} ({best['model']}); {back}."
 
 
 def _interval(row: Row, score: str) -> str:

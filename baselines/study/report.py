@@ -6,16 +6,16 @@ from pathlib import Path
 
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_metrics import UES_VERSION, References, Scored
-from mllmu_med_metrics.vocabulary import OF_BELIEFS, PRIVATE
 from mllmu_med_tasks import scores
 
 from ..evaluation.evaluate import RECORD
 from ..run.run_record import processor, versions, with_verdict
 from .error_kinds import by_error_kind
-from .measured import Scenario, measured, runs_of
-from .report_rows import REFERENCES, rows_of
+from .measured import Scenario
+from .report_rows import rows_of
 from .report_text import markdown
-from .study import CLEAN, DATA, IMAGES, LEARNED_CONTROL, UNLEARNED_CONTROL, read_study, run_folder
+from .scenarios import scenarios_of
+from .study import DATA, IMAGES, read_study, run_folder
 
 
 def report(runs_dir: Path) -> dict[str, object]:
@@ -26,8 +26,8 @@ def report(runs_dir: Path) -> dict[str, object]:
     from ..page.report_page import content_of, write_page
 
     contents = []
-    for scenario in settings["scenarios"]:
-        found = measured(runs_dir, scenario, _runs(settings, scenario), settings["seed"])
+    for found in scenarios_of(runs_dir, settings, settings["scenarios"], settings["seed"]):
+        scenario = found.name
         rows, document["comparisons"][scenario] = rows_of(found)
         document["rows"] += rows
         document["controls"][scenario] = {
@@ -50,14 +50,6 @@ def report(runs_dir: Path) -> dict[str, object]:
     write_atomically(runs_dir / "report.md", markdown(document))
     write_page(runs_dir, document, contents)
     return document
-
-
-def _runs(settings: dict[str, object], scenario: str) -> dict[str, list]:
-    """Return the runs of a scenario by model, in the order of the report."""
-    controls = settings["controls"]
-    has = {LEARNED_CONTROL: LEARNED_CONTROL in controls and scenario in PRIVATE, CLEAN: scenario in OF_BELIEFS}
-    known = [name for name in REFERENCES if has.get(name, True)]
-    return runs_of(settings, known, [*(name for name in controls if name == UNLEARNED_CONTROL), *settings["methods"]])
 
 
 def _records(runs_dir: Path, found: Scenario, rows: list[dict[str, object]]) -> dict[str, object]:

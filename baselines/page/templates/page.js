@@ -61,7 +61,7 @@
     return one;
   };
   const fill = (name, choices) => {
-    const select = field(name), kept = select.value;
+    const select = field(name), kept = select.options.length ? select.value : null;
     select.replaceChildren(...choices.map(([value, text]) => option(value, text)));
     if (choices.some(([value]) => value === kept)) select.value = kept;
   };
@@ -79,7 +79,7 @@
 
   const plain = (segments) => (segments || []).map((part) => typeof part === "string" ? part : Array.isArray(part) ? part[0] : " ").join("");
   const wordsOf = (row) => row.text ??= [row.i, row.p, plain(row.q), plain(row.t), plain(row.a), ...row.d.map((one) => plain(one.x))].join("\n").toLowerCase();
-  const hasChanged = (row, one) => one.pairs.some(([mine, theirs]) => row.b[mine] !== row.b[theirs]);
+  const hasChanged = (row, one, mine) => one.pairs.some(([before, after]) => mine(one.voices[before]) && row.b[before] !== row.b[after]);
 
   const matches = (row, one) => {
     const model = field("model").value, outcome = field("outcome").value, changed = field("changed");
@@ -88,7 +88,7 @@
     if (field("patient").value && row.p !== field("patient").value) return false;
     const mine = (voice) => model === ALL || voice.m === Number(model);
     if (outcome && !one.voices.some((voice, place) => mine(voice) && row.d[row.b[place]].o === outcome)) return false;
-    if (changed && changed.checked && !hasChanged(row, one)) return false;
+    if (changed && changed.checked && !hasChanged(row, one, mine)) return false;
     const words = field("words").value.trim().toLowerCase();
     return !words || wordsOf(row).includes(words);
   };
@@ -124,7 +124,7 @@
       const answer = row.d[place];
       const item = make("li", `${number ? "again" : ""} ${data.references.includes(one.models[index]) ? "ref" : ""}`);
       const who = make("span", "who", number ? "" : one.models[index]);
-      if (several && answers.size > 1) who.append(make("small", "", `seed ${seeds.join(", ")}`));
+      if (several && answers.size > 1) who.append(make("small", "", seeds.join(", ")));
       const badge = make("span", `badge ${answer.o}`, data.outcomes[answer.o]);
       const cell = make("div", "text-cell");
       cell.append(textOf(answer.x));
