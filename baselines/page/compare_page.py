@@ -109,34 +109,43 @@ def _scenario(two: Two, answers: Mapping[str, object]) -> dict[str, object]:
     covers = dict.fromkeys(one["covers"] for one in two.differences)
     return {
         "name": two.name,
-        "note": f"Intervals {' or '.join(covers)}. "
+        "note": f"The intervals are {' or '.join(covers)}. "
         + ("Both unlearned the same target." if two.same_target else "Each has a target of its own: another pair of "
            "targets may differ in other ways than the intervals say."),
         "score_name": COLUMNS[two.score],
         "scores": _scores(two),
+        "parts": _parts(two),
         "changed": _changed(answers),
         "left_out": [],
     }  # fmt: skip
 
 
 def _scores(two: Two) -> Table:
-    header = [(label, "") for label in ("score", FIRST, SECOND, "difference", "95 %", "p (Holm)", "so")]
+    """Return a line a model, of the score that models are compared by."""
+    header = [(label, "") for label in (FIRST, SECOND, "difference", "p (Holm)", "so")]
     lines = []
     for one in two.differences:
-        is_headline = one["field"] == two.score
-        apart = one["p_holm"] is not None and one["p_holm"] < LEVEL
-        so = "" if not is_headline else f"{SECOND} {'higher' if one['difference'] > 0 else 'lower'}" if apart else "-"
-        ends = "-" if one["low"] is None else f"{one['low']:+.2f} to {one['high']:+.2f}"
-        cells = [Cell(COLUMNS.get(one["field"]) or one["field"]), *_numbers(one), Cell(ends, one["low"])]
-        cells += [Cell(_p(one["p_holm"]) if is_headline else "", one["p_holm"]), Cell(so)]
-        lines.append((one["model"], not is_headline, cells))
+        if one["field"] == two.score:
+            apart = one["p_holm"] is not None and one["p_holm"] < LEVEL
+            so = f"{SECOND} {'higher' if one['difference'] > 0 else 'lower'}" if apart else "can't be told apart"
+            lines.append((one["model"], False, [*_cells(one), Cell(_p(one["p_holm"]), one["p_holm"]), Cell(so)]))
     return Table(header, lines)
 
 
-def _numbers(one: Mapping[str, object]) -> list[Cell]:
+def _parts(two: Two) -> Table:
+    """Return a line a model and part of the score."""
+    header = [(label, "") for label in ("part", FIRST, SECOND, "difference")]
+    parts = [one for one in two.differences if one["field"] != two.score]
+    names = {one["field"]: COLUMNS.get(one["field"]) or one["field"].replace("_", " ") for one in parts}
+    return Table(header, [(one["model"], False, [Cell(names[one["field"]]), *_cells(one)]) for one in parts])
+
+
+def _cells(one: Mapping[str, object]) -> list[Cell]:
+    shown = f"{one['difference']:+.2f}"
+    bar = {"low": one["low"], "high": one["high"], "point": one["difference"], "least": -1.0}
     return [
         Cell(number(one["first"]), one["first"]), Cell(number(one["second"]), one["second"]),
-        Cell(f"{one['difference']:+.2f}", one["difference"]),
+        Cell(shown, one["difference"], **(bar if one["low"] is not None else {})),
     ]  # fmt: skip
 
 

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path, PurePath
 
-from .. import methods
-from ..study.stages import bench_arguments
 from ..study.study import Study
 
 OUT = "runs/again"
@@ -19,14 +17,12 @@ def commands(document: Mapping[str, object]) -> list[str]:
     config["model"] = name_of(str(config["model"]))
     config["source_path"] = Path(name_of(config["source_path"])) if config.get("source_path") else None
     config["source_options"] = {key: name_of(str(word)) for key, word in (config.get("source_options") or {}).items()}
-    config["methods"] = tuple(
-        name if name in methods.METHODS or not config["method_files"] else f"{name}.py" for name in config["methods"]
-    )
+    # A method file of this machine is not looked for: runs say whose method stood in one.
+    own = {run["name"]: f"{run['name']}.py" for run in document["runs"].values() if run["config"].get("method_file")}
     config["method_files"] = ()
-    # What a method file of this machine would be is not looked for.
     study = Study(**{field.name: _value(config[field.name]) for field in fields(Study) if field.name in config})
     pinned = f"pip install -e '.[all]'  # mllmu-med {document['versions'].get('mllmu-med', '')}".rstrip()
-    again = shlex.join(["mllmu-med", "bench", *map(str, bench_arguments(study))])
+    again = shlex.join(["mllmu-med", "bench", *map(str, study.arguments(own))])
     return [pinned, again, f"mllmu-med reproduce report.json --out {OUT}"]
 
 

@@ -44,7 +44,7 @@ def _picture(found: re.Match[str]) -> str:
 def segments(text: str, marks: Sequence[Mark] = (), longest: int = LONGEST) -> list[object]:
     """Return a text as a list of its parts: plain text, [marked text, name, word], or how many characters are left out.
 
-    Where marks overlap the first in order of start counts; of a text longer than `longest` its beginning is shown, and
+    Where marks overlap the one that starts first counts, of those the longest; of a text longer than `longest` its beginning is shown, and
     what stands around each mark.
     """
     parts: list[object] = []
@@ -54,7 +54,7 @@ def segments(text: str, marks: Sequence[Mark] = (), longest: int = LONGEST) -> l
         if begin > at:
             parts.append(begin - at)
         at = begin
-        for mark in sorted(marks):
+        for mark in sorted(marks, key=lambda one: (one.start, -one.end)):
             if mark.start < at or mark.end > end:
                 continue
             _add(parts, text[at : mark.start])

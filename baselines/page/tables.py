@@ -46,7 +46,10 @@ NO_NUMBERS = ("letters", "verdict")
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: what it shows, what it is sorted by, and where it is coloured how deep (0 to 10)."""
+    """One cell: what it shows, what it is sorted by, where it is coloured how deep (0 to 10), where a bar its parts.
+
+    A bar goes from `least`, the least value there can be, to 1.
+    """
 
     text: str
     value: object = None
@@ -54,6 +57,11 @@ class Cell:
     low: float | None = None
     high: float | None = None
     point: float | None = None
+    least: float = 0.0
+
+    def at(self, value: float) -> float:
+        """Return where a value stands on the bar, in percent of its length."""
+        return round(100 * (value - self.least) / (1 - self.least), 1)
 
     @property
     def is_bar(self) -> bool:

@@ -184,7 +184,7 @@
     page = Math.min(page, pages - 1);
     const from = page * PER_PAGE;
     list.replaceChildren(...shown.slice(from, from + PER_PAGE).map((row) => cardOf(row, one)));
-    byId("count").textContent = `${shown.length} of ${one.rows.length} rows`;
+    byId("count").textContent = shown.length ? `${shown.length} of ${one.rows.length} rows` : "No row is like that; reset the filters to see all.";
     byId("page").textContent = `page ${page + 1} of ${pages}`;
     byId("before").disabled = page === 0;
     byId("after").disabled = page === pages - 1;
