@@ -27,10 +27,10 @@ ALWAYS: Mapping[str, Say] = {
 }  # fmt: skip
 
 
-def made_study(out: Path, methods: Mapping[str, Say], *, seeds: int = 2, views: bool = False) -> Path:
-    """Write the folder of a study of these methods; all seeds of a method say the same."""
+def made_study(out: Path, methods: Mapping[str, Say], *, seeds: int = 2, **settings: object) -> Path:
+    """Write the folder of a study of these methods, without views; all seeds of a method say the same."""
     study = replace(
-        Study(out=out), methods=tuple(methods), unlearning_seeds=seeds, controls=("retain_ft",), views=views
+        Study(out=out), methods=tuple(methods), unlearning_seeds=seeds, controls=("retain_ft",), views=False, **settings
     )
     out.mkdir(parents=True)
     (out / "study.json").write_text(json.dumps(study.settings()))
@@ -40,7 +40,7 @@ def made_study(out: Path, methods: Mapping[str, Say], *, seeds: int = 2, views: 
             several = model in study.unlearned
             for seed in range(seeds if several else 1):
                 folder = run_folder(out, scenario, run_name(model, 0, seed))
-                fabricated.lm_eval(folder / EVALUATION, PACKAGED, say, scenario=scenario, views=views, model=model)
+                fabricated.lm_eval(folder / EVALUATION, PACKAGED, say, scenario=scenario, model=model)
                 (folder / EVALUATION / "evaluation.json").write_text(json.dumps({"seconds": 1.0}))
                 if several:
                     lines = [{"step": step, "loss": 1 / step, "forget_nll": 0.1 * step} for step in range(1, 30)]
