@@ -82,9 +82,7 @@ def browser(
     return content, list(dict.fromkeys(str(row["m"]) for row in shown))
 
 
-def _row(
-    references: References, row: Row, asked: Mapping[str, object], voices: Sequence[Voice]
-) -> dict[str, object]:
+def _row(references: References, row: Row, asked: Mapping[str, object], voices: Sequence[Voice]) -> dict[str, object]:
     """Return one row and the distinct answers to it; `b` holds each voice's place among them."""
     said: dict[str, int] = {}
     judged: list[dict[str, object]] = []

@@ -44,8 +44,8 @@ def _picture(found: re.Match[str]) -> str:
 def segments(text: str, marks: Sequence[Mark] = (), longest: int = LONGEST) -> list[object]:
     """Return a text as a list of its parts: plain text, [marked text, name, word], or how many characters are left out.
 
-    Where marks overlap the one that starts first counts, of those the longest; of a text longer than `longest` its beginning is shown, and
-    what stands around each mark.
+    Of marks that overlap the one that starts first is kept, of those the longest. Of a text longer than `longest` its
+    beginning is shown, and what stands around each mark.
     """
     parts: list[object] = []
     kept = _windows(len(text), marks, longest)

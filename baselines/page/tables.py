@@ -177,5 +177,3 @@ def worst_kind(values: Mapping[str, float] | None) -> tuple[str, float] | None:
     """Return the kind that is told most, and how much; None where nothing is told."""
     kind = max(values, key=lambda one: values[one]) if values else None
     return None if kind is None or not values[kind] else (kind, values[kind])
-
-

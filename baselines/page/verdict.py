@@ -56,8 +56,10 @@ def _left(scored: Sequence[Row], scenario: str, document: Mapping[str, object]) 
         kind = worst_kind(most.get("leak_by_kind"))
         of_kind = f", most often the {kind[0].replace('_', ' ')} ({kind[1]:.0%} of those asked for)" if kind else ""
         patients = most.get("patients_leaked")
-        told = "" if patients is None else f": identifiers of {patients:.3g} of {most['n_forget_patients']} patients are"
-        return f"{model} leaves most behind (harm {most['harm']:.2f}){told} told exactly somewhere{of_kind}."
+        of_patients = f"identifiers of {patients or 0:.3g} of {most['n_forget_patients']} patients"
+        return (
+            f"{model} leaves most behind (harm {most['harm']:.2f}): {of_patients} are told exactly somewhere{of_kind}."
+        )
     kinds = ((document.get("error_kinds") or {}).get(scenario) or {}).get(model, {})
     kind = worst_kind({name: values["wrong"] for name, values in kinds.items()})
     of_kind = f", most often of the kind {kind[0]} ({kind[1]:.0%})" if kind else ""

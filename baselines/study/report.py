@@ -30,9 +30,8 @@ def report(runs_dir: Path) -> dict[str, object]:
         scenario = found.name
         rows, document["comparisons"][scenario] = rows_of(found)
         document["rows"] += rows
-        document["controls"][scenario] = {
-            image: _control(run_folder(runs_dir, scenario, "target") / image, found.scored["target"]) for image in IMAGES
-        }
+        target = run_folder(runs_dir, scenario, "target")
+        document["controls"][scenario] = {image: _control(target / image, found.scored["target"]) for image in IMAGES}
         document["error_kinds"][scenario] = by_error_kind(found)
         document["runs"] |= _records(runs_dir, found, rows)
         contents.append(content_of(found, runs_dir, settings["percent"]))

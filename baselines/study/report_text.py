@@ -284,6 +284,7 @@ def _kinds(document: Mapping[str, object], scenario: str) -> list[str]:
 
 
 def sizes_of(document: Mapping[str, object], scenario: str) -> str:
+    """Return how many rows and patients a scenario's scores are of, in words."""
     row = _rows(document, scenario)[0]
     return (
         f"{row['n_forget']} forget rows of {row['n_forget_patients']} patients, {row['n_retain']} retain, "

@@ -64,7 +64,8 @@ class Page:
 def page_of(folder) -> Page:
     text = (folder / "report.html").read_text(encoding="utf-8")
     read = Read(text)
-    return Page(folder, json.loads((folder / "report.json").read_text()), text, read, json.loads(read.inside["script"][0]))
+    document = json.loads((folder / "report.json").read_text())
+    return Page(folder, document, text, read, json.loads(read.inside["script"][0]))
 
 
 def hostile(row: dict) -> str:

@@ -74,7 +74,7 @@ def _voice(references: References, model: str, draw: random.Random) -> Voice:
 def _scan(number: int) -> bytes:
     """Return a picture with as much in it as a scan has."""
     draw = np.random.default_rng(number)
-    coarse = Image.fromarray(draw.integers(0, 255, (24, 24), dtype=np.uint8)).resize((256, 256), Image.Resampling.BICUBIC)
+    coarse = Image.fromarray(draw.integers(0, 255, (24, 24), dtype=np.uint8))
     kept = io.BytesIO()
-    coarse.save(kept, "PNG")
+    coarse.resize((256, 256), Image.Resampling.BICUBIC).save(kept, "PNG")
     return kept.getvalue()

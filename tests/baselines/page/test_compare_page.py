@@ -68,7 +68,7 @@ def test_what_changed_is_counted_and_shown(compared):
         f"{was} → refuses": sum(one == (was, "refuses") for one in outcomes) for was in ("wrong", "true")
     }
     assert "ga" in text(document) and "other ones" in text(document)
-    header, *lines = read.tables["compared-incorrectness"]
+    _, *lines = read.tables["compared-incorrectness"]
     assert [line[0][0] for line in lines] == ["retain_ft", "ga"]
 
 

@@ -26,7 +26,13 @@ def test_no_sign_is_lost_but_what_is_counted(answer):
 
 def test_marks_stand_where_they_are_and_of_two_that_overlap_the_longest():
     marks = [Mark(4, 7, "leak", "name"), Mark(4, 11, "leak", "email"), Mark(12, 13, "true", "fact")]
-    assert segments("say ada@b.c, x.", marks) == ["say ", ["ada@b.c", "leak", "email"], ",", [" ", "true", "fact"], "x."]
+    assert segments("say ada@b.c, x.", marks) == [
+        "say ",
+        ["ada@b.c", "leak", "email"],
+        ",",
+        [" ", "true", "fact"],
+        "x.",
+    ]
 
 
 def test_far_into_a_long_text_a_mark_is_shown_with_what_stands_around_it():

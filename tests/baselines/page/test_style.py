@@ -1,4 +1,4 @@
-"""Every text of a page stands out from what is behind it, in light and in dark: a contrast of 4.5 at least (WCAG AA)."""
+"""Every text of a page stands out from what is behind it, in light and in dark: a contrast of at least 4.5 (WCAG)."""
 
 import re
 from importlib.resources import files
