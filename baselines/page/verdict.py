@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from mllmu_med_metrics.vocabulary import PRIVATE
+from mllmu_med_tasks.attack_records import OTHER_OPTIONS
 
 from ..study.report_rows import headline
-from ..study.report_text import COLUMNS, short_attack
+from ..study.report_text import COLUMNS
 from ..study.study import UNLEARNED_CONTROL
 from .tables import is_method, of_scenario, worst_kind
 
@@ -79,7 +80,7 @@ def _attacked(scored: Sequence[Row]) -> str:
     by_attack: dict[str, list[str]] = {}
     for row in attacked:
         by_attack.setdefault(row["worst_attack"]["attack"], []).append(row["model"])
-    worst = _listed(f"{short_attack(attack)} ({', '.join(models)})" for attack, models in by_attack.items())
+    worst = _listed(f"{_words(attack)} ({', '.join(models)})" for attack, models in by_attack.items())
     back = f"what brings most back is {worst}"
     if not robust:
         return f"Under attack {back}; the whole set of attacks was not run, so no robust UES is given."
@@ -91,6 +92,11 @@ def _attacked(scored: Sequence[Row]) -> str:
 def _interval(row: Row, score: str) -> str:
     low, high = row.get(f"{score}_low"), row.get(f"{score}_high")
     return f"{row[score]:.2f}" if low is None else f"{row[score]:.2f}, {low:.2f} to {high:.2f}"
+
+
+def _words(attack: str) -> str:
+    """Return the name of an attack as words."""
+    return attack.replace(OTHER_OPTIONS, " with other options").replace("_", " ")
 
 
 def _is(names: Sequence[str]) -> str:

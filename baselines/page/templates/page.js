@@ -87,7 +87,9 @@
     if (field("kind").value && !row.k.includes(field("kind").value)) return false;
     if (field("patient").value && row.p !== field("patient").value) return false;
     const mine = (voice) => model === ALL || voice.m === Number(model);
-    if (outcome && !one.voices.some((voice, place) => mine(voice) && row.d[row.b[place]].o === outcome)) return false;
+    // The target tells everything; of every model, what counts is what methods and controls say.
+    const counts = (voice) => model === ALL ? !data.references.includes(one.models[voice.m]) : mine(voice);
+    if (outcome && !one.voices.some((voice, place) => counts(voice) && row.d[row.b[place]].o === outcome)) return false;
     if (changed && changed.checked && !hasChanged(row, one, mine)) return false;
     const words = field("words").value.trim().toLowerCase();
     return !words || wordsOf(row).includes(words);

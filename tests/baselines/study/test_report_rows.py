@@ -96,7 +96,7 @@ def made(rows, attacks):
                 harm_of_rows(scored[name]), _judged(references, harms, name),
             )  # fmt: skip
             found.setdefault(model, []).append(one)
-    return Scenario("privacy", found, scored["target"])
+    return Scenario("privacy", found, references, {}, scored)
 
 
 @pytest.fixture(scope="module")
