@@ -11,7 +11,6 @@ from mllmu_med_metrics import References, RowScore
 from mllmu_med_metrics.scoring.findings import Finding, Findings, findings
 from mllmu_med_metrics.scoring.scored_row import Row
 from mllmu_med_metrics.vocabulary import PRIVATE
-from mllmu_med_tasks.evaluation import Answer
 
 from .shown_text import Mark, segments, visible
 
@@ -52,7 +51,7 @@ def outcome(row: Row, score: RowScore) -> str:
 
 
 def browser(
-    references: References, asked: Mapping[str, Answer], voices: Sequence[Voice]
+    references: References, asked: Mapping[str, Mapping[str, object]], voices: Sequence[Voice]
 ) -> tuple[dict[str, object], list[str]]:
     """Return the forget rows with what each voice says, as plain values, and the ids of the images that they show.
 
@@ -69,7 +68,7 @@ def browser(
         voices = [voice for voice in voices if firsts[voice.model] is voice]
         left_out.append("the runs of all but the first unlearning seed")
     rows.sort(key=lambda row: (references.counts.shape[0] if row.view else 0, row.view or "", row.id))
-    shown = [_row(references, row, asked[row.id].row, voices) for row in rows]
+    shown = [_row(references, row, asked[row.id], voices) for row in rows]
     models = list(dict.fromkeys(voice.model for voice in voices))
     content = {
         "scenario": references.scenario,

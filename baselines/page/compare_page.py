@@ -12,7 +12,7 @@ from ..study.two_studies import Two, changes, two_studies
 from .answers import OUTCOMES, Voice, browser, outcome
 from .pictures import thumbnails
 from .render import write
-from .report_page import LEVEL, NOT_PASSED_ON, Content, browser_data, voices_of
+from .report_page import LEVEL, NOT_PASSED_ON, Content, browser_data, rows_by_id, voices_of
 from .tables import Cell, Table
 
 FIRST, SECOND = "A", "B"
@@ -95,12 +95,12 @@ def _changes(two: Two, voices: Sequence[Voice]) -> dict[str, object]:
 
 
 def _content(two: Two, voices: Sequence[Voice], first: Path, percent: int) -> Content:
-    asked = two.first.evaluations["target"].answers
+    asked = rows_by_id(two.first)
     answers, images = browser(two.first.references, asked, voices)
     answers |= {"always": [], "pairs": _pairs(voices)}
     return Content(
         name=two.name, answers=answers, images=thumbnails(first / DATA, two.name, percent, images), curves={},
-        digests={}, may_be_passed_on=all(one.row.get("redistributable", True) for one in asked.values()),
+        digests={}, may_be_passed_on=all(row.get("redistributable", True) for row in asked.values()),
     )  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def voices_of(found: Scenario) -> list[Voice]:
     ids = found.references.ids
     return [
         Voice(
-            model, "" if run.seed is None else f"seed {run.seed}", run.seed, found.evaluations[run.name].predictions,
+            model, "" if run.seed is None else f"seed {run.seed}", run.seed, found.left.answers[run.name],
             dict(zip(ids, found.scored[run.name].row_scores or (), strict=True)),
         )
         for model, runs in found.runs.items()
@@ -51,9 +51,14 @@ def voices_of(found: Scenario) -> list[Voice]:
     ]  # fmt: skip
 
 
+def rows_by_id(found: Scenario) -> dict[str, Mapping[str, object]]:
+    """Return the rows of a scenario as they were asked, by id."""
+    return {str(row["id"]): row for row in found.left.rows}
+
+
 def content_of(found: Scenario, runs_dir: Path, percent: int) -> Content:
     """Return what the page holds of a scenario; what was answered can be let go of afterwards."""
-    asked = found.evaluations["target"].answers
+    asked = rows_by_id(found)
     answers, images = browser(found.references, asked, voices_of(found))
     names = {model: [run.name for run in runs] for model, runs in found.runs.items()}
     return Content(
@@ -61,8 +66,8 @@ def content_of(found: Scenario, runs_dir: Path, percent: int) -> Content:
         answers={**answers, "always": [*GOLD_AND_TARGET]},
         images=thumbnails(runs_dir / DATA, found.name, percent, images),
         curves=charts.curves(runs_dir, found.name, names),
-        digests={name: one.model_digest for name, one in found.evaluations.items()},
-        may_be_passed_on=all(answer.row.get("redistributable", True) for answer in asked.values()),
+        digests=found.left.digests,
+        may_be_passed_on=all(row.get("redistributable", True) for row in asked.values()),
     )
 
 

@@ -16,11 +16,11 @@ def by_error_kind(scenario: Scenario) -> dict[str, dict[str, dict[str, float | i
     """
     if scenario.name in PRIVATE:
         return {}
-    asked = scenario.evaluations["target"].answers
+    asked = {str(row["id"]): row for row in scenario.left.rows}
     rows = [(place, row) for place, row in enumerate(scenario.references.rows) if row.place == "forget"]
     kinds: dict[str, list[int]] = defaultdict(list)
     for place, row in rows:
-        kinds[str(asked[row.id].row.get("error_kind") or row.question_type)].append(place)
+        kinds[str(asked[row.id].get("error_kind") or row.question_type)].append(place)
     found: dict[str, dict[str, dict[str, float | int]]] = {}
     for model, runs in scenario.runs.items():
         scores = [scenario.scored[run.name].row_scores or [] for run in runs]

@@ -12,8 +12,8 @@ from mllmu_med_tasks import scores
 
 from .measured import Measured, Scenario
 from .report_rows import headline
-from .scenarios import scenarios_of
-from .study import read_study
+from .scenarios import gathered_of, measured_of
+from .study import EVALUATION, read_study, run_folder
 
 # By definition 0 and 1, or never trained.
 ALWAYS = ("base", "target", "retain_only")
@@ -48,16 +48,23 @@ def two_studies(first: Path, second: Path) -> Iterator[Two]:
             f"'{first}' holds {', '.join(ours['scenarios'])} and '{second}' holds {', '.join(theirs['scenarios'])}: "
             "they share no scenario. Name two studies of the same scenario."
         )
-    seed = ours["seed"]
-    for one, other in zip(
-        scenarios_of(first, ours, shared, seed), scenarios_of(second, theirs, shared, seed), strict=True
-    ):
+    for scenario in shared:
+        _check_same_rows(first, second, scenario)
+    both = [
+        measured_of(settings, gathered_of(folder, settings, shared), ours["seed"])
+        for folder, settings in ((first, ours), (second, theirs))
+    ]
+    for one, other in zip(*both, strict=True):
         yield _two(one, other)
 
 
+def _check_same_rows(first: Path, second: Path, scenario: str) -> None:
+    """Refuse two studies that did not ask the same rows in the same way; every run of a study asked as its target."""
+    folders = [run_folder(study, scenario, "target") / EVALUATION for study in (first, second)]
+    scores.check_comparable([scores.read(folder) for folder in folders])
+
+
 def _two(first: Scenario, second: Scenario) -> Two:
-    targets = [one.evaluations["target"] for one in (first, second)]
-    scores.check_comparable(targets)
     models = [model for model in first.runs if model in second.runs and model not in ALWAYS]
     if not models:
         held = [", ".join(model for model in one.runs if model not in ALWAYS) for one in (first, second)]
@@ -70,7 +77,7 @@ def _two(first: Scenario, second: Scenario) -> Two:
     family = [one for one in found if one["field"] == score]
     for one, p in zip(family, holm([one["p"] for one in family]), strict=True):
         one["p_holm"] = p
-    digests = {one.model_digest for one in targets}
+    digests = {one.left.digests.get("target") for one in (first, second)}
     return Two(first.name, first, second, score, models, found, len(digests) == 1 and None not in digests)
 
 

@@ -13,7 +13,6 @@ from baselines.page.answers import Voice, browser
 from baselines.page.pictures import SIDES, data_uri
 from baselines.page.report_page import Content, write_page
 from mllmu_med_metrics import References
-from mllmu_med_tasks.evaluation import Answer
 from tests.mllmu_med_metrics.conftest import FACTS, SENTENCES, identity
 
 PATIENTS = 500
@@ -28,7 +27,7 @@ def large_page(folder: Path, document: Mapping[str, object], *, methods: int, ro
     names = [*package.NAMES][:methods]
     assert len(names) == methods
     voices = [_voice(references, name, draw) for name in ("base", "target", "retain_only", "retain_ft", *names)]
-    asked = {row["id"]: Answer(row=row, doc_hash="", prompt="", decoding="", text="") for row in made}
+    asked = {row["id"]: row for row in made}
     answers, images = browser(references, asked, voices)
     assert len(answers["rows"]) == len(images) == rows and not answers["left_out"]
     side = next(side for most, side in SIDES if rows <= most)

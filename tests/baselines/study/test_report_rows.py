@@ -5,6 +5,7 @@ import json
 import pytest
 
 from baselines.study.figure import tradeoff, under_attack
+from baselines.study.gathered import Gathered
 from baselines.study.measured import Measured, Scenario, _judged, _of_run, drawn_parts, harm_of_rows
 from baselines.study.report_rows import ATTACK_FIELDS, ROW_FIELDS, averaged, counted, rows_of
 from baselines.study.report_text import markdown, table
@@ -96,7 +97,7 @@ def made(rows, attacks):
                 harm_of_rows(scored[name]), _judged(references, harms, name),
             )  # fmt: skip
             found.setdefault(model, []).append(one)
-    return Scenario("privacy", found, references, {}, scored)
+    return Scenario("privacy", found, Gathered(rows, {}, {}, {}, {}), references, scored)
 
 
 @pytest.fixture(scope="module")
