@@ -18,9 +18,12 @@ _QUALITY = 70
 def thumbnails(data_dir: Path, scenario: str, percent: int, wanted: Sequence[str]) -> dict[str, str]:
     """Return a data URI for each wanted image of a scenario's forget rows that may be passed on, by image id.
 
-    Images that may not be passed on are left out, and so are those that would make the page too large.
+    Images that may not be passed on are left out, and so are those that would make the page too large; all are where
+    the folder holds checksums without the rows.
     """
     config = config_name(scenario, "forget", percent)
+    if not (data_dir / "data" / config).is_dir():
+        return {}
     held = checksums(data_dir)["content"].get(config, {})
     paths = [split_file(config, split, data_dir)[0] for split in splits(config) if split in held]
     side = next(side for most, side in SIDES if len(wanted) <= most)

@@ -58,7 +58,10 @@ def segments(text: str, marks: Sequence[Mark] = (), longest: int = LONGEST) -> l
             if mark.start < at or mark.end > end:
                 continue
             _add(parts, text[at : mark.start])
-            parts.append([visible(text[mark.start : mark.end][:longest]), mark.name, mark.word])
+            cut = min(mark.end, mark.start + longest)
+            parts.append([visible(text[mark.start : cut]), mark.name, mark.word])
+            if cut < mark.end:
+                parts.append(mark.end - cut)
             at = mark.end
         _add(parts, text[at:end])
         at = end
