@@ -327,9 +327,12 @@ def show(
 
 @app.command()
 def publish(
-    repo: Annotated[str, typer.Argument(help="NAMESPACE/NAME of the data set on the Hub.")],
+    repo: Annotated[str, typer.Argument(help="NAMESPACE/NAME of the data set, or of the leaderboard, on the Hub.")],
     data: Data = None,
     metric: Annotated[str | None, typer.Option(help="NAMESPACE/NAME of the metric's Space, if wanted.")] = None,
+    leaderboard: Annotated[
+        Path | None, typer.Option(help="Put this folder of `leaderboard` there, as a Space, in place of a data set.")
+    ] = None,
     private: Annotated[bool, typer.Option("--private", help="Only you and your organisation see it.")] = False,
     revision_tag: Annotated[str, typer.Option(help="Names the published files for ever; a new one each time.")] = "v1",
     as_json: Json = False,
@@ -337,18 +340,21 @@ def publish(
 ) -> None:
     """Verify a build and put it on the Hub, in one commit and a tag; with --metric the metric's Space too."""
     import mllmu_med_metrics
-    from mllmu_med_dataset.publish import publish as publish_to
+    from mllmu_med_dataset import publish as publisher
 
+    if leaderboard and metric:
+        raise UserError("--leaderboard and --metric are two Spaces: publish one after the other.")
+    how = {"private": private, "tag": revision_tag, "dry_run": dry_run}
     with _stderr_only():
-        done = publish_to(
-            repo,
-            data_dir=data,
-            metric=metric,
-            metric_folder=Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues",
-            private=private,
-            tag=revision_tag,
-            dry_run=dry_run,
-        )
+        if leaderboard:
+            from .leaderboard.space import checked_space
+
+            done = publisher.publish_static_space(
+                repo, checked_space(leaderboard, [None, *([data] if data else [])]), **how
+            )
+        else:
+            folder = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
+            done = publisher.publish(repo, data_dir=data, metric=metric, metric_folder=folder, **how)
     lines = [line for upload in done for line in upload.lines()]
     _print([upload.model_dump(mode="json") for upload in done], as_json, "\n".join(lines))
 
@@ -757,6 +763,57 @@ def reproduce(
     _print(value, as_json, "\n".join(lines))
     if not same:
         raise typer.Exit(1)
+
+
+@app.command()
+def submit(
+    runs_dir: Annotated[Path, typer.Argument(help="Folder of a finished study, as bench leaves it.")],
+    out: Annotated[Path, typer.Option(help="The entry's file; its name is the entry's name: mine.json.")],
+    title: Annotated[
+        str | None, typer.Option(help="What the page calls it; the model and the methods if absent.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who made it.")] = "",
+    note: Annotated[str, typer.Option(help="What readers should know.")] = "",
+    link: Annotated[
+        list[str] | None, typer.Option(help="https:// address of a paper, code or weights; repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a leaderboard entry of a study: its answers, and the scores that these give."""
+    from .leaderboard.entry import write
+    from .leaderboard.submit import About
+    from .leaderboard.submit import submit as entry_of
+
+    if out.suffix != ".json":
+        raise UserError(f"--out is '{out}': an entry is a file such as '{out.with_suffix('.json')}'.")
+    progress = _started("submit")
+    entry = entry_of(runs_dir, About(title, by, note, tuple(link or ())))
+    write(entry, out)
+    progress.finish("submit")
+    size = out.stat().st_size
+    scores = {answers.scenario: answers.scores for answers in entry.scenarios}
+    line = f"{out}: {sum(len(one.runs) for one in entry.scenarios)} runs, {size:,} bytes; see `mllmu-med leaderboard`"
+    _print({"out": str(out), "bytes": size, "scores": scores}, as_json, line)
+
+
+@app.command()
+def leaderboard(
+    entries: Annotated[list[Path], typer.Argument(help="Entries, and folders of them.")],
+    out: Annotated[Path, typer.Option(help="The Space's folder; an older leaderboard there is replaced.")],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of a build that entries asked, beside the packaged one; repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compute the scores of entries from their answers, and make a page of them; publish --leaderboard uploads it."""
+    from .leaderboard import space
+
+    progress = _started("leaderboard")
+    tables = space.leaderboard(entries, out, [None, *(data or ())])
+    progress.finish("leaderboard")
+    lines = [f"{one.scenario}: {len(one.lines)} lines, {one.rows}" for one in tables]
+    _print([asdict(one) for one in tables], as_json, "\n".join([*lines, f"{out}: open {out / space.PAGE}"]))
 
 
 @app.command()

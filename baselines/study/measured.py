@@ -26,6 +26,15 @@ BESIDE = (*GOLD_AND_TARGET, CLEAN)  # what a model is scored by, as far as the s
 
 
 @dataclass(frozen=True)
+class Answered:
+    """A finished run: answers by row id, its record where it was trained, the seconds of run and evaluation."""
+
+    answers: Mapping[str, str]
+    record: RunRecord | None
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Measured:
     """One run, scored. seed: the unlearning seed; None for what was not unlearned. drawn: [replicates] by part."""
 
@@ -67,20 +76,51 @@ def runs_of(settings: Mapping[str, object], references: Sequence[str], unlearned
 def measured(
     runs_dir: Path, scenario: str, runs: Mapping[str, Sequence[tuple[str, int | None]]], seed: int
 ) -> Scenario:
-    """Score every run of a scenario against its target and gold, all on the same draws of patients."""
+    """Score every run of a scenario in a study's folder against its target and gold."""
     folders = {name: run_folder(runs_dir, scenario, name) for of_model in runs.values() for name, _ in of_model}
+    evaluations = read_evaluations(folders)
+    answered = {
+        name: Answered(one.predictions, *record_and_seconds(folders[name])) for name, one in evaluations.items()
+    }
+    return scored_runs(
+        scenario, runs, evaluations["target"].rows, answered, read_harms(folders, evaluations), seed=seed
+    )  # fmt: skip
+
+
+def read_evaluations(folders: Mapping[str, Path]) -> dict[str, scores.Evaluation]:
+    """Return the evaluation in the folder of every run, all of the same rows; a :class:`UserError` where one lacks."""
     missing = [name for name, folder in folders.items() if not (folder / EVALUATION / RECORD).is_file()]
     if missing:
+        place = next(iter(folders.values())).parent
         raise UserError(
-            f"'{runs_dir}' has no finished evaluation of {', '.join(missing)} in {scenario}. Resume the study with "
-            "the command that it was started with."
+            f"'{place.parent}' has no finished evaluation of {', '.join(missing)} in {place.name}. Resume the study "
+            "with the command that it was started with."
         )
     evaluations = {name: scores.read(folder / EVALUATION) for name, folder in folders.items()}
     scores.check_comparable(list(evaluations.values()))
-    references = References(evaluations["target"].rows)
-    scored = {name: references.scored(one.predictions, name) for name, one in evaluations.items()}
-    attacks = _attacks(folders, evaluations)
-    harms = AttackHarms(references, attacks, list(folders)) if attacks else None
+    return evaluations
+
+
+def record_and_seconds(folder: Path) -> tuple[RunRecord | None, float]:
+    """Return the record of a run, None of what was not trained, and the seconds of run and evaluation."""
+    record = read_record(folder)
+    asked: float = json.loads((folder / EVALUATION / RECORD).read_text(encoding="utf-8"))["seconds"]
+    return record, asked + (record.seconds if record else 0.0)
+
+
+def scored_runs(
+    scenario: str,
+    runs: Mapping[str, Sequence[tuple[str, int | None]]],
+    rows: Sequence[Mapping[str, object]],
+    answered: Mapping[str, Answered],
+    attacks: GivenHarms,
+    *,
+    seed: int,
+) -> Scenario:
+    """Score every run of a scenario from the answers to the rows, all on the same draws of patients."""
+    references = References(rows)
+    scored = {name: references.scored(one.answers, name) for name, one in answered.items()}
+    harms = AttackHarms(references, attacks, list(answered)) if attacks else None
     parts = drawn_parts(references, scored, seed, harms)
     found: dict[str, list[Measured]] = {}
     for model, of_model in runs.items():
@@ -88,14 +128,11 @@ def measured(
             value = score(  # intervals are those of all runs of a model, from `drawn`
                 unlearned=scored[name], target=scored["target"], retain_only=scored["retain_only"],
                 clean=scored.get(CLEAN),
-                base=scored["base"], rows=references, replicates=0, seed=seed, attacks=_of_run(attacks, name),
+                base=scored.get("base"), rows=references, replicates=0, seed=seed, attacks=_of_run(attacks, name),
             )  # fmt: skip
-            record = read_record(folders[name])
-            seconds = json.loads((folders[name] / EVALUATION / RECORD).read_text())["seconds"]
-            seconds += record.seconds if record else 0.0
             one = Measured(
-                model, name, unlearning_seed, value, parts[name], references.fewest_patients, record, seconds,
-                harm_of_rows(scored[name]), _judged(references, harms, name),
+                model, name, unlearning_seed, value, parts[name], references.fewest_patients, answered[name].record,
+                answered[name].seconds, harm_of_rows(scored[name]), _judged(references, harms, name),
             )  # fmt: skip
             found.setdefault(model, []).append(one)
     return Scenario(scenario, found, scored["target"])
@@ -124,7 +161,7 @@ def drawn_parts(
     }
 
 
-def _attacks(folders: Mapping[str, Path], evaluations: Mapping[str, scores.Evaluation]) -> GivenHarms:
+def read_harms(folders: Mapping[str, Path], evaluations: Mapping[str, scores.Evaluation]) -> GivenHarms:
     """Return the harm by patient of every attack and run whose folder holds records; nothing where none does.
 
     What a smoke run attacks with fewer steps stands as attacks of its own, so that no robust UES comes of it.

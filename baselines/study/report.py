@@ -23,7 +23,7 @@ def report(runs_dir: Path) -> dict[str, object]:
     document: dict[str, object] = {"ues_version": UES_VERSION, "rows": []}
     document |= {"comparisons": {}, "controls": {}, "runs": {}}
     for scenario in settings["scenarios"]:
-        found = measured(runs_dir, scenario, _runs(settings, scenario), settings["seed"])
+        found = measured(runs_dir, scenario, runs_of_study(settings, scenario), settings["seed"])
         rows, document["comparisons"][scenario] = rows_of(found)
         document["rows"] += rows
         document["controls"][scenario] = {
@@ -45,7 +45,7 @@ def report(runs_dir: Path) -> dict[str, object]:
     return document
 
 
-def _runs(settings: dict[str, object], scenario: str) -> dict[str, list]:
+def runs_of_study(settings: dict[str, object], scenario: str) -> dict[str, list]:
     """Return the runs of a scenario by model, in the order of the report."""
     controls = settings["controls"]
     has = {LEARNED_CONTROL: LEARNED_CONTROL in controls and scenario in PRIVATE, CLEAN: scenario in OF_BELIEFS}
