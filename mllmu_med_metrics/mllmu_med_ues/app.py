@@ -5,6 +5,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import mllmu_med_metrics
 
@@ -16,8 +17,8 @@ INTRODUCTION = """\
 # Unlearning Efficiency Score
 
 Did a biomedical vision-language model forget the patient, or drop the wrong fact, without losing its medicine? Give one
-JSON object a line: a row of the data set, and what each model answers to it. `retain_only`, the model that never saw the
-forget rows, is optional; without it the score is not normalised.
+JSON object a line: a row of the data set, and what each model answers to it. `retain_only`, the model that never saw
+the forget rows, is optional; without it the score is not normalised.
 """
 # What is shown first of a score: its name there, in words, and which way is better.
 SHOWN = {
@@ -51,9 +52,9 @@ def example() -> str:
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
-def score_of(text: str) -> dict[str, object]:
+def score_of(text: str) -> dict[str, Any]:
     """Return the score of lines that each hold a row and the models' answers to it; ValueError says what is wrong."""
-    lines: list[dict[str, object]] = []
+    lines: list[dict[str, Any]] = []
     for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
         if line.strip():
             lines.append(_line(line, number))
@@ -61,16 +62,20 @@ def score_of(text: str) -> dict[str, object]:
         raise ValueError(f"There are no lines. Give one object a line: {LINE}")
     given = [model for model in MODELS if all(model in line for line in lines)]
     if missing := [model for model in NEEDED if model not in given]:
-        raise ValueError(
-            f"Every line needs the keys 'row', 'unlearned' and 'target'; '{missing[0]}' is not on all."
-        )
+        raise ValueError(f"Every line needs the keys 'row', 'unlearned' and 'target'; '{missing[0]}' is not on all.")
     answers = {model: {str(line["row"].get("id")): line[model] for line in lines} for model in given}
     if len(answers["target"]) < len(lines):
         raise ValueError("Two lines hold rows of one id. Every row has one line.")
-    return mllmu_med_metrics.score(rows=[line["row"] for line in lines], **answers).to_dict()
+    score = mllmu_med_metrics.score(
+        rows=[line["row"] for line in lines],
+        unlearned=answers["unlearned"],
+        target=answers["target"],
+        retain_only=answers.get("retain_only"),
+    )
+    return score.to_dict()
 
 
-def _line(line: str, number: int) -> dict[str, object]:
+def _line(line: str, number: int) -> dict[str, Any]:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as problem:
@@ -107,14 +112,14 @@ def score_page(file: str | None, pasted: str | None) -> tuple[str, list[list[str
     return sentence + warnings, [_shown(name, values) for name in SHOWN], json.dumps(values, indent=2)
 
 
-def _shown(name: str, values: dict[str, object]) -> list[str]:
+def _shown(name: str, values: dict[str, Any]) -> list[str]:
     words, better = SHOWN[name]
     value, ends = values.get(name), values["intervals"].get(name)
     interval = "" if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}"
     return [words, "–" if value is None else f"{value:.3f}", interval, better]
 
 
-def page() -> object:
+def page() -> Any:
     """Return the page, not served yet."""
     import gradio
 
