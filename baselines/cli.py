@@ -7,7 +7,7 @@ import re
 import shlex
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
@@ -55,11 +55,20 @@ _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]
 MOST_DIGITS = 300
 INTERRUPTED = 130  # as shells report SIGINT; some versions of typer turn the interrupt into this code themselves
 
+START = """\
+Did the model forget the patient and drop the wrong fact, without losing its medicine? Begin with:
+
+  mllmu-med doctor                what is installed, and what each part can do here
+  mllmu-med show privacy_forget   real rows: what is asked, and what was put into the answers
+  mllmu-med bench                 the whole study with a small model: some ten minutes on two cores
+  mllmu-med report runs/bench     what it measured, once more
+  mllmu-med methods               the unlearning methods that there are
+
+Everything else: mllmu-med --help"""
+
 app = typer.Typer(
     name="mllmu-med",
-    help="Did the model forget the patient and drop the wrong fact, without losing its medicine?",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
 tasks_app = typer.Typer(help="The lm-evaluation-harness tasks.", no_args_is_help=True)
@@ -155,6 +164,13 @@ Plan = Annotated[
 Fast = Annotated[bool, typer.Option("--fast", help="A tiny smoke of every stage; its numbers mean nothing.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Stages run side by side; as many as cores if absent.")]
 Percent = Annotated[int, typer.Option(help="Share of patients to forget: 5, 10 or 15.")]
+
+
+@app.callback()
+def start(context: typer.Context) -> None:
+    """Did the model forget the patient and drop the wrong fact, without losing its medicine?"""
+    if context.invoked_subcommand is None:
+        typer.echo(START)
 
 
 @app.command()
@@ -680,7 +696,7 @@ def report(
     from .study.report_text import table
 
     found = report_on(runs_dir)
-    _print(found, as_json, table(found))
+    _print(found, as_json, partial(table, found))
 
 
 @app.command()
@@ -725,7 +741,7 @@ def sequence(
     if stage is not None:
         return run.run_stage(study, stage)
     found = run.sequence(study, resume=resume, workers=workers)
-    _print(found, as_json, text.table(found))
+    _print(found, as_json, partial(text.table, found))
 
 
 @app.command()
@@ -858,11 +874,13 @@ def models(as_json: Json = False) -> None:
 
 
 @tasks_app.command("path")
-def tasks_path(lmms: Annotated[bool, typer.Option("--lmms", help="Those for lmms-eval.")] = False) -> None:
+def tasks_path(
+    lmms: Annotated[bool, typer.Option("--lmms", help="Those for lmms-eval.")] = False, as_json: Json = False
+) -> None:
     """Print the folder of the task files, for ``--include_path`` of lm_eval or lmms_eval."""
     from mllmu_med_tasks.harness import tasks_path as path
 
-    typer.echo(path(lmms=lmms))
+    _print({"path": str(path(lmms=lmms))}, as_json, str(path(lmms=lmms)))
 
 
 @convert_app.command("llava-med")
@@ -954,11 +972,18 @@ def _fail(paragraph: str) -> None:
     sys.exit(2)
 
 
-def _print(value: object, as_json: bool, text: str) -> None:
+def _print(value: object, as_json: bool, text: str | Callable[..., str]) -> None:
+    """Print a value as JSON or as text; where tables are in it, what makes the text takes how to lay them out."""
     if as_json:
         plain = not _encoding(sys.stdout).startswith("utf")
-        text = json.dumps(value, indent=1, ensure_ascii=plain, allow_nan=False)
-    typer.echo(text if as_json else _shown(text, sys.stdout))
+        typer.echo(json.dumps(value, indent=1, ensure_ascii=plain, allow_nan=False))
+    elif sys.stdout.isatty():
+        from .run import terminal
+
+        made = text if isinstance(text, str) else text(grid=terminal.fitted)
+        typer.echo(terminal.wrapped(terminal.styled(_shown(made, sys.stdout))))
+    else:
+        typer.echo(_shown(text if isinstance(text, str) else text(), sys.stdout))
 
 
 def _shown(text: str, stream: TextIO) -> str:
@@ -1058,9 +1083,13 @@ def _run_studies(
 
     found = [running.bench(one, resume=resume, workers=workers) for one in studies]
     if len(found) == 1:
-        return _print(found[0], as_json, table(found[0]))
-    together = seeds_of.write(found, studies[0].out.parent)
-    _print(found, as_json, "\n\n".join([*map(table, found), together]))
+        return _print(found[0], as_json, partial(table, found[0]))
+    seeds_of.write(found, studies[0].out.parent)
+
+    def all_tables(**layout: object) -> str:
+        return "\n\n".join([*(table(one, **layout) for one in found), seeds_of.table(found, **layout)])
+
+    _print(found, as_json, all_tables)
 
 
 def _check_new(out: Path, resume: bool) -> None:

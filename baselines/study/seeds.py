@@ -11,7 +11,7 @@ from mllmu_med_metrics.scoring.hierarchy import Estimate, over_targets
 from .compared import beats_control, comparisons, same_letters
 from .measured import GOLD_AND_TARGET
 from .report_rows import REFERENCES, headline
-from .report_text import NOT_ABOVE, aligned, difference_lines
+from .report_text import NOT_ABOVE, Grid, aligned, difference_lines
 
 COLUMNS = (
     ("ues", "UES"), ("ues_strict", "strict"), ("ues_robust", "robust"), ("ues_worst_view", "worst"), ("f", "F"),
@@ -112,7 +112,7 @@ def write(documents: Sequence[Mapping[str, object]], out: Path) -> str:
     return shown
 
 
-def table(documents: Sequence[Mapping[str, object]]) -> str:
+def table(documents: Sequence[Mapping[str, object]], grid: Grid = aligned) -> str:
     """Return the printed table: one block a scenario, one line a model."""
     rows = summary(documents)
     seeds = ", ".join(str(one["seed"]) for one in documents)
@@ -132,7 +132,7 @@ def table(documents: Sequence[Mapping[str, object]]) -> str:
             letters = [row["letters"] or "-"] if alike else []
             lines.append([name, numbers[0], bounds, *letters, *numbers[1:], _counted(row["verdicts"])])
         covers = next((f"; intervals {row['covers']}" for row in mine if row["covers"]), "")
-        blocks.append("\n".join([f"{scenario} (means of seeds {seeds}{covers})", *aligned(lines)]))
+        blocks.append("\n".join([f"{scenario} (means of seeds {seeds}{covers})", *grid(lines)]))
     return "\n\n".join(blocks)
 
 
