@@ -5,23 +5,10 @@ import re
 
 import pytest
 
-from baselines import cli
 from baselines.leaderboard import entry as entries
 from baselines.leaderboard import space
 from mllmu_med_dataset.errors import UserError
-
-
-@pytest.fixture
-def run(capsys):
-    """Call the command line in this process; returns exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return call
+from tests.baselines.test_cli import run  # noqa: F401 (a fixture)
 
 
 def forged(entry_file, folder, change):
