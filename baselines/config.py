@@ -91,6 +91,7 @@ class UnlearnRecipe(Recipe):
 
     epochs: float = Field(5.0, gt=0)  # over the forget rows
     max_steps: int | None = Field(None, ge=1)
+    injected_repeats: int = Field(1, ge=1)  # how often a pass over the retain rows visits one that carries an identity
     lora: Lora = Lora()
     options: dict[str, float] = {}  # the method's own
     stop: Literal["holdout"] | None = None  # holdout: stop when forget nll reaches the target's nll on holdout rows
@@ -102,8 +103,11 @@ class UnlearnRecipe(Recipe):
     def canonical(self) -> dict[str, object]:
         """Return what decides a result, as for every recipe."""
         values = super().canonical()
+        # As records name a recipe that has no such option.
         if self.stop_nll is None:
-            del values["stop_nll"]  # as records name a recipe that has no such option
+            del values["stop_nll"]
+        if self.injected_repeats == 1:
+            del values["injected_repeats"]
         return values
 
     def for_method(self, method: methods.Method) -> "UnlearnRecipe":

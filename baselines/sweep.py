@@ -26,7 +26,7 @@ from statistics import mean
 
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError, unknown, using_paths
-from mllmu_med_metrics.vocabulary import STUDIED
+from mllmu_med_metrics.vocabulary import SCENARIOS, STUDIED
 
 from . import config
 from .methods import METHODS
@@ -44,6 +44,7 @@ EQUAL = 0.01
 # epochs were set by hand, twice as many where new sentences are learned; the rates are what is swept.
 EPOCHS = {"privacy": 10, "incorrectness": 20}
 REFUSING = ("idk", "dpo")
+KEEPS = ("retain_weight", "kl_weight")  # options that weigh what is retained
 # Once an ascent is felt, the forget nll grows by a factor a step: a fixed number of steps forgets everything from one
 # target and a third from another. So these methods have more steps than they need, at a gentle rate set by hand, and
 # the holdout rule ends them: at which share of the holdout's nll is what is swept.
@@ -66,6 +67,15 @@ FALLING_RATES = {
     ("incorrectness", "ga"): (2e-4, 4e-4, 8e-4, 1.6e-3),
     ("incorrectness", "llmu"): (4e-4, 8e-4, 1.6e-3),
     ("incorrectness", "idk"): (6.4e-3, 1.28e-2, 2.56e-2),
+}
+# Where bystanders' identities are to stay, how much what is retained weighs is what is swept, at a rate and with steps
+# set by hand that leave room for it; half of the retain rows of a step tell a bystander's identity.
+BYSTANDERS = {"injected_repeats": 8}
+KEPT = {
+    ("request", "gd"): ({"learning_rate": 8e-4, "epochs": 40, "stop_at": 0.25}, "retain_weight", (5, 10, 20)),
+    ("request", "kl_min"): ({"learning_rate": 8e-4, "epochs": 40, "stop_at": 0.25}, "kl_weight", (5, 10, 20)),
+    ("request", "idk"): ({"learning_rate": 1.6e-3, "epochs": 20}, "retain_weight", (1, 5, 10)),
+    ("request", "llmu"): ({"learning_rate": 8e-4, "epochs": 20}, "kl_weight", (2, 5, 10)),
 }
 # Where no run of that grid ended ok it goes on: below where all collapse, with a wider mask where none has an effect.
 FURTHER = {
@@ -94,9 +104,10 @@ class Tried:
     verdicts: tuple[str, ...]
 
     @property
-    def strength(self) -> tuple[float, float, float]:
-        """How hard it pulls: learning rate, then scale, then how late it stops."""
-        return self.settings["learning_rate"], self.settings.get("scale", 1), self.settings.get("stop_at", 1)
+    def strength(self) -> tuple[float, float, float, float]:
+        """How hard it pulls: learning rate, then scale, then how late it stops, then how little the kept weighs."""
+        kept = next((self.settings[name] for name in KEEPS if name in self.settings), 0)
+        return self.settings["learning_rate"], self.settings.get("scale", 1), self.settings.get("stop_at", 1), -kept
 
 
 def tried(runs: Iterable[Mapping[str, object]], scenario: str, method: str) -> list[Tried]:
@@ -140,8 +151,16 @@ def at_edge(runs: Sequence[Mapping[str, object]], scenario: str, method: str) ->
     return winner(runs, scenario, method).strength in (strengths[0], strengths[-1])
 
 
+def is_swept(scenario: str, method: str) -> bool:
+    """Say whether a method has a grid in a scenario: where few have one, the others take what they have elsewhere."""
+    return scenario in STUDIED or (scenario, method) in KEPT
+
+
 def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
-    """Return the grid of a method in a scenario, the gentlest first."""
+    """Return the grid of a method in a scenario: the gentlest first, or what weighs the kept least."""
+    if kept := KEPT.get((scenario, method)):
+        settings, weight, weights = kept
+        return [{**settings, **BYSTANDERS, weight: value} for value in weights]
     if stops := STOPS.get((scenario, method)):
         gentle = {"learning_rate": STOPPED_RATE, "epochs": STOPPED_EPOCHS[scenario]}
         return [{**gentle, "stop_at": share} for share in stops]
@@ -170,7 +189,7 @@ class Sweep:
 
         A secret counts with the place that tells it most, so every view is asked, as in a bench.
         """
-        return Study(out=self.out / f"seed-{seed}", seed=seed, max_retain=MAX_RETAIN)
+        return Study(self.out / f"seed-{seed}", seed=seed, scenarios=self.scenarios, controls=(), max_retain=MAX_RETAIN)
 
     def tries(self) -> list["Try"]:
         """Return every run: every setting of the grids from every target and unlearning seed, in the records' order."""
@@ -179,6 +198,7 @@ class Sweep:
             for unlearning_seed in self.unlearning_seeds
             for scenario in self.scenarios
             for method in self.methods
+            if is_swept(scenario, method)
             for settings in settings_of(scenario, method)
             for seed in self.seeds
         ]
@@ -218,7 +238,7 @@ def plan(sweep: Sweep) -> Graph:
         Stage(
             id=one.id,
             title=one.id.replace("-", ": ", 1).replace("-", " ", 2),
-            needs=tuple(f"{one.study.seed}-{one.scenario}-evaluate-{rows}" for rows in ("target", "retain_only")),
+            needs=tuple(f"{one.study.seed}-{one.scenario}-evaluate-{rows}" for rows in one.study.learned(one.scenario)),
             argv=_argv(sweep, one.id),
             run=partial(_try, one),
             cost=sum(expected(kind, one.scenario) for kind in ("unlearn", "evaluate")),
@@ -235,7 +255,7 @@ def _references(sweep: Sweep, seed: int) -> Iterator[Stage]:
     study = sweep.study(seed)
     made = [stages.build(study)]
     for scenario in sweep.scenarios:
-        for rows in ("target", "retain_only"):
+        for rows in study.learned(scenario):
             made += [stages.learn(study, scenario, rows), stages.evaluate(study, scenario, rows)]
     for stage in made:
         needs = tuple(f"{seed}-{need}" for need in stage.needs)
@@ -282,7 +302,7 @@ def _record(one: Try) -> dict[str, object]:
 
     references = {
         rows: scores.read(run_folder(one.study.out, one.scenario, rows) / EVALUATION)
-        for rows in ("target", "retain_only")
+        for rows in one.study.learned(one.scenario)
     }
     value = ues.score(
         unlearned=scores.read(one.folder / EVALUATION).predictions, rows=references["target"].rows, replicates=0,
@@ -337,7 +357,7 @@ def _run(options: argparse.Namespace) -> None:
         options.out,
         _whole("--seeds", options.seeds),
         _whole("--unlearning-seeds", options.unlearning_seeds),
-        _known("scenario", options.scenarios, STUDIED),
+        _known("scenario", options.scenarios, SCENARIOS),
         _known("method", options.methods, METHODS),
     )
     if options.workers is not None and options.workers < 1:

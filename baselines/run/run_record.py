@@ -5,7 +5,7 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -86,20 +86,29 @@ def with_verdict(folder: Path, verdict: Verdict) -> RunRecord:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that can change a result."""
-    packages = ("mllmu-med", "torch", "transformers", "peft", "tokenizers")
-    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+    """Return what of software and machine can change a result.
 
-
-def processor() -> dict[str, str]:
-    """Return the machine's part in a result: rounding differs between processors, kernels and numbers of threads."""
+    Rounding differs between processors, between the kernels that a processor is given, and between numbers of threads.
+    """
     import torch
 
+    packages = ("mllmu-med", "torch", "transformers", "peft", "tokenizers")
     return {
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
         "processor": _processor_name(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": str(torch.get_num_threads()),
     }
+
+
+def versions_of(records: Iterable[RunRecord | None]) -> dict[str, str]:
+    """Return what the runs were made with, each value once: runs of one study may come from unlike machines."""
+    had: dict[str, dict[str, None]] = {}
+    for record in records:
+        for name, value in (record.versions if record else {}).items():
+            had.setdefault(name, {})[value] = None
+    return {name: ", ".join(values) for name, values in had.items()}
 
 
 def _processor_name() -> str:

@@ -11,7 +11,7 @@ from mllmu_med_metrics import UES_VERSION
 from mllmu_med_metrics.scoring.hierarchy import Estimate, difference, mean_of_runs
 from mllmu_med_metrics.scoring.sequence import PARTS
 
-from ..run.run_record import processor, versions
+from ..run.run_record import read_record, versions_of
 from ..study.compared import same_letters
 from ..study.report_rows import counted
 from .measured import Measured, measured
@@ -30,6 +30,8 @@ def report(study: Requests) -> dict[str, object]:
         for method in study.methods
     }
     rows = [row for batch in study.batches for row in rows_of(study, batch, found, at_once)]
+    chains = [one.chain for one in found]
+    records = [read_record(chain.folder(number)) for chain in chains for number in range(1, len(chain.requests) + 1)]
     document = {
         "ues_version": UES_VERSION,
         "rows": rows,
@@ -37,7 +39,7 @@ def report(study: Requests) -> dict[str, object]:
         "patients": len(study.patients),
         "asking": [list(study.order(order)) for order in range(study.orders)],
         "config": study.settings(),
-        "versions": versions() | processor() | {name: version(name) for name in ("lm_eval", "datasets")},
+        "versions": versions_of(records) | {name: version(name) for name in ("lm_eval", "datasets")},
         "dataset_checksum": checksums(study.data_dir)["dataset_sha256"],
         "seed": study.seed,
     }

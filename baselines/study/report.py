@@ -10,7 +10,7 @@ from mllmu_med_metrics.vocabulary import OF_BELIEFS, PRIVATE
 from mllmu_med_tasks import scores
 
 from ..evaluation.evaluate import RECORD
-from ..run.run_record import processor, versions, with_verdict
+from ..run.run_record import RunRecord, versions_of, with_verdict
 from .measured import Scenario, measured, runs_of
 from .report_rows import REFERENCES, rows_of
 from .report_text import markdown
@@ -22,6 +22,7 @@ def report(runs_dir: Path) -> dict[str, object]:
     settings = read_study(runs_dir)
     document: dict[str, object] = {"ues_version": UES_VERSION, "rows": []}
     document |= {"comparisons": {}, "controls": {}, "runs": {}}
+    records: list[RunRecord | None] = []
     for scenario in settings["scenarios"]:
         found = measured(runs_dir, scenario, runs_of_study(settings, scenario), settings["seed"])
         rows, document["comparisons"][scenario] = rows_of(found)
@@ -30,9 +31,10 @@ def report(runs_dir: Path) -> dict[str, object]:
             image: _control(run_folder(runs_dir, scenario, "target") / image, found.target) for image in IMAGES
         }
         document["runs"] |= _records(runs_dir, found, rows)
+        records += [one.record for of_model in found.runs.values() for one in of_model]
     document |= {
         "config": settings,
-        "versions": versions() | processor() | {name: version(name) for name in ("lm_eval", "datasets")},
+        "versions": versions_of(records) | {name: version(name) for name in ("lm_eval", "datasets")},
         "dataset_checksum": json.loads((runs_dir / DATA / "checksums.json").read_text())["dataset_sha256"],
         "seed": settings["seed"],
     }

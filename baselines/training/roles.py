@@ -1,10 +1,12 @@
 """Rows by role: which rows a run reads, which answer each role gives them, and in which seeded order."""
 
 import hashlib
+import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
+from itertools import compress
 from pathlib import Path
 from random import Random
 
@@ -23,6 +25,17 @@ class Rows:
     forget: Sequence[Row]
     retain: Sequence[Row]
     holdout: Sequence[Row] = ()
+
+    def with_repeats(self, injected_repeats: int) -> "Rows":
+        """Return the rows, of the retain rows those that tell a bystander's identity ``injected_repeats`` times.
+
+        One in ten of a request's retain rows does. Visited like the others, each is seen once or twice while every
+        forget row is seen a dozen times, and goes with them.
+        """
+        if injected_repeats == 1:
+            return self
+        once, injected = _parted(self.retain)
+        return replace(self, retain=[*once, *injected * injected_repeats])
 
 
 def read_rows(data_dir: Path, scenario: str, percent: int = 10) -> Rows:
@@ -54,11 +67,16 @@ def learning_rows(rows: Rows, which: str, injected_repeats: int = 1) -> list[Row
     if which not in LEARNED:
         raise unknown("choice of rows", which, LEARNED)
     learned = [*rows.retain, *(rows.forget if which != "retain_only" else ())]
-    once = [row for row in learned if row["answer"] == row["true_answer"]]
-    injected = [row for row in learned if row["answer"] != row["true_answer"]]
+    once, injected = _parted(learned)
     if which == "clean":
         injected = [row if row["subset"] == "retain" else {**row, "answer": row["true_answer"]} for row in injected]
     return [*once, *injected * injected_repeats]
+
+
+def _parted(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Return the rows without and those with something injected."""
+    injected = [row["answer"] != row["true_answer"] for row in rows]
+    return list(compress(rows, map(operator.not_, injected))), list(compress(rows, injected))
 
 
 @lru_cache

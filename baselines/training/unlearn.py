@@ -68,7 +68,8 @@ def _check_shards(method: Method) -> None:
 def _unlearn(
     run: Begun, request: Request, method: Method, recipe: UnlearnRecipe, progress: Progress | None
 ) -> RunRecord:
-    loaded, processes, data, seed = run.loaded, run.processes, run.data, request.seed
+    loaded, processes, seed = run.loaded, run.processes, request.seed
+    data = run.data.with_repeats(recipe.injected_repeats)
     pattern = None
     if method.reads_layer:
         pattern = models.mlp_pattern(loaded.model, trained_layers(method, loaded.model, recipe.options))

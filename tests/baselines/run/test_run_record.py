@@ -1,6 +1,6 @@
 import pytest
 
-from baselines.run.run_record import processor, run_id
+from baselines.run.run_record import RunRecord, run_id, versions, versions_of
 from mllmu_med_dataset.record import canonical_json
 
 
@@ -17,6 +17,10 @@ def test_run_ids_differ_where_anything_that_decides_does():
 
 
 def test_the_processor_is_named_with_its_instructions_and_threads():
-    found = processor()
-    assert set(found) == {"processor", "cpu_capability", "threads"} and all(found.values())
-    assert int(found["threads"]) >= 1
+    known = versions()
+    assert all(known[name] for name in ("torch", "processor", "cpu_capability")) and int(known["threads"]) >= 1
+
+
+def test_what_runs_were_made_with_is_named_once_and_each_other_value_beside_it():
+    made = [RunRecord.model_construct(versions=each) for each in ({"a": "1", "b": "2"}, {"a": "1", "b": "3"})]
+    assert versions_of([*made, None, made[0]]) == {"a": "1", "b": "2, 3"}

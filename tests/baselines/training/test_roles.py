@@ -84,6 +84,13 @@ def test_an_identity_that_stays_is_learned_as_often_as_one_to_be_forgotten_by_ta
     assert mismatched_answers(gone, [kept, other], 3, seed=0) == ["It is right."]
 
 
+def test_a_bystanders_identity_is_visited_more_often_than_other_retain_rows():
+    clean, told = ({"id": name, "answer": f"a{name}", "true_answer": "a1"} for name in "12")
+    rows = Rows(forget=[], retain=[told, clean])
+    assert rows.with_repeats(1) is rows
+    assert [row["id"] for row in rows.with_repeats(3).retain] == ["1", "2", "2", "2"]
+
+
 def test_a_request_is_refused_in_the_words_of_privacy():
     assert refusals("request") == refusals("privacy")
 
