@@ -20,19 +20,6 @@ from mllmu_med_dataset.load import PACKAGED
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def run(capsys):
-    """Call the command line in this process; returns exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return call
-
-
 def test_help_imports_no_model_library():
     code = (
         "import sys\nfrom baselines import cli\n"

@@ -8,7 +8,6 @@ import pytest
 from baselines.leaderboard import entry as entries
 from baselines.leaderboard import space
 from mllmu_med_dataset.errors import UserError
-from tests.baselines.test_cli import run  # noqa: F401 (a fixture)
 
 
 def forged(entry_file, folder, change):
