@@ -5,13 +5,11 @@ import json
 import pytest
 
 from baselines.study.figure import tradeoff, under_attack
-from baselines.study.measured import Measured, Scenario, _judged, _of_run, drawn_parts, harm_of_rows
+from baselines.study.measured import Answered, scored_runs
 from baselines.study.report_rows import ATTACK_FIELDS, ROW_FIELDS, averaged, counted, rows_of
 from baselines.study.report_text import markdown, table
 from baselines.study.study import IMAGES
 from mllmu_med_dataset import load
-from mllmu_med_metrics import References, score
-from mllmu_med_metrics.scoring.attack_harms import AttackHarms
 from mllmu_med_metrics.scoring.hierarchy import mean_of_runs
 from mllmu_med_metrics.vocabulary import ATTACKS
 from tests.mllmu_med_tasks import fabricated
@@ -74,29 +72,17 @@ def attacked(rows):
 
 
 def made(rows, attacks):
-    references = References(rows)
-    names = {model: [f"{model}-s{n}" if n else model for n in range(len(runs))] for model, runs in RUNS.items()}
-    scored = {
-        name: references.scored(answers(rows, *run), name)
-        for model, runs in RUNS.items()
-        for name, run in zip(names[model], runs, strict=True)
+    several = {model: len(of_model) > 1 for model, of_model in RUNS.items()}
+    runs = {
+        model: [(f"{model}-s{n}" if n else model, n if several[model] else None) for n in range(len(of_model))]
+        for model, of_model in RUNS.items()
     }
-    harms = AttackHarms(references, attacks, list(scored)) if attacks else None
-    parts = drawn_parts(references, scored, 0, harms)
-    found: dict[str, list[Measured]] = {}
-    for model, of_model in names.items():
-        for number, name in enumerate(of_model):
-            value = score(
-                unlearned=scored[name], target=scored["target"], retain_only=scored["retain_only"],
-                base=scored["base"], rows=references, attacks=_of_run(attacks, name),
-            )  # fmt: skip
-            seed = number if len(of_model) > 1 else None
-            one = Measured(
-                model, name, seed, value, parts[name], references.fewest_patients, None, 1.0,
-                harm_of_rows(scored[name]), _judged(references, harms, name),
-            )  # fmt: skip
-            found.setdefault(model, []).append(one)
-    return Scenario("privacy", found, scored["target"])
+    answered = {
+        name: Answered(answers(rows, *run), None, 1.0)
+        for model, of_model in RUNS.items()
+        for (name, _), run in zip(runs[model], of_model, strict=True)
+    }
+    return scored_runs("privacy", runs, rows, answered, attacks, seed=0)
 
 
 @pytest.fixture(scope="module")
