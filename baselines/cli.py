@@ -141,6 +141,12 @@ Published = Annotated[
 Attacks = Annotated[
     bool | None, typer.Option("--attacks/--no-attacks", help="Try to bring back what is gone; on for nano if absent.")
 ]
+BuildScenarios = Annotated[
+    str | None, typer.Option(help="Scenarios of the data set, where a later call will study more of them.")
+]
+AttackScenarios = Annotated[
+    str | None, typer.Option(help="Comma-separated scenarios to attack; all that are studied if absent.")
+]
 Controls = Annotated[str, typer.Option(help="Comma-separated: retain_ft, format_matched; or none.")]
 BackendName = Annotated[
     str, typer.Option(help="hf: in this process; served: an OpenAI-compatible server; vllm: through vLLM.")
@@ -182,6 +188,7 @@ def bench(
     source_option: SourceOption = None,
     patients: Patients = Study.patients,
     scenarios: Scenarios = BENCH_SCENARIOS,
+    build_scenarios: BuildScenarios = None,
     methods: Methods = BENCH_METHODS,
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; several get a folder each.")] = "0",
     preset: Annotated[str | None, typer.Option(help="Recipes; nano for the nano model, else default.")] = None,
@@ -190,6 +197,7 @@ def bench(
     unlearning_seeds: UnlearningSeeds = Study.unlearning_seeds,
     controls: Controls = BENCH_CONTROLS,
     attacks: Attacks = None,
+    attack_scenarios: AttackScenarios = None,
     learn: LearnAnew = Study.learn,
     max_retain: MaxRetain = Study.max_retain,
     max_unusable: MaxUnusable = None,
@@ -202,36 +210,30 @@ def bench(
     as_json: Json = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Run the whole study: build, learn, unlearn, evaluate, attack, score, report."""
+    """Run the whole study: build, learn, unlearn, evaluate, attack, score, report; a later call may add to it."""
     from .study import study as study_of
 
     _check_source(source)
     study = study_of.Study(
-        out=out,
-        model=model,
-        source=source,
-        source_path=source_path,
-        source_options=_pairs(source_option),
-        patients=patients,
-        max_unusable=max_unusable,
-        skip_bad_images=skip_bad_images,
+        out=out, model=model, source=source, source_path=source_path, source_options=_pairs(source_option),
+        patients=patients, max_unusable=max_unusable, skip_bad_images=skip_bad_images,
         scenarios=_scenarios(scenarios),
+        built=_scenarios(build_scenarios) if build_scenarios else None,
         methods=tuple(_method_named(word) for word in _words(methods, "--methods")),
         method_files=tuple(Path(word) for word in _words(methods, "--methods") if word.endswith(".py")),
         preset=preset or ("nano" if model == "nano" else "default"),
-        percent=percent,
-        views=views,
-        unlearning_seeds=unlearning_seeds,
+        percent=percent, views=views, unlearning_seeds=unlearning_seeds,
         controls=() if controls == "none" else tuple(_words(controls, "--controls")),
         attacks=model == "nano" if attacks is None else attacks,
-        learn=learn,
-        max_retain=max_retain or None,
-    )
+        attack_scenarios=_scenarios(attack_scenarios) if attack_scenarios else None,
+        learn=learn, max_retain=max_retain or None,
+    )  # fmt: skip
     study = study_of.fast(study) if fast else study
     studies = study_of.seeds_of(study, [_whole(seed, "--seeds") for seed in _words(seeds, "--seeds")])
     if plan or dry_run:
         return _print_plan(studies, as_json) if plan else _print_dry_run(studies, as_json)
-    _run_studies(studies, build_only=build_only, resume=resume, workers=workers, as_json=as_json)
+    several = out if studies[0].out != out else None
+    _run_studies(studies, several, build_only=build_only, resume=resume, workers=workers, as_json=as_json)
 
 
 @app.command()
@@ -833,6 +835,43 @@ def leaderboard(
 
 
 @app.command()
+def records(
+    study: Annotated[Path, typer.Argument(help="The --out folder of `mllmu-med bench`, of one seed or of several.")],
+    out: Out,
+    as_json: Json = False,
+) -> None:
+    """Write what the scores of a study are made of, small enough to commit: reports, answers, harms under attack."""
+    from .study.records import write_records
+
+    paths = write_records(study, out)
+    sizes = {str(path): path.stat().st_size for path in paths}
+    _print(sizes, as_json, "\n".join(f"{path}: {size:,} bytes" for path, size in sizes.items()))
+
+
+@app.command()
+def rescore(
+    folder: Annotated[Path, typer.Argument(help="A folder of records.")],
+    seeds: Annotated[str, typer.Option(help="Comma-separated seeds; all if absent.")] = "",
+    scenarios: Annotated[str, typer.Option(help="Comma-separated scenarios; all if absent.")] = "",
+    data: Annotated[Path | None, typer.Option(help="Folder of the data set of one seed; built if absent.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the scores of a study again from its records, without a model; exit 1 where one is another."""
+    from .study import records as of_study
+
+    chosen = [_whole(seed, "--seeds") for seed in _words(seeds, "--seeds")] if seeds else of_study.seeds_in(folder)
+    found = []
+    for seed in chosen:
+        found.append(of_study.rescore(folder, seed, _scenarios(scenarios) if scenarios else (), data))
+        if not as_json:
+            print(found[-1].line())
+    if as_json:
+        _print([asdict(one) | {"same": one.same} for one in found], as_json, "")
+    if not all(one.same for one in found):
+        raise typer.Exit(1)
+
+
+@app.command()
 def methods(
     name: Annotated[
         str | None, typer.Argument(help="One method, or a file that defines one: objective, paper, options.")
@@ -1067,27 +1106,42 @@ def _data(data: Path | None) -> Path:
 
 
 def _run_studies(
-    studies: Sequence[Study], *, build_only: bool, resume: bool, workers: int | None, as_json: bool
+    studies: Sequence[Study],
+    several: Path | None,
+    *,
+    build_only: bool,
+    resume: bool,
+    workers: int | None,
+    as_json: bool,
 ) -> None:
-    """Run the studies one after the other, or build their data alone, and print what they report."""
+    """Run the studies one after the other, or build their data alone, and print what they report.
+
+    several: the folder of several seeds, where the studies are of these.
+    """
     from .run.progress import quieten
     from .study import bench as running
+    from .study.growth import beside
 
     quieten()
+    if several is not None:
+        studies = [beside(one, several) for one in studies]
     if build_only:
         for one in studies:
             running.build_only(one)
         return _print([str(one.out) for one in studies], as_json, "\n".join(f"{one.out}: built" for one in studies))
-    from .study import seeds as seeds_of
     from .study.report_text import table
 
     found = [running.bench(one, resume=resume, workers=workers) for one in studies]
-    if len(found) == 1:
+    if several is None:
         return _print(found[0], as_json, partial(table, found[0]))
-    seeds_of.write(found, studies[0].out.parent)
+    from .study import seeds as seeds_of
+    from .study import seeds_text
+
+    reports = seeds_of.reports_in(several)
+    seeds_of.write(reports, several)
 
     def all_tables(**layout: object) -> str:
-        return "\n\n".join([*(table(one, **layout) for one in found), seeds_of.table(found, **layout)])
+        return "\n\n".join([*(table(one, **layout) for one in found), seeds_text.table(reports, **layout)])
 
     _print(found, as_json, all_tables)
 

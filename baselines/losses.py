@@ -1,5 +1,7 @@
 """Row losses at answer positions: negative log-likelihood and divergence from the reference, in float32."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
@@ -35,9 +37,7 @@ def kl_per_row(reference: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
     """
     answered = labels != IGNORED
     p, q = log_softmax(_precise(reference[answered]), -1), log_softmax(_precise(logits[answered]), -1)
-    each = torch.zeros(labels.shape, dtype=q.dtype, device=q.device)
-    each = each.masked_scatter(answered, (p.exp() * (p - q)).sum(-1))
-    return each.sum(-1) / _tokens(labels)
+    return _per_row((p.exp() * (p - q)).sum(-1), labels)
 
 
 def kl(reference: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
@@ -52,9 +52,38 @@ def distillation_per_row(teacher: Tensor, logits: Tensor, labels: Tensor) -> Ten
     """
     answered = labels != IGNORED
     p, q = _precise(teacher[answered]).detach().softmax(-1), log_softmax(_precise(logits[answered]), -1)
-    each = torch.zeros(labels.shape, dtype=q.dtype, device=q.device)
-    each = each.masked_scatter(answered, -(p * q).sum(-1))
-    return each.sum(-1) / _tokens(labels)
+    return _per_row(-(p * q).sum(-1), labels)
+
+
+def js(reference: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean over rows of the mean JSD(reference || model) per answer token, in nats: a scalar, 0 to ln 2.
+
+    Both logits are [rows, positions, vocabulary]. JSD(P || Q) = KL(P || M) / 2 + KL(Q || M) / 2 with M = (P + Q) / 2,
+    0 when they agree. Only labelled positions count.
+    """
+    answered = labels != IGNORED
+    p, q = log_softmax(_precise(reference[answered]), -1), log_softmax(_precise(logits[answered]), -1)
+    middle = torch.logaddexp(p, q) - math.log(2)
+    return _per_row((p.exp() * (p - middle) + q.exp() * (q - middle)).sum(-1) / 2, labels).mean()
+
+
+def js_to_tokens(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean over rows of the mean JSD per answer token of the model to certainty of the label: 0 to ln 2.
+
+    With p the label's probability it is ln 2 + (p ln p - (1 + p) ln(1 + p)) / 2, so no other token need be looked at.
+    Shapes as in `js`; unlike the negative log-likelihood it is bounded, and its gradient ends where p is 0.
+    """
+    answered = labels != IGNORED
+    log_p = -cross_entropy(_precise(logits[answered]), labels[answered], reduction="none")
+    p = log_p.exp()
+    return _per_row(math.log(2) + (p * log_p - (1 + p) * p.log1p()) / 2, labels).mean()
+
+
+def _per_row(each: Tensor, labels: Tensor) -> Tensor:
+    """Return each row's mean of what was computed at the labelled positions, given one after the other, row by row."""
+    answered = labels != IGNORED
+    spread = torch.zeros(labels.shape, dtype=each.dtype, device=each.device).masked_scatter(answered, each)
+    return spread.sum(-1) / _tokens(labels)
 
 
 def _precise(logits: Tensor) -> Tensor:

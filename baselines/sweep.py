@@ -8,10 +8,10 @@ method at every setting of the grid with each unlearning seed, scores each run, 
 
 One run says little: from one target, the seed of unlearning alone moved a strict UES from .64 to .90. So the settings
 that win are those with the highest mean strict UES over all runs, of equal ones (to 0.01) the highest mean UES, of
-equal ones again the gentlest: the lowest learning rate, or scale, or the earliest stop. Settings under which some run
-did not end ``ok`` win only where all have such a run. A winner at an end of its grid is at the edge (`at_edge`): what
-lies beyond was not tried. The committed records are ``results/sweep-nano.jsonl``; a test holds the shipped defaults
-equal to their winners.
+equal ones again the gentlest: the lowest learning rate, or scale, or the earliest stop, or the nearest adversary.
+Settings under which some run did not end ``ok`` win only where all have such a run. A winner at an end of its grid is
+at the edge (`at_edge`): what lies beyond was not tried. The committed records are ``results/sweep-nano.jsonl``; a test
+holds the shipped defaults equal to their winners, but for those that no sweep chose yet (`UNSWEPT`).
 """
 
 import argparse
@@ -43,7 +43,7 @@ EQUAL = 0.01
 # Wrong facts sit deeper than identifiers: the same rates do less in the same steps, so they get twice the visits. The
 # epochs were set by hand, twice as many where new sentences are learned; the rates are what is swept.
 EPOCHS = {"privacy": 10, "incorrectness": 20}
-REFUSING = ("idk", "dpo")
+REFUSING = ("idk", "dpo", "jensun")
 KEEPS = ("retain_weight", "kl_weight")  # options that weigh what is retained
 # Once an ascent is felt, the forget nll grows by a factor a step: a fixed number of steps forgets everything from one
 # target and a third from another. So these methods have more steps than they need, at a gentle rate set by hand, and
@@ -64,16 +64,21 @@ LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": 
 FALLING_RATES = {
     ("privacy", "llmu"): (4e-4, 6e-4, 8e-4, 1.6e-3),
     ("privacy", "idk"): (8e-4, 1.6e-3, 3.2e-3, 6.4e-3),
+    ("privacy", "jensun"): (1.6e-3, 3.2e-3, 6.4e-3),
     ("incorrectness", "ga"): (2e-4, 4e-4, 8e-4, 1.6e-3),
     ("incorrectness", "llmu"): (4e-4, 8e-4, 1.6e-3),
     ("incorrectness", "idk"): (6.4e-3, 1.28e-2, 2.56e-2),
+    ("incorrectness", "jensun"): (3.2e-3, 6.4e-3, 1.28e-2),
 }
+# An adversary that npo is trained against: how far it goes is what is swept, at the rate that won for npo alone.
+REACHES = {"npo_sam": ("rho", (0.01, 0.1, 1.0)), "npo_lat": ("epsilon", (0.03, 0.1, 0.3))}
+REACHED_RATE = {"privacy": 8e-4, "incorrectness": 4e-4}
 # Where bystanders' identities are to stay, how much what is retained weighs is what is swept, at a rate and with steps
 # set by hand that leave room for it; half of the retain rows of a step tell a bystander's identity.
 BYSTANDERS = {"injected_repeats": 8}
 KEPT = {
     ("request", "gd"): ({"learning_rate": 8e-4, "epochs": 40, "stop_at": 0.25}, "retain_weight", (5, 10, 20)),
-    ("request", "kl_min"): ({"learning_rate": 8e-4, "epochs": 40, "stop_at": 0.25}, "kl_weight", (5, 10, 20)),
+    ("request", "kl_min"): ({"learning_rate": 8e-4, "epochs": 40, "stop_at": 0.25}, "kl_weight", (2, 5, 10)),
     ("request", "idk"): ({"learning_rate": 1.6e-3, "epochs": 20}, "retain_weight", (1, 5, 10)),
     ("request", "llmu"): ({"learning_rate": 8e-4, "epochs": 20}, "kl_weight", (2, 5, 10)),
 }
@@ -82,8 +87,10 @@ FURTHER = {
     ("incorrectness", "undial"): [{"learning_rate": rate} for rate in (2.5e-5, 5e-5, 1e-4)],
     ("privacy", "mmunlearner"): [{"learning_rate": 4e-4, "threshold": threshold} for threshold in (1e-1, 1e-2, 1e-3)],
 }
+# No sweep chose these recipes yet.
+UNSWEPT = {(scenario, method) for scenario in STUDIED for method in ("jensun", "npo_sam", "npo_lat")}
 MAX_RETAIN = 120
-MEASURED = ("ues", "ues_strict", "f", "r", "t", "k", "harm", "abstention", "degenerate")
+MEASURED = ("ues", "ues_strict", "f", "r", "t", "b", "k", "harm", "abstention", "degenerate")
 
 
 def records() -> list[dict[str, object]]:
@@ -104,10 +111,14 @@ class Tried:
     verdicts: tuple[str, ...]
 
     @property
-    def strength(self) -> tuple[float, float, float, float]:
-        """How hard it pulls: learning rate, then scale, then how late it stops, then how little the kept weighs."""
+    def strength(self) -> tuple[float, ...]:
+        """How hard it pulls.
+
+        Learning rate, then scale, how late it stops, how far its adversary goes, and how little the kept weighs.
+        """
         kept = next((self.settings[name] for name in KEEPS if name in self.settings), 0)
-        return self.settings["learning_rate"], self.settings.get("scale", 1), self.settings.get("stop_at", 1), -kept
+        reaches = (self.settings.get(name, 1) for name in ("scale", "stop_at", "rho", "epsilon"))
+        return self.settings["learning_rate"], *reaches, -kept
 
 
 def tried(runs: Iterable[Mapping[str, object]], scenario: str, method: str) -> list[Tried]:
@@ -167,6 +178,9 @@ def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
     epochs = EPOCHS[scenario] * (2 if method in REFUSING else 1)
     if method == "task_vector":
         return [{"learning_rate": SCALED_RATE, "epochs": epochs, "scale": scale} for scale in SCALES]
+    if reach := REACHES.get(method):
+        name, distances = reach
+        return [{"learning_rate": REACHED_RATE[scenario], "epochs": epochs, name: distance} for distance in distances]
     rates = FALLING_RATES.get((scenario, method), LEARNING_RATES[scenario])
     grid = [{"learning_rate": rate} for rate in rates] + FURTHER.get((scenario, method), [])
     # The gentlest first, a wider mask last: what a mask leaves alone is not touched by a higher rate.

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mllmu_med_dataset.errors import UserError, cut, unknown
+from mllmu_med_metrics.scoring.scored_row import unit_of
 from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS
 from mllmu_med_tasks.evaluation import Evaluation
 
@@ -214,7 +215,7 @@ def _check_evaluation(record: AttackRecord, evaluation: Evaluation) -> None:
                 f"{record.path} is of another {word} than the evaluation '{evaluation.folder}': "
                 f"{cut(str(attacked), 20)} and {cut(str(asked), 20)}. Attack and evaluate with the same."
             )
-    known = {str(row["patient_id"]) for row in evaluation.rows if row["subset"] == "forget"}
+    known = {unit_of(row) for row in evaluation.rows if row["subset"] == "forget"}
     if strange := sorted(record.harm_by_patient.keys() - known):
         raise UserError(
             f"{record.path} holds harm of {len(strange)} patients that are no forget patients of the evaluation "

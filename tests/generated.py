@@ -5,7 +5,7 @@
 The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the data set from its parent folder, so it
 holds the packaged card's ``configs`` with paths from the root. The prompts of every task. From a bench: its report
 and figures in ``results``, the README's table, and the reference scores on the tasks' page. From a study of several
-seeds: their reports and a figure in ``results/study``, and the table of the baselines' page. From a trial of the
+seeds: its records and figures in ``results/study``, and tables and figures on the baselines' page. From a trial of the
 metrics: its record in ``results``, and its table on that page. From the packaged rows: what sets of answers score, on
 the metric's card.
 """
@@ -88,11 +88,22 @@ def _of_rows(row: Mapping[str, object], subset: str, metric: str, field: str) ->
     return row[field]
 
 
-def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
-    """Return the baselines' page with the table of a study of several seeds between its marks."""
-    from baselines.study.seeds import table
+FIGURES = {
+    "tradeoff": "Forgetting against kept utility, means over targets",
+    "attacks": "Forgetting when asked against forgetting under the worst attack, means over targets",
+}
 
-    return between_marks(text, "study", f"```\n{table(documents)}\n```")
+
+def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
+    """Return the baselines' page with the figures and tables of a study of several seeds between its marks."""
+    from baselines.study.seeds_text import table
+
+    drawn = [f"![{about}](results/study/{name}.png)" for name, about in FIGURES.items() if _is_drawn(name, documents)]
+    return between_marks(text, "study", "\n\n".join([*drawn, f"```\n{table(documents)}\n```"]))
+
+
+def _is_drawn(figure: str, documents: Sequence[Mapping[str, object]]) -> bool:
+    return figure == "tradeoff" or any(row.get("worst_attack") for one in documents for row in one["rows"])
 
 
 def trial_page(text: str) -> str:
@@ -121,25 +132,21 @@ def between_marks(text: str, name: str, shown: str) -> str:
 
 def study_documents() -> list[dict[str, object]]:
     """Return the committed reports of the study of several seeds."""
-    paths = sorted(STUDY.glob("seed-*.json"), key=lambda path: int(path.stem.removeprefix("seed-")))
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    from baselines.study.records import read_reports
+
+    return read_reports(STUDY)
 
 
 def keep_study(folder: Path) -> None:
-    """Copy the reports of a study of several seeds and draw the figure of their means."""
-    from baselines.study.figure import tradeoff
-    from baselines.study.seeds import summary
+    """Write the records of a study of several seeds and draw the figures of their means."""
+    from baselines.study.records import write_records
+    from baselines.study.seeds import figures
 
-    STUDY.mkdir(exist_ok=True)
-    for path in (*STUDY.glob("seed-*.json"), *STUDY.glob("*.png")):
+    for path in STUDY.glob("*.png"):
         path.unlink()
-    for path in folder.glob("seed-*/report.json"):
-        shutil.copy(path, STUDY / f"{path.parent.name}.json")
-    rows = [
-        row | {"verdict": "ok" if set(row["verdicts"]) <= {"ok"} else "not ok"} for row in summary(study_documents())
-    ]
-    _, vector = tradeoff(rows, STUDY, ues_version=study_documents()[0].get("ues_version", 1))
-    vector.unlink()
+    write_records(folder, STUDY)
+    for path in figures(study_documents(), STUDY):
+        path.with_suffix(".svg").unlink()
 
 
 def main() -> None:
@@ -171,8 +178,7 @@ def main() -> None:
         shutil.copy(options.trial / "trial.json", TRIAL)
         shutil.copy(options.trial / "figures" / "trial.png", RESULTS / "trial.png")
     page.write_text(trial_page(page.read_text(encoding="utf-8")), encoding="utf-8")
-    if documents := study_documents():
-        page.write_text(baselines_page(page.read_text(encoding="utf-8"), documents), encoding="utf-8")
+    page.write_text(baselines_page(page.read_text(encoding="utf-8"), study_documents()), encoding="utf-8")
 
 
 if __name__ == "__main__":

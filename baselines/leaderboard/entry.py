@@ -5,7 +5,7 @@ be computed again is marked as told: the harm by patient under attack, whose ans
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -17,7 +17,7 @@ from mllmu_med_metrics import UES_VERSION
 from mllmu_med_metrics.vocabulary import PERCENTS, Scenario
 
 from ..run.run_record import RunRecord
-from ..study.measured import Answered
+from ..study.gathered import Gathered
 
 FORMAT = 1
 # More is no entry: ours, of 40 models, takes 0.4 MB.
@@ -54,7 +54,7 @@ class Run(_Part):
     name: Name  # the model's, with the seed where there are several
     seed: int | None  # the unlearning seed; None of what was not unlearned
     model_digest: Name
-    seconds: Annotated[float, Field(ge=0)]  # of run and evaluation
+    seconds: Annotated[float, Field(ge=0)]  # of the evaluation
     record: RunRecord | None
     answers: tuple[Place, ...]
 
@@ -97,16 +97,18 @@ class Answers(_Part):
             runs.setdefault(run.model, []).append((run.name, run.seed))
         return runs
 
-    def answered(self) -> dict[str, Answered]:
-        """Return every run's answers by row id, as they are scored."""
-        return {
-            run.name: Answered(
-                {row: self.texts[place] for row, place in zip(self.ids, run.answers, strict=True)},
-                run.record,
-                run.seconds,
-            )
-            for run in self.runs
-        }
+    def gathered(self, rows: Sequence[Mapping[str, object]]) -> Gathered:
+        """Return all that the scores are made of, given the rows in the order of the build."""
+        return Gathered(
+            rows=rows,
+            answers={
+                run.name: {row: self.texts[place] for row, place in zip(self.ids, run.answers, strict=True)}
+                for run in self.runs
+            },
+            attacks=self.attacks,
+            records={run.name: run.record for run in self.runs},
+            seconds={run.name: run.seconds for run in self.runs},
+        )
 
 
 class Entry(_Part):

@@ -10,7 +10,7 @@ from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.record import canonical_json
 from mllmu_med_tasks.harness import task_version
 
-from ..study.measured import scored_runs
+from ..study.measured import measured
 from ..study.report_rows import rows_of
 from .entry import SCORES, Answers, Entry
 from .rows_due import build_of, check_ids, rows_due
@@ -41,9 +41,7 @@ def recomputed(
     due = rows_due(answers.scenario, percent, build)
     check_ids(answers.ids, due, where)
     try:
-        scenario = scored_runs(
-            answers.scenario, answers.models, due, answers.answered(), answers.attacks, seed=seed
-        )  # fmt: skip
+        scenario = measured(answers.scenario, answers.gathered(due), answers.models, seed)
     except ValueError as error:
         raise UserError(f"{where} can't be scored: {error}") from error
     return tuple(rows_of(scenario)[0])

@@ -13,12 +13,11 @@ from mllmu_med_dataset.load import checksums
 from mllmu_med_dataset.record import canonical_json
 from mllmu_med_tasks.evaluation import Evaluation
 
-from ..evaluation.evaluate import RECORD
 from ..model.models import model_folder
 from ..run.run_record import read_record
-from ..study.measured import read_evaluations, read_harms, record_and_seconds
-from ..study.report import runs_of_study
-from ..study.study import DATA, EVALUATION, read_study, run_folder
+from ..study.gathered import read_evaluated, read_evaluations, read_harms
+from ..study.report import runs_in
+from ..study.study import DATA, read_study, run_folder
 from .entry import Answers, Entry, Run
 from .recomputed import claims, recomputed
 from .rows_due import MAX_RETAIN, check_ids, rows_due, rows_sha256
@@ -88,9 +87,9 @@ def _check_settings(runs_dir: Path, settings: Mapping[str, object]) -> None:
 def _answers(runs_dir: Path, settings: Mapping[str, object], scenario: str) -> Answers:
     """Return what one scenario of a study says, with the scores that this gives."""
     build, percent, seed = runs_dir / DATA, int(settings["percent"]), int(settings["seed"])
-    runs = {model: of_model for model, of_model in runs_of_study(settings, scenario).items() if model != "base"}
+    runs = {model: of_model for model, of_model in runs_in(settings, scenario).items() if model != "base"}
     folders = {name: run_folder(runs_dir, scenario, name) for of_model in runs.values() for name, _ in of_model}
-    evaluations = read_evaluations(folders)
+    evaluations = read_evaluations(runs_dir, scenario, list(folders))
     due = rows_due(scenario, percent, build)
     where = f"The study in '{runs_dir}' ({scenario})"
     first = evaluations["target"]
@@ -125,15 +124,14 @@ def _runs(
 ) -> tuple[Run, ...]:
     """Return every run with its answers as places in the texts, in the order of the ids."""
     places = {text: place for place, text in enumerate(texts)}
-    known = {name: record_and_seconds(folder) for name, folder in folders.items()}
     return tuple(
         Run(
             model=model,
             name=name,
             seed=seed,
             model_digest=str(evaluations[name].model_digest),
-            record=known[name][0],
-            seconds=round(known[name][1], 2),
+            record=read_record(folders[name]),
+            seconds=read_evaluated(folders[name])["seconds"],
             answers=tuple(places[evaluations[name].answers[one].text] for one in ids),
         )
         for model, of_model in runs.items()
@@ -159,8 +157,7 @@ def _check_rows(evaluation: Evaluation, due: Sequence[Mapping[str, object]], whe
 
 def _check_verifiable(folder: Path, evaluation: Evaluation, target: Evaluation, data: str) -> None:
     """Refuse a run of which nothing says on what data, by which weights or from which target it was made."""
-    evaluated = json.loads((folder / EVALUATION / RECORD).read_text(encoding="utf-8"))
-    record, identity = read_record(folder), evaluated.get("identity") or {}
+    record, identity = read_record(folder), read_evaluated(folder).get("identity") or {}
     why = None
     if evaluation.data_sha256 != data:
         why = "its evaluation does not say that it is of the study's data"

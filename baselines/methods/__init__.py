@@ -12,7 +12,7 @@ from mllmu_med_dataset.errors import UserError, unknown
 # Each is a module of this package; adding a method is its file, and its name here.
 NAMES = (
     "ga", "gd", "kl_min", "idk", "llmu", "npo", "simnpo", "dpo", "corrective", "undial", "task_vector", "rmu",
-    "mmunlearner",
+    "mmunlearner", "jensun", "npo_sam", "npo_lat",
 )  # fmt: skip
 # Controls, which run as methods do and are none: what a study gets without a clever loss.
 CONTROLS = ("retain_ft",)

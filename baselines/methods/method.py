@@ -75,9 +75,12 @@ class Method:
     loop minimises the sum. ascends
     marks a loss without a lower bound: it needs a stop rule.
 
-    Three hooks hold what is not a loss of answers. reads_layer: the loss reads hidden states after the layer at the
+    Five hooks hold what is not a loss of answers. reads_layer: the loss reads hidden states after the layer at the
     share of depth that the option `layer_share` says, and only the MLPs of that layer and of `layers` - 1 before it are
-    trained. gradient_mask: which weights of the fresh adapter may change. edit: what becomes of the trained adapter.
+    trained. attacked_roles: the logits of these roles are those under an attack on the hidden states after the layer at
+    `layer_share`, which `attack_steps` steps move within `epsilon` of their norm to where the answers are likeliest.
+    sharpened: the term whose gradient is taken at the weights, not further than the option `rho`, where it is largest.
+    gradient_mask: which weights of the fresh adapter may change. edit: what becomes of the trained adapter.
     """
 
     name: str
@@ -91,6 +94,8 @@ class Method:
     options: Mapping[str, Option] = field(default_factory=lambda: MappingProxyType({}))
     ascends: bool = False
     reads_layer: bool = False
+    attacked_roles: tuple[Role, ...] = ()
+    sharpened: str | None = None
     gradient_mask: GradientMask | None = None
     edit: Edit | None = None
 

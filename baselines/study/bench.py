@@ -1,7 +1,7 @@
 """The whole study by one command: its graph run in its folder, side by side where it can; what is done stays."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from ..run.folder_lock import taken
 from ..run.progress import Progress
 from . import runner
 from .graph import Graph
+from .growth import GROWS, grown
 from .stages import build, check, plan
 from .study import STUDY, Study, read_study
 
@@ -21,13 +22,14 @@ from .study import STUDY, Study, read_study
 def bench(study: Study, *, resume: bool = True, workers: int | None = None) -> dict[str, object]:
     """Run the study, or what is left of it, and return its report.
 
-    On a CPU stages run side by side, each in a process with its share of the cores (a small model gains little from a
-    second thread). A folder that holds another study is a :class:`UserError`.
+    What the folder's study holds beside it stays part of it (:mod:`.growth`). On a CPU stages run side by side, each in
+    a process with its share of the cores (a small model gains little from a second thread). A folder that holds another
+    study is a :class:`UserError`.
     """
     check(study)
     with locked(study.out):
-        claim(study, resume=resume)
-        run(partial(study_graph, study), study.out, workers)
+        whole = claim(study, resume=resume)
+        run(partial(study_graph, whole), study.out, workers)
         return json.loads((study.out / "report.json").read_text(encoding="utf-8"))
 
 
@@ -35,8 +37,8 @@ def build_only(study: Study) -> None:
     """Take the study's folder and build its data set, for stages that are run as commands of their own."""
     check(study)
     with locked(study.out):
-        claim(study, resume=True)
-        run(lambda: Graph([build(study)]), study.out, workers=1)
+        whole = claim(study, resume=True)
+        run(lambda: Graph([build(whole)]), study.out, workers=1)
 
 
 def study_graph(study: Study) -> Graph:
@@ -106,20 +108,34 @@ def plan_or_stage(graph: Graph, *, plan: bool, stage: str | None) -> bool:
     return plan or bool(stage)
 
 
-def claim(study: Study, *, resume: bool) -> None:
-    """Write down what the folder holds, or refuse a folder that holds something else."""
-    claim_as(study.out / STUDY, study.settings(), lambda: read_study(study.out), resume=resume)
+def claim(study: Study, *, resume: bool) -> Study:
+    """Write down what the folder holds from now on and return it, or refuse a folder that holds something else."""
+    whole = grown(read_study(study.out), study) if _is_claimed(study.out / STUDY) else study
+    claim_as(study.out / STUDY, whole.settings(), lambda: read_study(study.out), resume=resume, grows=GROWS)
+    return whole
+
+
+def _is_claimed(path: Path) -> bool:
+    """Say whether a folder is of the study in its file, which alone claims nothing: it was refused before it began."""
+    return path.is_file() and len(list(path.parent.iterdir())) > 1
 
 
 def claim_as(
-    path: Path, asked: Mapping[str, object], read: Callable[[], Mapping[str, object]], *, resume: bool
+    path: Path,
+    asked: Mapping[str, object],
+    read: Callable[[], Mapping[str, object]],
+    *,
+    resume: bool,
+    grows: Collection[str] = (),
 ) -> None:
-    """Write the settings of a study into the file of its folder, or refuse where what `read` gives differs."""
+    """Write the settings of a study into the file of its folder, or refuse where what `read` gives differs.
+
+    What is in `grows` may differ.
+    """
     out = path.parent
-    # Alone in its folder the file claims nothing: the study it names was refused before it built anything.
-    if path.is_file() and len(list(out.iterdir())) > 1:
+    if _is_claimed(path):
         held = read()
-        differing = [key for key in {**asked, **held} if held.get(key) != asked.get(key)]
+        differing = [key for key in {**asked, **held} if held.get(key) != asked.get(key) and key not in grows]
         if differing:
             raise UserError(
                 f"'{out}' holds a study with other settings ({', '.join(differing)}). Name another --out folder, "

@@ -11,6 +11,7 @@ from .report_text import NOT_ABOVE, is_drawn_under_attack, short_attack
 from .study import UNLEARNED_CONTROL
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLOURS = {
@@ -35,17 +36,14 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path, *, ues_version:
     Lines join what has the same UES of that version. Rows without F and U are left out; a row's runs are small dots.
     """
     import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
     import numpy as np
 
     scenarios = list(dict.fromkeys(row["scenario"] for row in rows))
     # What U weighs against F: version 1 took the harmonic mean of F and both parts of U, version 2 that of F and U.
     weight = 2 if ues_version == 1 else 1
     with matplotlib.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(scenarios), figsize=(5.2 * len(scenarios), 4.6), squeeze=False, sharey=True)
-        for axis, scenario in zip(axes[0], scenarios, strict=True):
+        figure, axes = _panels(len(scenarios), 5.2)
+        for axis, scenario in zip(axes, scenarios, strict=True):
             x, y = np.meshgrid(np.linspace(0.001, 1, 200), np.linspace(0.001, 1, 200))
             score = (1 + weight) / (1 / x + weight / y)
             lines = axis.contour(x, y, score, levels=LEVELS, colors="#d5d8dd", linewidths=0.8)
@@ -56,7 +54,7 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path, *, ues_version:
             axis.set(
                 xlim=(-0.12, 1.36), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten: F (1 = like retain_only)"
             )
-        axes[0][0].set_ylabel("kept utility: U")
+            axis.set_ylabel("kept utility: U" if axis.get_subplotspec().is_first_col() else "")
         return written(figure, folder, "tradeoff")
 
 
@@ -72,22 +70,36 @@ def under_attack(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Pat
     scenarios = list(dict.fromkeys(row["scenario"] for row in attacked))
     if not scenarios:
         return []
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
     import numpy as np
 
     with matplotlib.rc_context(STYLE):
         # As wide as the axis is longer than that of the trade-off, so that labels take the same room.
-        figure, axes = plt.subplots(1, len(scenarios), figsize=(6.0 * len(scenarios), 4.6), squeeze=False, sharey=True)
-        for axis, scenario in zip(axes[0], scenarios, strict=True):
+        figure, axes = _panels(len(scenarios), 6.0)
+        for axis, scenario in zip(axes, scenarios, strict=True):
             axis.plot([0, 1], [0, 1], color="#d5d8dd", linewidth=0.8, zorder=1)
             _draw(axis, [_attacked_point(row) for row in attacked if row["scenario"] == scenario], notes_at=0.82)
             axis.set_xticks(np.linspace(0, 1, 6))
             axis.set_yticks(np.linspace(0, 1, 6))
             # Most methods lie at the bottom, and their labels below one another.
             axis.set(xlim=(-0.12, 1.59), ylim=(-0.18, 1.12), title=scenario, xlabel="forgotten when asked: F")
-        axes[0][0].set_ylabel("forgotten under the worst attack: least F_a")
+            first = axis.get_subplotspec().is_first_col()
+            axis.set_ylabel("forgotten under the worst attack: least F_a" if first else "")
         return written(figure, folder, "attacks")
+
+
+def _panels(count: int, width: float) -> "tuple[Figure, list[Axes]]":
+    """Return a figure of so many panels of a width in inches, of more than two in two columns, and its axes."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    across = count if count < 3 else 2
+    down = -(-count // across)
+    figure, axes = plt.subplots(down, across, figsize=(width * across, 4.6 * down), squeeze=False, sharey=True)
+    for axis in axes.flat[count:]:
+        axis.remove()
+    return figure, list(axes.flat[:count])
 
 
 def _attacked_point(row: Mapping[str, object]) -> "Point":

@@ -1,11 +1,8 @@
 """What the runs of a scenario scored: each run's score, and its parts in every draw of patients."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from mllmu_med_dataset.errors import UserError
 from mllmu_med_metrics import References, Score, Scored, score
 from mllmu_med_metrics.scoring.attack_harms import AttackHarms, GivenHarms, Roles, of_one
 from mllmu_med_metrics.scoring.hierarchy import Run
@@ -13,25 +10,14 @@ from mllmu_med_metrics.scoring.interval import Floats
 from mllmu_med_metrics.scoring.means import bootstrap_means, point_means
 from mllmu_med_metrics.scoring.ues import formula_of, patients_behind
 from mllmu_med_metrics.vocabulary import CLEAN_VIEWS, INJECTED, VIEWS
-from mllmu_med_tasks import scores
-from mllmu_med_tasks.attack_records import read_attacks
 
-from ..evaluation.evaluate import RECORD
-from ..run.run_record import RunRecord, read_record
-from .study import ATTACKED, CLEAN, EVALUATION, run_folder, run_name
+from ..run.run_record import RunRecord
+from .gathered import Gathered
+from .study import CLEAN, run_name, seeds_of_runs
 
 REPLICATES = 1000
 GOLD_AND_TARGET = ("target", "retain_only")
 BESIDE = (*GOLD_AND_TARGET, CLEAN)  # what a model is scored by, as far as the scenario has it
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A finished run: answers by row id, its record where it was trained, the seconds of run and evaluation."""
-
-    answers: Mapping[str, str]
-    record: RunRecord | None
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -67,60 +53,22 @@ class Scenario:
 
 def runs_of(settings: Mapping[str, object], references: Sequence[str], unlearned: Sequence[str]) -> dict[str, list]:
     """Return each model's runs, as (name, unlearning seed or None), of a study with these settings."""
-    first = settings["seed"]
-    seeds = range(first, first + settings["unlearning_seeds"])
+    first, most, fewer = settings["seed"], settings["unlearning_seeds"], settings.get("fewer_seeds")
     runs: dict[str, list] = {model: [(model, None)] for model in references}
-    return runs | {model: [(run_name(model, first, seed), seed) for seed in seeds] for model in unlearned}
+    return runs | {
+        model: [(run_name(model, first, seed), seed) for seed in seeds_of_runs(first, most, fewer, model)]
+        for model in unlearned
+    }
 
 
 def measured(
-    runs_dir: Path, scenario: str, runs: Mapping[str, Sequence[tuple[str, int | None]]], seed: int
+    scenario: str, gathered: Gathered, runs: Mapping[str, Sequence[tuple[str, int | None]]], seed: int
 ) -> Scenario:
-    """Score every run of a scenario in a study's folder against its target and gold."""
-    folders = {name: run_folder(runs_dir, scenario, name) for of_model in runs.values() for name, _ in of_model}
-    evaluations = read_evaluations(folders)
-    answered = {
-        name: Answered(one.predictions, *record_and_seconds(folders[name])) for name, one in evaluations.items()
-    }
-    return scored_runs(
-        scenario, runs, evaluations["target"].rows, answered, read_harms(folders, evaluations), seed=seed
-    )  # fmt: skip
-
-
-def read_evaluations(folders: Mapping[str, Path]) -> dict[str, scores.Evaluation]:
-    """Return the evaluation in the folder of every run, all of the same rows; a :class:`UserError` where one lacks."""
-    missing = [name for name, folder in folders.items() if not (folder / EVALUATION / RECORD).is_file()]
-    if missing:
-        place = next(iter(folders.values())).parent
-        raise UserError(
-            f"'{place.parent}' has no finished evaluation of {', '.join(missing)} in {place.name}. Resume the study "
-            "with the command that it was started with."
-        )
-    evaluations = {name: scores.read(folder / EVALUATION) for name, folder in folders.items()}
-    scores.check_comparable(list(evaluations.values()))
-    return evaluations
-
-
-def record_and_seconds(folder: Path) -> tuple[RunRecord | None, float]:
-    """Return the record of a run, None of what was not trained, and the seconds of run and evaluation."""
-    record = read_record(folder)
-    asked: float = json.loads((folder / EVALUATION / RECORD).read_text(encoding="utf-8"))["seconds"]
-    return record, asked + (record.seconds if record else 0.0)
-
-
-def scored_runs(
-    scenario: str,
-    runs: Mapping[str, Sequence[tuple[str, int | None]]],
-    rows: Sequence[Mapping[str, object]],
-    answered: Mapping[str, Answered],
-    attacks: GivenHarms,
-    *,
-    seed: int,
-) -> Scenario:
-    """Score every run of a scenario from the answers to the rows, all on the same draws of patients."""
-    references = References(rows)
-    scored = {name: references.scored(one.answers, name) for name, one in answered.items()}
-    harms = AttackHarms(references, attacks, list(answered)) if attacks else None
+    """Score every run of a scenario against its target and gold, all on the same draws of patients."""
+    references = References(gathered.rows)
+    scored = {name: references.scored(one, name) for name, one in gathered.answers.items()}
+    attacks = gathered.attacks
+    harms = AttackHarms(references, attacks, list(scored)) if attacks else None
     parts = drawn_parts(references, scored, seed, harms)
     found: dict[str, list[Measured]] = {}
     for model, of_model in runs.items():
@@ -130,9 +78,11 @@ def scored_runs(
                 clean=scored.get(CLEAN),
                 base=scored.get("base"), rows=references, replicates=0, seed=seed, attacks=_of_run(attacks, name),
             )  # fmt: skip
+            record = gathered.records[name]
+            seconds = gathered.seconds[name] + (record.seconds if record else 0.0)
             one = Measured(
-                model, name, unlearning_seed, value, parts[name], references.fewest_patients, answered[name].record,
-                answered[name].seconds, harm_of_rows(scored[name]), _judged(references, harms, name),
+                model, name, unlearning_seed, value, parts[name], references.fewest_patients, record, seconds,
+                harm_of_rows(scored[name]), _judged(references, harms, name),
             )  # fmt: skip
             found.setdefault(model, []).append(one)
     return Scenario(scenario, found, scored["target"])
@@ -159,16 +109,6 @@ def drawn_parts(
         )
         for name, one in means.items()
     }
-
-
-def read_harms(folders: Mapping[str, Path], evaluations: Mapping[str, scores.Evaluation]) -> GivenHarms:
-    """Return the harm by patient of every attack and run whose folder holds records; nothing where none does.
-
-    What a smoke run attacks with fewer steps stands as attacks of its own, so that no robust UES comes of it.
-    """
-    held = {name: folder / ATTACKED for name, folder in folders.items()}
-    attacked = {name: folder for name, folder in held.items() if any(folder.glob("*.json"))}
-    return read_attacks(attacked, evaluations, folders, other_options=True) if attacked else {}
 
 
 def _of_run(attacks: GivenHarms, name: str) -> GivenHarms | None:

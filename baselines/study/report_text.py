@@ -187,15 +187,21 @@ def _covers(document: Mapping[str, object], scenario: str) -> list[str]:
     rows = [row for row in _rows(document, scenario) if row["model"] not in REFERENCES and row.get("covers")]
     if not rows:
         return []
-    runs, words = max(len(row["by_run"]) for row in rows), dict.fromkeys(row["covers"] for row in rows)
-    each = f"means of {runs} unlearning seeds" if runs > 1 else "one unlearning seed"
+    counts, words = {len(row["by_run"]) for row in rows}, dict.fromkeys(row["covers"] for row in rows)
+    each = "one unlearning seed" if counts == {1} else f"means of {max(counts)} unlearning seeds"
+    for count in sorted(counts - {max(counts)}):
+        each += f", of {count} for {', '.join(row['model'] for row in rows if len(row['by_run']) == count)}"
     return [f"{each}, intervals {' or '.join(words)}"]
 
 
 def _legend(document: Mapping[str, object], scenario: str) -> list[str]:
-    """Return what letters and marks of a table mean, where it has them."""
-    rows, lines = _rows(document, scenario), []
-    name = COLUMNS[headline(scenario, document["ues_version"])]
+    """Return what letters and marks of a scenario's table mean, where it has them."""
+    return legend(_rows(document, scenario), COLUMNS[headline(scenario, document["ues_version"])])
+
+
+def legend(rows: Sequence[Mapping[str, object]], name: str) -> list[str]:
+    """Return what letters and marks of rows mean, where they have them; name: of the score they are compared by."""
+    lines = []
     if any(row.get("letters") for row in rows):
         lines.append(f"alike: models that share a letter can't be told apart by {name} (all pairs, Holm, 5 %)")
     if any(row.get("beats_retain_ft") is False for row in rows):

@@ -30,8 +30,8 @@ def plan(study: Study) -> Graph:
     stages = [build(study)]
     for scenario in study.scenarios:
         stages += [learn(study, scenario, rows) for rows in study.learned(scenario)]
-        stages += [unlearn(study, scenario, method, seed) for method in study.unlearned for seed in study.seeds]
-        runs = [run_name(method, study.seed, seed) for method in study.unlearned for seed in study.seeds]
+        stages += [unlearn(study, scenario, method, seed) for method, seed in study.runs]
+        runs = [run_name(method, study.seed, seed) for method, seed in study.runs]
         stages += [evaluate(study, scenario, run) for run in ("base", *study.learned(scenario), *runs)]
         stages += [evaluate(study, scenario, "target", image) for image in IMAGES]
         stages += [attack(study, scenario, run) for run in study.attacked(scenario)]
@@ -56,6 +56,11 @@ def check(study: Study) -> None:
         raise UserError(f"--unlearning-seeds is {study.unlearning_seeds}; every method runs at least once. Write 1.")
     for scenario in study.scenarios:
         config.learn_recipe(study.preset, scenario=scenario)
+        if study.built and scenario not in study.built:
+            raise UserError(
+                f"--build-scenarios leaves out {scenario}, which --scenarios names. Add it, or leave --build-scenarios "
+                "out."
+            )
     from ..model import models
 
     models.check_usable(study.model)
@@ -320,6 +325,8 @@ def _study_arguments(study: Study) -> list[object]:
         "--max-retain", study.max_retain or 0, "--unlearning-seeds", study.unlearning_seeds,
         "--controls", ",".join(study.controls) or "none",
     ]  # fmt: skip
+    arguments += ["--build-scenarios", ",".join(study.built)] if study.built else []
+    arguments += ["--attack-scenarios", ",".join(study.attack_scenarios)] if study.attack_scenarios else []
     arguments += ["--source-path", study.source_path] if study.source_path else []
     arguments += ["--max-unusable", study.max_unusable] if study.max_unusable else []
     for key, value in (study.source_options or {}).items():

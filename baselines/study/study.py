@@ -10,6 +10,7 @@ OUT/<scenario>/target/blank|other/        controls: the target shown a blank or 
 OUT/report.json  report.md  figures/
 
 Of several seeds each has such a folder, OUT/seed-<seed>/, and all together OUT/seeds.json, seeds.md and figures/.
+A later call may add to a study (`growth`).
 """
 
 import json
@@ -55,8 +56,10 @@ class Study:
     views: bool = True  # whether every model is asked the views of the forget rows as well
     seed: int = 0  # of the data, of what is learned, and the first of the unlearning seeds
     unlearning_seeds: int = UNLEARNING_SEEDS  # how often every method runs from the one target
+    fewer_seeds: Mapping[str, int] | None = None  # the same of methods and controls that run less often
     controls: tuple[str, ...] = CONTROLS
     attacks: bool = False  # whether the set of attacks is run on target, golds, and each method's first run
+    attack_scenarios: tuple[str, ...] | None = None  # the scenarios where it is, if not in all
     learn: bool = False  # whether target and gold are learned anew where they come with the package
     max_retain: int = 200
     fast: bool = False
@@ -65,12 +68,17 @@ class Study:
         """Return what decides the result, in plain values: everything but where it is written."""
         values = {key: _plain(value) for key, value in asdict(self).items() if key != "out"}
         # Settings that came later stand in no older study.
-        return {key: value for key, value in values.items() if value or key not in ("built", "max_unusable")}
+        later = ("built", "max_unusable", "fewer_seeds", "attack_scenarios")
+        return {key: value for key, value in values.items() if value or key not in later}
+
+    def seeds(self, name: str) -> tuple[int, ...]:
+        """Return the unlearning seeds of a method or control."""
+        return seeds_of_runs(self.seed, self.unlearning_seeds, self.fewer_seeds, name)
 
     @property
-    def seeds(self) -> tuple[int, ...]:
-        """The unlearning seeds."""
-        return tuple(range(self.seed, self.seed + self.unlearning_seeds))
+    def runs(self) -> tuple[tuple[str, int], ...]:
+        """What is unlearned in each scenario: method or control, and unlearning seed."""
+        return tuple((name, seed) for name in self.unlearned for seed in self.seeds(name))
 
     def learned(self, scenario: str) -> tuple[str, ...]:
         """What is learned from the base in a scenario: target, gold, and a control where it makes sense."""
@@ -79,7 +87,8 @@ class Study:
 
     def attacked(self, scenario: str) -> tuple[str, ...]:
         """The runs of a scenario that are attacked: what is learned, and the first unlearning seed of what is not."""
-        return (*self.learned(scenario), *self.unlearned) if self.attacks else ()
+        attacked = self.attacks and scenario in (self.attack_scenarios or self.scenarios)
+        return (*self.learned(scenario), *self.unlearned) if attacked else ()
 
     @property
     def unlearned(self) -> tuple[str, ...]:
@@ -94,10 +103,31 @@ def fast(study: Study) -> Study:
 
 
 def seeds_of(study: Study, seeds: Sequence[int]) -> list[Study]:
-    """Return one study a seed; several seeds get a folder each."""
-    if len(seeds) == 1:
+    """Return one study a seed; several seeds get a folder each, and so does one more beside those.
+
+    A :class:`UserError` where the folder holds the study of one seed itself.
+    """
+    if len(seeds) == 1 and not of_seeds(study.out):
         return [replace(study, seed=seeds[0])]
+    if (study.out / STUDY).is_file():
+        held = read_study(study.out)["seed"]
+        raise UserError(
+            f"'{study.out}' holds the study of seed {held} itself, and those of several seeds lie in folders of their "
+            f"own. Name another --out folder, or make it one of them: move all that it holds into "
+            f"'{study.out / f'seed-{held}'}'."
+        )
     return [replace(study, seed=seed, out=study.out / f"seed-{seed}") for seed in seeds]
+
+
+def of_seeds(out: Path) -> dict[int, Path]:
+    """Return the studies of single seeds that lie in the folder of several, by seed."""
+    named = {path.name.removeprefix("seed-"): path for path in out.glob("seed-*") if (path / STUDY).is_file()}
+    return dict(sorted((int(seed), path) for seed, path in named.items() if seed.isdecimal()))
+
+
+def seeds_of_runs(first: int, most: int, fewer: Mapping[str, int] | None, name: str) -> tuple[int, ...]:
+    """Return the unlearning seeds of a method or control in a study whose first is given."""
+    return tuple(range(first, first + (fewer or {}).get(name, most)))
 
 
 def run_name(model: str, study_seed: int, seed: int) -> str:

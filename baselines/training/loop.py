@@ -7,7 +7,7 @@ identically.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,7 @@ from baselines.model.processes import Processes, whole
 from baselines.run import checkpoint
 from baselines.run.run_folder import Metrics, RunFolder
 from baselines.training.collate import Batch
+from baselines.training.sharpness import Sharpness, moved
 from baselines.training.stop_rule import Stop
 
 # Called after each step with the steps done and the steps planned.
@@ -51,13 +52,15 @@ def minimise(
     progress: Progress | None,
     stop: Stop | None = None,
     masks: Mapping[str, Tensor] | None = None,
+    sharpness: Sharpness | None = None,
     processes: Processes = Processes(),  # noqa: B008 (frozen)
 ) -> Ended:
     """Minimise the sum of the terms for the planned steps, or until the stop rule fires or a number is not finite.
 
-    `masks` (1 or 0 for each weight of each parameter) hold weights where they are.
+    `masks` (1 or 0 for each weight of each parameter) hold weights where they are. With `sharpness` one term's gradient
+    is taken where that term is largest nearby, which takes two more passes.
     """
-    loop = _Loop(model, recipe, planned, seed, run, terms, stop, masks or {}, processes)
+    loop = _Loop(model, recipe, planned, seed, run, terms, stop, masks or {}, sharpness, processes)
     model.eval()  # no dropout but the adapter's own, and the same attention masks as in generation
     _set_dropout_mode(model)
     with run.metrics(loop.first, writes=processes.writes) as metrics:
@@ -88,11 +91,13 @@ class _Loop:
         terms: Terms,
         stop: Stop | None,
         masks: Mapping[str, Tensor],
+        sharpness: Sharpness | None,
         processes: Processes,
     ) -> None:
         """Begin, or go on from the last checkpoint."""
         self._recipe, self._planned, self._seed, self._run = recipe, planned, seed, run
-        self._terms, self._stop, self._masks, self._processes = terms, stop, masks, processes
+        self._terms, self._stop, self._masks, self._sharpness = terms, stop, masks, sharpness
+        self._processes = processes
         self._parameters = {name: part for name, part in model.named_parameters() if part.requires_grad}
         self._optimizer = torch.optim.AdamW(
             list(self._parameters.values()),
@@ -120,7 +125,7 @@ class _Loop:
         rate = self._recipe.learning_rate * rate_share(step, self._planned, self._recipe)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        summed, finite = _accumulate(passes, self._terms, self._seed, step, self._processes)
+        summed, finite = self._gradients(passes, step)
         norm = self._gradient_norm()
         if not (finite and math.isfinite(norm)):
             self._take_back(bool(self._good))  # the last step led here
@@ -144,12 +149,34 @@ class _Loop:
         place = (self.done, self.diverged, self.stop_step, holdout, self._forget_nll)
         return Ended(*place, self._seconds(), self._resumed_at)
 
-    def _gradient_norm(self) -> float:
-        """Sum the gradients over processes, mask and clip them; return their norm before."""
+    def _gradients(self, passes: Passes, step: int) -> tuple[dict[str, float], bool]:
+        """Add up a step's gradients; return its terms at the weights as they are, and whether all were finite."""
+        if self._sharpness is None:
+            return self._accumulate(passes, step)
+        sharpened = {self._sharpness.term}
+        summed, finite = self._accumulate(passes, step, only=sharpened)
+        if not finite:
+            return summed, False
+        self._settle_gradients()
+        with moved(self._parameters.values(), self._sharpness.radius):
+            _, finite = self._accumulate(passes, step, only=sharpened)
+        if finite:
+            self._accumulate(passes, step, only=summed.keys() - sharpened)
+        return summed, finite
+
+    def _accumulate(self, passes: Passes, step: int, only: Set[str] | None = None) -> tuple[dict[str, float], bool]:
+        return _accumulate(passes, self._terms, self._seed, step, self._processes, only)
+
+    def _settle_gradients(self) -> None:
+        """Sum the gradients over processes and mask them."""
         self._processes.sum_gradients(self._parameters.values())
         for name, mask in self._masks.items():
             if self._parameters[name].grad is not None:
                 self._parameters[name].grad *= mask
+
+    def _gradient_norm(self) -> float:
+        """Settle and clip the gradients; return their norm before."""
+        self._settle_gradients()
         limit = self._recipe.max_norm or math.inf
         return whole(torch.nn.utils.clip_grad_norm_(self._parameters.values(), limit)).item()
 
@@ -175,11 +202,11 @@ class _Loop:
 
 
 def _accumulate(
-    passes: Passes, terms: Terms, seed: int, step: int, processes: Processes
+    passes: Passes, terms: Terms, seed: int, step: int, processes: Processes, only: Set[str] | None = None
 ) -> tuple[dict[str, float], bool]:
     """Add up a step's gradients and terms over its forward passes; stop before the gradient of what is not finite.
 
-    The terms are those of all processes together, the gradients this one's.
+    The terms are those of all processes together, the gradients this one's, of the terms named by `only` alone.
     """
     summed: dict[str, float] = {}
     finite = True
@@ -192,8 +219,9 @@ def _accumulate(
         finite = processes.all(all(map(math.isfinite, summed.values())))
         if not finite:
             break
+        loss = sum(term for name, term in found.items() if only is None or name in only)
         # A sharded model takes the mean of its processes' gradients where the others are summed.
-        (sum(found.values()) * processes.count if processes.sharded else sum(found.values())).backward()
+        (loss * processes.count if processes.sharded else loss).backward()
     return dict(zip(summed, processes.sum(list(summed.values())), strict=True)), finite
 
 

@@ -5,8 +5,10 @@ the vision tower, frozen and the same for both, looks at a batch once.
 """
 
 import copy
+import itertools
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from transformers.utils import ModelOutput
 from baselines.methods import Answers, Method
 from baselines.model.models import decoder_layers, vision_tower
 from baselines.training.collate import Batch, answer_logits
+from baselines.training.latent_attack import attacked
 
 
 def read_answers(
@@ -25,13 +28,15 @@ def read_answers(
     answers = {}
     for role in method.roles:
         batch, reference, reference_hidden, looks = batches[role], None, None, nullcontext()
-        if role in method.reference_roles or method.reads_layer:
+        under_attack = role in method.attacked_roles
+        if role in method.reference_roles or method.reads_layer or under_attack:
             seen: list[object] = []
             off = model.disable_adapter()
             with torch.no_grad(), off, _looking(model, seen), _captured(model, layer, batch) as captured:
                 reference = answer_logits(model, batch)
             reference_hidden, looks = captured.get("hidden"), _looking(model, seen, again=True)
-        with looks, _captured(model, layer, batch) as captured:
+        attack = _attacked(model, options, batch) if under_attack else nullcontext()
+        with looks, attack, _captured(model, layer, batch) as captured:
             logits = answer_logits(model, batch)
         answers[role] = Answers(logits, batch.labels, reference, captured.get("hidden"), reference_hidden)
     return answers
@@ -46,10 +51,7 @@ def method_terms(
 
 def read_layer(method: Method, model: torch.nn.Module, options: Mapping[str, float]) -> int | None:
     """Return the place of the decoder layer whose output a method reads; none for a method that reads no layer."""
-    if not method.reads_layer:
-        return None
-    count = len(decoder_layers(_plain(model)))
-    return min(round(options["layer_share"] * count), count - 1)
+    return _layer_at(model, options["layer_share"]) if method.reads_layer else None
 
 
 def trained_layers(method: Method, model: torch.nn.Module, options: Mapping[str, float]) -> list[int]:
@@ -58,24 +60,42 @@ def trained_layers(method: Method, model: torch.nn.Module, options: Mapping[str,
     return list(range(max(0, last - int(options["layers"]) + 1), last + 1))
 
 
+def _layer_at(model: torch.nn.Module, share: float) -> int:
+    count = len(decoder_layers(_plain(model)))
+    return min(round(share * count), count - 1)
+
+
+def _attacked(model: torch.nn.Module, options: Mapping[str, float], batch: Batch) -> AbstractContextManager[None]:
+    """Return the context in which a batch is read under the strongest latent attack that the options allow."""
+    layer = decoder_layers(_plain(model))[_layer_at(model, options["layer_share"])]
+    answered = partial(answer_logits, model, batch)
+    return attacked(layer, answered, batch.labels, epsilon=options["epsilon"], steps=int(options["attack_steps"]))
+
+
 @contextmanager
 def _looking(model: torch.nn.Module, seen: list[object], *, again: bool = False) -> Iterator[None]:
-    """Keep what the vision tower gives, call by call; again, take it from there instead of looking."""
+    """Keep what the vision tower gives, call by call; again, take it from there instead of looking, round and round."""
     _, tower = vision_tower(_plain(model))
     look, own = tower.forward, vars(tower).get("forward")
 
     def keep(*given: object, **named: object) -> object:
         found = look(*given, **named)
-        seen.append(copy.copy(found) if isinstance(found, ModelOutput) else found)  # some models write into theirs
+        seen.append(_copied(found))
         return found
 
-    tower.forward = (lambda *_, **__: seen.pop(0)) if again else keep
+    round_and_round = map(_copied, itertools.cycle(seen))
+    tower.forward = (lambda *_, **__: next(round_and_round)) if again else keep
     try:
         yield
     finally:
         del tower.forward
         if own is not None:  # of a hook
             tower.forward = own
+
+
+def _copied(found: object) -> object:
+    """Return a copy of what a tower returns, into which some models write."""
+    return copy.copy(found) if isinstance(found, ModelOutput) else found
 
 
 @contextmanager

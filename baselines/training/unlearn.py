@@ -22,6 +22,7 @@ from baselines.training.loop import Passes, Progress, minimise
 from baselines.training.patients import Patients
 from baselines.training.reference import method_terms, trained_layers
 from baselines.training.roles import Order, Rows, role_rows
+from baselines.training.sharpness import Sharpness
 from baselines.training.stop_rule import holdout_rule
 from mllmu_med_dataset.errors import UserError
 
@@ -58,10 +59,12 @@ def unlearn(
 
 
 def _check_shards(method: Method) -> None:
-    if method.gradient_mask and joined().sharded:
+    apart = "every weight's gradient before it begins" if method.gradient_mask else ""
+    apart = "the gradient of hidden states in every step" if method.attacked_roles else apart
+    if apart and joined().sharded:
         raise UserError(
-            f"Method {method.name} measures every weight's gradient before it begins, which weights dealt out by FSDP "
-            "don't allow. Launch it without an FSDP configuration: each process then holds the whole model."
+            f"Method {method.name} measures {apart}, which weights dealt out by FSDP don't allow. Launch it without an "
+            "FSDP configuration: each process then holds the whole model."
         )
 
 
@@ -86,7 +89,10 @@ def _unlearn(
     stop = holdout_rule(trained, encoder, data, recipe, seed, processes) if recipe.stop else None
     masks = gradient_mask(method, trained, encoder, data, recipe, seed) if method.gradient_mask else None
     processes.same((masks or {}).values())
-    ended = minimise(trained, recipe, planned, seed, run.folder, passes, terms, progress, stop, masks, processes)
+    sharpness = Sharpness(method.sharpened, recipe.options["rho"]) if method.sharpened else None
+    ended = minimise(
+        trained, recipe, planned, seed, run.folder, passes, terms, progress, stop, masks, sharpness, processes
+    )
     if method.edit is not None:
         edit_adapter(trained, method, recipe.options)
     record = run.record({role: len(rows) for role, rows in examples.items()}, trained, planned, ended)

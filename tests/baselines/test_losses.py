@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from baselines.losses import IGNORED, kl, kl_per_row, nll, nll_per_row
+from baselines.losses import IGNORED, js, js_to_tokens, kl, kl_per_row, nll, nll_per_row
 
 LOG3 = math.log(3)
 
@@ -47,3 +47,22 @@ def test_half_precision_logits_are_summed_in_float32():
     labels = torch.randint(0, 9, (2, 3))
     assert nll(logits, labels).dtype == torch.float32
     assert kl(logits, logits, labels).dtype == torch.float32
+
+
+def test_js_is_the_same_both_ways_and_ends_at_ln_2():
+    draw = torch.Generator().manual_seed(0)
+    one, other = (torch.randn(3, 5, 11, generator=draw, dtype=torch.float64) for _ in range(2))
+    labels = torch.randint(0, 11, (3, 5), generator=draw)
+    assert js(one, other, labels).item() == pytest.approx(js(other, one, labels).item(), abs=1e-12)
+    assert js(one, one, labels).item() == pytest.approx(0.0, abs=1e-12)
+    apart = torch.tensor([[[50.0, 0.0]]]), torch.tensor([[[0.0, 50.0]]])
+    assert js(*apart, torch.tensor([[0]])).item() == pytest.approx(math.log(2), abs=1e-6)
+
+
+def test_js_to_tokens_is_js_to_a_distribution_that_is_certain_of_them():
+    draw = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 5, 11, generator=draw, dtype=torch.float64)
+    labels = torch.randint(0, 11, (3, 5), generator=draw)
+    labels[0, :3] = IGNORED
+    certain = torch.nn.functional.one_hot(labels.clamp(min=0), 11).double() * 60
+    assert js_to_tokens(logits, labels).item() == pytest.approx(js(certain, logits, labels).item(), abs=1e-12)

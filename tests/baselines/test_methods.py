@@ -138,7 +138,8 @@ def test_the_vision_tower_looks_once_at_a_batch_and_nothing_else_changes(method,
     _, tower = models.vision_tower(loaded.model)
     look, looks = type(tower).forward, []
     monkeypatch.setattr(type(tower), "forward", lambda *given, **named: looks.append(1) or look(*given, **named))
-    found = read_answers(method, model, batches, method.defaults)
+    options = method.defaults | ({"epsilon": 0.0} if method.attacked_roles else {})  # an attack that moves nothing
+    found = read_answers(method, model, batches, options)
     assert len(looks) == len(method.roles)
     assert "forward" not in vars(tower)  # outside, the tower looks anew
     for role, answers in found.items():
@@ -161,8 +162,9 @@ def test_a_step_on_one_term_moves_its_answers_as_stated(method, term, loaded, da
         if "lora_B" in name:  # away from the reference, else its divergence is 0 and has no gradient
             torch.nn.init.normal_(part, std=0.2, generator=torch.Generator().manual_seed(1))
     encoder = Encoder(model, loaded.processor)
+    refusals = int(options.get("distinct_refusals", 1))
     batches = {
-        role: encoder.batch([encoder.example(*answers[0]) for answers in role_rows(role, data, "privacy", 0)])
+        role: encoder.batch([encoder.example(*rows[0]) for rows in role_rows(role, data, "privacy", 0, 1, refusals)])
         for role in method.roles
     }
     probe = answers_of(method)
@@ -254,6 +256,33 @@ def test_npo_sums_over_the_answer():
     )
     found = values(METHODS["npo"].loss({"forget": two, "retain": one_token()}, {"beta": 2.0, "retain_weight": 1.0}))
     assert found["forget_npo"] == pytest.approx(math.log(1 + (9 / 4) ** 2), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["npo_sam", "npo_lat"])
+def test_what_hardens_npo_is_no_part_of_its_loss(name):
+    """As npo by hand: the weights or states it reads are moved, the terms are the same."""
+    method = METHODS[name]
+    assert method.loss is METHODS["npo"].loss and dict(method.terms) == dict(METHODS["npo"].terms)
+    assert method.sharpened in (None, *method.terms) and set(method.attacked_roles) <= set(method.roles)
+    assert method.defaults.items() > METHODS["npo"].defaults.items()
+
+
+def test_jensun_by_hand():
+    """JSD to certainty, p = 3/4: ln 2 + (3/4 ln 3/4 - 7/4 ln 7/4) / 2; 1/4: ln 2 + (1/4 ln 1/4 - 5/4 ln 5/4) / 2.
+
+    The refusal is tokens 1, 0; the forgotten answer is 0, 0, and each of its positions is turned to the refusal's
+    first token, 1. Retain: model (3/4, 1/4), target (1/2, 1/2), M = (5/8, 3/8).
+    """
+    one = one_token(True)
+    likely, unlikely = (math.log(2) + (p * math.log(p) - (1 + p) * math.log(1 + p)) / 2 for p in (3 / 4, 1 / 4))
+    two = torch.cat([one.logits, one.logits], 1)
+    refusal, forget = Answers(two, torch.tensor([[1, 0]])), Answers(two, torch.tensor([[0, 0]]))
+    roles = {"forget_idk": refusal, "forget": forget, "retain": one}
+    options = {"forget_weight": 2.0, "prefix_weight": 3.0, "retain_weight": 4.0}
+    found = values(METHODS["jensun"].loss(roles, options))
+    to_middle = 3 / 4 * math.log(6 / 5) + 1 / 4 * math.log(2 / 3) + 1 / 2 * math.log(4 / 5) + 1 / 2 * math.log(4 / 3)
+    expected = {"refusal_jsd": likely + unlikely + 6 * unlikely, "retain_jsd": 4 * to_middle / 2}
+    assert found == pytest.approx(expected, abs=1e-6)
 
 
 def test_simnpo_by_hand():

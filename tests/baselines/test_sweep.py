@@ -10,9 +10,12 @@ from baselines.methods import METHODS
 from baselines.study.study import METHODS as BENCH
 from mllmu_med_metrics.vocabulary import STUDIED
 
+EVERY = [(scenario, method) for scenario in STUDIED for method in METHODS]
+CHOSEN = [*(one for one in EVERY if one not in sweep.UNSWEPT), *sweep.KEPT]
+SWEPT = pytest.mark.parametrize(("scenario", "method"), CHOSEN)
 
-@pytest.mark.parametrize("scenario", STUDIED)
-@pytest.mark.parametrize("method", METHODS)
+
+@SWEPT
 def test_a_default_is_its_sweeps_winner(scenario, method):
     won = sweep.winner(sweep.records(), scenario, method)
     recipe = config.unlearn_recipe(method, scenario)
@@ -28,8 +31,7 @@ def test_the_sweep_ran_on_another_build_than_the_reported_one():
         assert run["dataset_checksum"] != reported["dataset_checksum"]
 
 
-@pytest.mark.parametrize("scenario", STUDIED)
-@pytest.mark.parametrize("method", METHODS)
+@SWEPT
 def test_every_point_of_the_grid_was_run_from_every_target_and_seed(scenario, method):
     mine = [r for r in sweep.records() if (r["scenario"], r["method"]) == (scenario, method)]
     grids = {}
@@ -38,6 +40,22 @@ def test_every_point_of_the_grid_was_run_from_every_target_and_seed(scenario, me
     assert all(tried == sweep.settings_of(scenario, method) for tried in grids.values())
     assert len({seed for seed, _ in grids}) >= (2 if method in BENCH else 1)
     assert len({seed for _, seed in grids}) >= (2 if (scenario, method) in sweep.STOPS else 1)
+
+
+def test_a_recipe_that_no_sweep_chose_stands_in_the_grid_that_a_sweep_would_try():
+    assert (
+        set(EVERY) >= sweep.UNSWEPT
+        and not {(run["scenario"], run["method"]) for run in sweep.records()} & sweep.UNSWEPT
+    )
+    for scenario, method in sweep.UNSWEPT:
+        shipped = config.unlearn_recipe(method, scenario).canonical()
+        grid = sweep.settings_of(scenario, method)
+        assert any(one.items() <= (shipped | shipped["options"]).items() for one in grid)
+
+
+@pytest.mark.parametrize(("scenario", "method"), sweep.KEPT)
+def test_how_much_the_kept_weighs_is_no_edge_of_its_grid(scenario, method):
+    assert not sweep.at_edge(sweep.records(), scenario, method)
 
 
 def test_where_a_stop_is_swept_the_rule_and_not_the_plan_ended_the_winners_runs():

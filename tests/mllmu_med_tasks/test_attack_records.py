@@ -8,7 +8,9 @@ import pytest
 from baselines import cli
 from mllmu_med_dataset import load
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_dataset.load import data_folder
 from mllmu_med_metrics import score as score_predictions
+from mllmu_med_metrics.scoring.scored_row import unit_of
 from mllmu_med_metrics.vocabulary import ATTACKS
 from mllmu_med_tasks import scores
 from mllmu_med_tasks.attack_records import read_attacks, read_records
@@ -68,6 +70,23 @@ def test_records_are_scored_as_their_harms_are(study):
     assert f"{'exposure':>28}  {found.attacks['exposure']['harm']:.4f}" in shown
     mean = read_records(study / "attacks")["exposure"].harm
     assert mean == pytest.approx(found.attacks["exposure"]["harm"])
+
+
+def test_of_beliefs_harm_is_by_key_and_not_by_patient(tmp_path):
+    packaged = data_folder(None)
+    read = scores.read(
+        fabricated.predictions(tmp_path / "said.jsonl", packaged, fabricated.taught, scenario="knowledge")
+    )
+    keys = {unit_of(row) for row in read.rows if row["subset"] == "forget"}
+    assert keys.isdisjoint(row["patient_id"] for row in read.rows)
+    made = {"model_digest": None, "scenario": "knowledge", "data_digest": read.data_sha256}
+    folder = fabricated.attack_records(tmp_path / "by_key", keys, {"prefix": 0.9}, **made)
+    found = read_attacks({"unlearned": folder}, {"unlearned": read})
+    assert found["prefix"]["unlearned"].keys() == keys
+    patients = {row["patient_id"] for row in read.rows if row["subset"] == "forget"}
+    folder = fabricated.attack_records(tmp_path / "by_patient", patients, {"prefix": 0.9}, **made)
+    with pytest.raises(UserError, match="no forget patients of the evaluation"):
+        read_attacks({"unlearned": folder}, {"unlearned": read})
 
 
 def test_without_a_gold_or_with_part_of_the_set_it_is_null_with_a_reason(study, records):

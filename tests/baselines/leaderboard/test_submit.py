@@ -8,8 +8,9 @@ import pytest
 from baselines import cli
 from baselines.leaderboard import entry as entries
 from baselines.leaderboard.submit import About, submit
+from baselines.study.gathered import gathered
 from baselines.study.measured import measured
-from baselines.study.report import runs_of_study
+from baselines.study.report import names_of, runs_in
 from baselines.study.report_rows import rows_of
 from mllmu_med_dataset.errors import UserError
 
@@ -30,8 +31,9 @@ def test_an_entry_gives_every_answer_back_and_the_scores_of_the_report(finished,
     (answers,) = entry.scenarios
     assert (entry.model, entry.family, entry.title) == ("nano", "llava", "nano: gd")
     assert [run.name for run in answers.runs] == list(RUNS)
-    runs = {model: of_model for model, of_model in runs_of_study(STUDY, SCENARIO).items() if model != "base"}
-    scenario = measured(finished, SCENARIO, runs, 0)
+    runs = {model: of_model for model, of_model in runs_in(STUDY, SCENARIO).items() if model != "base"}
+    names = [name for name in names_of(STUDY, SCENARIO) if name != "base"]
+    scenario = measured(SCENARIO, gathered(finished, SCENARIO, names), runs, 0)
     reported = {row["model"]: row for row in rows_of(scenario)[0]}
     for model, values in answers.scores.items():
         assert values == {name: reported[model].get(name) for name in entries.SCORES}

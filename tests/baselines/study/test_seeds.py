@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from baselines.study import seeds
+from baselines.study import seeds, seeds_text
 
 
 def report(seed: int, ues: float | None, verdict: str = "ok", **config) -> dict[str, object]:
-    row = {field: None for field, _ in seeds.COLUMNS} | {"scenario": "privacy", "verdict": verdict}
+    row = {field: None for field in seeds.FIELDS} | {"scenario": "privacy", "verdict": verdict}
     rows = [row | {"model": "target", "ues": 0.0, "verdict": None}, row | {"model": "ga", "ues": ues, "f": 0.5}]
     return {"seed": seed, "config": {"scenarios": ["privacy"], "seed": seed, **config}, "rows": rows}
 
@@ -39,15 +39,62 @@ def test_models_are_told_apart_over_targets():
     assert (control["letters"], ga["letters"], gd["letters"]) == ("b", "b", "a")
     assert (ga["beats_retain_ft"], gd["beats_retain_ft"]) == (False, True)
     assert gd["covers"] == "over targets, seeds and patients" and gd["verdicts"] == ["ok"] * 9
-    text = seeds.table(documents)
+    text = seeds_text.table(documents)
     assert "(means of seeds 0, 2, 3; intervals over targets, seeds and patients)" in text and "ga*" in text
+
+
+def attacked(document, **f: float):
+    """Add what an attack that counts and one that doesn't bring out of models."""
+    for row in document["rows"]:
+        if row["model"] in f:
+            value = f[row["model"]]
+            row["attacks"] = {
+                "prefix": {"f": value, "harm": 1 - value, "counts": True},
+                "quantise": {"f": None, "harm": 0.5, "counts": False},
+            }
+            row["worst_attack"] = {"attack": "prefix", "f": value}
+    return document
+
+
+def test_what_attacks_bring_out_is_a_mean_over_the_targets_that_were_attacked():
+    documents = [
+        attacked(recent(0, retain_ft=0.5, gd=0.9), gd=0.2),
+        attacked(recent(2, retain_ft=0.5, gd=0.8), gd=0.4),
+        recent(3, retain_ft=0.5, gd=0.7),
+    ]
+    gd = seeds.summary(documents)[-1]
+    # mean 0.3, sd 0.1414, t(1) = 12.706: half width 12.706 * 0.1414 / sqrt(2) = 1.27, cut to what F can be
+    assert gd["attacks"]["prefix"]["f"] == pytest.approx(0.3) and gd["attacks"]["prefix"]["targets"] == 2
+    assert (gd["attacks"]["prefix"]["f_low"], gd["attacks"]["prefix"]["f_high"]) == (0.0, 1.0)
+    assert gd["attacks"]["prefix"]["harm"] == pytest.approx(0.7)
+    assert gd["attacks"]["quantise"]["f"] is None and gd["worst_attack"] == {
+        "attack": "prefix",
+        "f": gd["attacks"]["prefix"]["f"],
+    }
+    text = seeds_text.table(documents)
+    assert "F_a under attack (means of 2 targets, the first run of each, 95 % over targets)" in text
+    assert "gd     0.30 0.00-1.00         -" in text and "0.70 0.00-1.00  0.50 0.50-0.50" in text
+
+
+def test_models_may_have_unlike_targets_and_seeds():
+    documents = [recent(seed, retain_ft=0.5, ga=0.7 + seed / 100, gd=0.9) for seed in (0, 2, 3)]
+    documents[2]["rows"] = [row for row in documents[2]["rows"] if row["model"] != "ga"]
+    documents[2]["config"]["methods"] = ["gd"]
+    documents[1]["rows"][2]["by_run"] = [{"verdict": "ok"}] * 2
+    rows, differences = seeds.rows_and_differences(documents)
+    ga, gd = rows[2:]
+    assert (ga["targets"], ga["runs"], ga["n"]) == ([0, 2], [3, 2], 2) and gd["targets"] == [0, 2, 3]
+    assert ga["ues"] == pytest.approx(0.71)
+    assert [(one["model"], one["targets"]) for one in differences["privacy"]] == [("ga", 2), ("gd", 3), ("ga", 2)]
+    lines = {line.split()[0].rstrip("*"): line.split() for line in seeds_text.table(documents).splitlines()}
+    assert (lines["ga"][1], lines["gd"][1]) == ("1x3+1x2", "3x3")
 
 
 def test_several_seeds_leave_files_of_their_own(tmp_path):
     documents = [recent(seed, retain_ft=0.5, ga=0.5 + seed / 50, gd=0.9) for seed in (0, 2, 3)]
     for row in (row for document in documents for row in document["rows"]):
         row |= {"f": 0.5, "u": 0.5}
-    assert seeds.write(documents, tmp_path) == seeds.table(documents)
+    assert seeds.write(documents, tmp_path) == seeds_text.table(documents)
     whole = json.loads((tmp_path / "seeds.json").read_text())
     assert whole["seeds"] == [0, 2, 3] and [row["model"] for row in whole["rows"]][-1] == "gd"
     found = [(one["model"], one["against"]) for one in whole["comparisons"]["privacy"]]
@@ -62,7 +109,7 @@ def test_means_count_the_seeds_that_have_a_score():
     target, ga = seeds.summary(documents)
     assert (ga["ues"], ga["n"], ga["f"], ga["verdicts"]) == (0.5, 2, 0.5, ["ok", "ok", "diverged"])
     assert (target["low"], target["high"]) == (None, None)
-    assert "2 ok, 1 diverged" in seeds.table(documents)
+    assert "2 ok, 1 diverged" in seeds_text.table(documents)
 
 
 def test_other_settings_or_the_same_seed_twice_are_no_study():

@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from safetensors.torch import load_file
 from baselines.config import LearnRecipe, UnlearnRecipe
 from baselines.methods import METHODS
 from baselines.model import models
+from baselines.model.processes import Processes
 from baselines.run.folder_lock import alone
 from baselines.run.run_folder import RunFolder
 from baselines.run.run_record import read_record
@@ -147,8 +149,9 @@ def interrupt_after(steps):
     return progress
 
 
-@pytest.mark.parametrize("recipe", [LEARN, UNLEARN])
-def test_an_interrupted_run_ends_bit_identical(run, tmp_path, recipe):
+@pytest.mark.parametrize(("recipe", "method"), [(LEARN, "gd"), (UNLEARN, "gd"), (UNLEARN, "npo_sam")])
+def test_an_interrupted_run_ends_bit_identical(run, tmp_path, recipe, method):
+    run = partial(run, **({} if recipe is LEARN else {"method": method}))
     whole = run("whole", recipe)
     often = recipe.model_copy(update={"checkpoint_seconds": 1e-9})
     with pytest.raises(KeyboardInterrupt):
@@ -235,6 +238,16 @@ def test_a_run_that_is_not_finite_stops_with_its_last_good_adapter(run):
     assert metrics(folder)[-1]["diverged"]
 
 
+def test_a_method_that_needs_whole_weights_is_refused_where_they_are_dealt_out(run, tmp_path, monkeypatch):
+    from baselines.training import unlearn as module
+
+    monkeypatch.setattr(module, "joined", lambda: Processes(0, 2, sharded=True))
+    for method, measured in (("mmunlearner", "every weight's gradient"), ("npo_lat", "the gradient of hidden states")):
+        with pytest.raises(UserError, match=f"{method} measures {measured}.*FSDP"):
+            run("sharded", method=method)
+    assert not (tmp_path / "sharded").exists()
+
+
 def adapter(folder):
     return load_file(folder / "adapter" / "adapter_model.safetensors")
 
@@ -275,7 +288,7 @@ def test_a_first_step_after_a_resume_that_is_not_finite_keeps_the_checkpoint(run
     assert all(torch.equal(saved[name], value) for name, value in kept.items())
 
 
-@pytest.mark.parametrize("method", ["gd", "kl_min", "rmu"])
+@pytest.mark.parametrize("method", ["gd", "kl_min", "rmu", "npo_sam", "npo_lat"])
 def test_layers_computed_again_give_the_same_run(run, monkeypatch, method):
     from torch.utils import checkpoint as of_torch
 
