@@ -691,9 +691,22 @@ def score(
 
 @app.command()
 def report(
-    runs_dir: Annotated[Path, typer.Argument(help="Folder of a study, as bench leaves it.")], as_json: Json = False
+    runs_dir: Annotated[Path, typer.Argument(help="Folder of a study, as bench leaves it.")],
+    other: Annotated[Path | None, typer.Argument(help="Folder of another study, to compare with the first.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The page to write of two studies, such as compare.html.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Write report.json, report.md and the figure from finished runs, and print the table."""
+    """Write report.html, .json, .md and figures from finished runs and print the table; or compare two studies."""
+    if (other is None) != (out is None):
+        raise UserError(
+            "--out is the page of two studies. Give both folders and --out compare.html; of one study everything is "
+            "written into its folder."
+        )
+    if other is not None and out is not None:
+        from .page import compare_page
+
+        compared = compare_page.compare(runs_dir, other, out)
+        return _print(compared, as_json, compare_page.text(compared))
     from .study.report import report as report_on
     from .study.report_text import table
 

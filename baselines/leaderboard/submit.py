@@ -16,7 +16,7 @@ from mllmu_med_tasks.evaluation import Evaluation
 from ..model.models import model_folder
 from ..run.run_record import read_record
 from ..study.gathered import read_evaluated, read_evaluations, read_harms
-from ..study.report import runs_in
+from ..study.scenarios import runs_in
 from ..study.study import DATA, read_study, run_folder
 from .entry import Answers, Entry, Run
 from .recomputed import claims, recomputed

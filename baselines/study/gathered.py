@@ -24,6 +24,7 @@ class Gathered:
 
     rows: those that all were asked, in order, without pixels. attacks: {attack: {run: {patient_id: harm}}}.
     seconds: of the evaluation. shown: the target's answers to the forget rows beside another image, by which.
+    digests: of the models that were asked, where their evaluations say it.
     """
 
     rows: Sequence[Mapping[str, object]]
@@ -32,6 +33,7 @@ class Gathered:
     records: Mapping[str, RunRecord | None]
     seconds: Mapping[str, float]
     shown: Mapping[str, Answers] = field(default_factory=dict)
+    digests: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def gathered(runs_dir: Path, scenario: str, names: Sequence[str]) -> Gathered:
@@ -48,6 +50,7 @@ def gathered(runs_dir: Path, scenario: str, names: Sequence[str]) -> Gathered:
         shown={
             image: scores.read(folder).predictions for image, folder in beside.items() if (folder / RECORD).is_file()
         },
+        digests={name: one.model_digest for name, one in evaluations.items()},
     )
 
 

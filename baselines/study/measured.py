@@ -44,11 +44,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Scenario:
-    """The scored runs of one scenario by model, in the order of the report; and the target's row scores."""
+    """The scored runs of one scenario by model, in the order of the report; what they are scored from, by run."""
 
     name: str
     runs: Mapping[str, Sequence[Measured]]
-    target: Scored
+    left: Gathered
+    references: References
+    scored: Mapping[str, Scored]
 
 
 def runs_of(settings: Mapping[str, object], references: Sequence[str], unlearned: Sequence[str]) -> dict[str, list]:
@@ -85,7 +87,7 @@ def measured(
                 harm_of_rows(scored[name]), _judged(references, harms, name),
             )  # fmt: skip
             found.setdefault(model, []).append(one)
-    return Scenario(scenario, found, scored["target"])
+    return Scenario(scenario, found, gathered, references, scored)
 
 
 def harm_of_rows(scored: Scored) -> dict[str, float]:

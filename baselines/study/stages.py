@@ -69,7 +69,7 @@ def check(study: Study) -> None:
 
 def build(study: Study) -> Stage:
     """Return what builds the data set."""
-    argv = _argv("bench", *_study_arguments(study), "--build-only")
+    argv = _argv("bench", *study.arguments(_files(study)), "--build-only")
     return Stage("build", "build", (), argv, partial(_build, study), _cost(study, "build"), "build")
 
 
@@ -312,26 +312,3 @@ def _recipe(study: Study, kind: str) -> Iterator[str]:
 def _files(study: Study) -> dict[str, str]:
     """Return the file of each method that is not the package's, as a command line names it."""
     return {methods.read(file).name: str(file) for file in study.method_files}
-
-
-def _study_arguments(study: Study) -> list[object]:
-    """Return the arguments of `bench` that make this study."""
-    files = _files(study)
-    arguments: list[object] = [
-        "--out", study.out, "--model", study.model, "--source", study.source, "--patients", study.patients,
-        "--scenarios", ",".join(study.scenarios),
-        "--methods", ",".join(files.get(name, name) for name in study.methods),
-        "--seeds", study.seed, "--preset", study.preset, "--percent", study.percent,
-        "--max-retain", study.max_retain or 0, "--unlearning-seeds", study.unlearning_seeds,
-        "--controls", ",".join(study.controls) or "none",
-    ]  # fmt: skip
-    arguments += ["--build-scenarios", ",".join(study.built)] if study.built else []
-    arguments += ["--attack-scenarios", ",".join(study.attack_scenarios)] if study.attack_scenarios else []
-    arguments += ["--source-path", study.source_path] if study.source_path else []
-    arguments += ["--max-unusable", study.max_unusable] if study.max_unusable else []
-    for key, value in (study.source_options or {}).items():
-        arguments += ["--source-option", f"{key}={value}"]
-    flags = {"--no-views": not study.views, "--learn": study.learn, "--fast": study.fast}
-    flags |= {"--attacks": study.attacks, "--no-attacks": not study.attacks}
-    flags |= {"--skip-bad-images": study.skip_bad_images}
-    return [*arguments, *(flag for flag, wanted in flags.items() if wanted)]

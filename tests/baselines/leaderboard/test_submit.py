@@ -10,8 +10,8 @@ from baselines.leaderboard import entry as entries
 from baselines.leaderboard.submit import About, submit
 from baselines.study.gathered import gathered
 from baselines.study.measured import measured
-from baselines.study.report import names_of, runs_in
 from baselines.study.report_rows import rows_of
+from baselines.study.scenarios import names_of, runs_in
 from mllmu_med_dataset.errors import UserError
 
 from .conftest import RUNS, SCENARIO, STUDY, write_run
