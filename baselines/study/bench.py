@@ -55,13 +55,19 @@ def run(graph: Callable[[], Graph], out: Path, workers: int | None = None, marke
     """
     stages = graph()
     count = min(workers or runner.default_workers(), len(stages))
-    progress = Progress({stage.title: stage.cost for stage in stages.values()}, lanes=count)
+    progress = Progress(
+        {stage.title: stage.cost for stage in stages.values()},
+        kinds={stage.title: stage.kind for stage in stages.values()},
+        lanes=count,
+    )
     try:
         runner.run(stages, runner.InProcess(progress) if count == 1 else runner.Workers(graph, count, progress))
     except UserError:
         if [path.name for path in out.iterdir()] == [marker]:
             (out / marker).unlink()
         raise
+    finally:
+        progress.close()
 
 
 @contextmanager

@@ -18,7 +18,8 @@ class Stage:
     """One step: `run` takes a progress callback and returns whether there was anything to do.
 
     id: names it in its graph. needs: ids of the stages that must have ended well before. argv: the command that does
-    the same in a process of its own. cost: expected seconds on one core; only proportions matter.
+    the same in a process of its own. cost: expected seconds on one core. kind: what it is one of, which another machine
+    does faster or slower by one factor.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Stage:
     argv: tuple[str, ...]
     run: Callable[[Part], bool]
     cost: float
+    kind: str = ""
 
     @property
     def command(self) -> str:

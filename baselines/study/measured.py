@@ -78,7 +78,7 @@ def measured(
             value = score(  # intervals are those of all runs of a model, from `drawn`
                 unlearned=scored[name], target=scored["target"], retain_only=scored["retain_only"],
                 clean=scored.get(CLEAN),
-                base=scored["base"], rows=references, replicates=0, seed=seed, attacks=_of_run(attacks, name),
+                base=scored.get("base"), rows=references, replicates=0, seed=seed, attacks=_of_run(attacks, name),
             )  # fmt: skip
             record = gathered.records[name]
             seconds = gathered.seconds[name] + (record.seconds if record else 0.0)

@@ -1,7 +1,7 @@
 """A report as people read it: the printed table and the Markdown page."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mllmu_med_metrics.vocabulary import PRIVATE
 from mllmu_med_tasks.attack_records import OTHER_OPTIONS
@@ -52,20 +52,9 @@ OPTIONAL = (
 # Attacks as a table names them.
 SHORT = {"relearn_few": "few", "relearn_holdout": "holdout", "relearn_retain": "retain"}
 NOT_ABOVE = "*"
+# Lines of cells, the header first, as lines of text.
+Grid = Callable[[Sequence[Sequence[str]]], list[str]]
 PRIVATE_REVEALS, OTHER_REVEALS = ("leak_rate", "leak"), ("wrong_agreement", "wrong")
-
-
-def table(document: Mapping[str, object]) -> str:
-    """Return the printed table: a block a scenario, in it a line a model, and below it what its marks mean."""
-    blocks = []
-    for scenario in document["config"]["scenarios"]:
-        header, lines = _cells(document, scenario)
-        heading = f"{scenario} ({'; '.join([sizes_of(document, scenario), *covers_of(document, scenario)])})"
-        shown = [heading, *aligned([header, *lines]), *legend_of(document, scenario)]
-        if attacked := _attacks(document, scenario):
-            shown += [_attacks_heading(document, scenario), *aligned(attacked)]
-        blocks.append("\n".join(shown))
-    return "\n\n".join(blocks)
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
@@ -79,6 +68,19 @@ def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for line in lines
     ]
+
+
+def table(document: Mapping[str, object], grid: Grid = aligned) -> str:
+    """Return the printed table: a block a scenario, in it a line a model, and below it what its marks mean."""
+    blocks = []
+    for scenario in document["config"]["scenarios"]:
+        header, lines = _cells(document, scenario)
+        heading = f"{scenario} ({'; '.join([sizes_of(document, scenario), *covers_of(document, scenario)])})"
+        shown = [heading, *grid([header, *lines]), *legend_of(document, scenario)]
+        if attacked := _attacks(document, scenario):
+            shown += [_attacks_heading(document, scenario), *grid(attacked)]
+        blocks.append("\n".join(shown))
+    return "\n\n".join(blocks)
 
 
 def markdown(document: Mapping[str, object]) -> str:

@@ -15,7 +15,7 @@ Settings = Mapping[str, object]
 
 def names_of(settings: Settings, scenario: str) -> list[str]:
     """Return the names of a scenario's runs, in the order of the report."""
-    return [name for of_model in _runs(settings, scenario).values() for name, _ in of_model]
+    return [name for of_model in runs_in(settings, scenario).values() for name, _ in of_model]
 
 
 def gathered_of(runs_dir: Path, settings: Settings, scenarios: Sequence[str]) -> dict[str, Gathered]:
@@ -25,10 +25,10 @@ def gathered_of(runs_dir: Path, settings: Settings, scenarios: Sequence[str]) ->
 
 def measured_of(settings: Settings, left: Mapping[str, Gathered], seed: int) -> list[Scenario]:
     """Return the scenarios of a study, every run scored on the draws of patients that the seed gives."""
-    return [measured(scenario, one, _runs(settings, scenario), seed) for scenario, one in left.items()]
+    return [measured(scenario, one, runs_in(settings, scenario), seed) for scenario, one in left.items()]
 
 
-def _runs(settings: Settings, scenario: str) -> dict[str, list]:
+def runs_in(settings: Settings, scenario: str) -> dict[str, list]:
     """Return the runs of a scenario by model, in the order of the report."""
     controls = settings["controls"]
     has = {LEARNED_CONTROL: LEARNED_CONTROL in controls and scenario in PRIVATE, CLEAN: scenario in OF_BELIEFS}

@@ -9,15 +9,15 @@ from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_metrics.vocabulary import ATTACK_SET, MAIN_PERCENT, OF_BELIEFS, PERCENTS, SUBSETS
 
 from .. import config, methods
+from ..model import published
 from ..run.run_record import read_record
+from .durations import expected
 from .graph import Graph, Part, Stage
 from .study import ATTACKED, CONTROLS, DATA, EVALUATION, IMAGES, Study, run_folder, run_name
 
 if TYPE_CHECKING:
     from mllmu_med_dataset.sources import Records
 
-# Expected seconds on one core with the nano model; only proportions matter, for the order and the time left.
-COSTS = {"build": 4.0, "learn": 60.0, "unlearn": 12.0, "evaluate": 7.0, "attack": 30.0, "control": 1.0, "report": 10.0}
 FAST_SETTINGS = {
     "learn": ["max_steps=4"],
     "unlearn": ["max_steps=2"],
@@ -70,7 +70,7 @@ def check(study: Study) -> None:
 def build(study: Study) -> Stage:
     """Return what builds the data set."""
     argv = _argv("bench", *study.arguments(_files(study)), "--build-only")
-    return Stage("build", "build", (), argv, partial(_build, study), COSTS["build"])
+    return Stage("build", "build", (), argv, partial(_build, study), _cost(study, "build"), "build")
 
 
 def learn(study: Study, scenario: str, rows: str) -> Stage:
@@ -78,13 +78,15 @@ def learn(study: Study, scenario: str, rows: str) -> Stage:
     out = run_folder(study.out, scenario, rows)
     words = ["--model", study.model, "--rows", rows, *_recipe(study, "learn"), "--out", out]
     words += [] if study.learn else ["--published"]
+    kind = "published" if _comes_with_package(study, scenario, rows) else "learn"
     return Stage(
         id=f"{scenario}-{rows}",
         title=f"{scenario}: learn {rows}",
         needs=("build",),
         argv=_argv("learn", *_common(study, scenario), *words),
         run=partial(_learn, study, scenario, rows),
-        cost=COSTS["learn"],
+        cost=_cost(study, kind, scenario),
+        kind=kind,
     )
 
 
@@ -99,13 +101,15 @@ def unlearn(study: Study, scenario: str, method: str, seed: int) -> Stage:
         needs=(f"{scenario}-target",),
         argv=_argv("unlearn", *_common(study, scenario, seed), *words),
         run=partial(_unlearn, study, scenario, method, seed),
-        cost=COSTS["unlearn"],
+        cost=_cost(study, "unlearn", scenario, name),
+        kind="unlearn",
     )
 
 
 def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Stage:
     """Return what asks a model the study's questions, about their own image or, as a control, another one."""
     folder = run_folder(study.out, scenario, model)
+    kind = "evaluate" if image == "own" else "control"
     words: list[object] = ["--max-retain", study.max_retain or 0]
     words += ["--model", model_of(study, scenario, model)]
     if image == "own":
@@ -120,7 +124,8 @@ def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Sta
         needs=("build" if model == "base" else f"{scenario}-{model}",),
         argv=_argv("evaluate", *_common(study, scenario), *words),
         run=partial(_evaluate, study, scenario, model, image),
-        cost=COSTS["evaluate" if image == "own" else "control"],
+        cost=_cost(study, kind, scenario),
+        kind=kind,
     )
 
 
@@ -136,13 +141,15 @@ def attack(study: Study, scenario: str, model: str) -> Stage:
         needs=(f"{scenario}-{model}",),
         argv=_argv("attack", *_common(study, scenario), *words),
         run=partial(_attack, study, scenario, model),
-        cost=COSTS["attack"],
+        cost=_cost(study, "attack", scenario),
+        kind="attack",
     )
 
 
 def report(study: Study, needs: tuple[str, ...]) -> Stage:
     """Return what scores the finished runs and writes the report."""
-    return Stage("report", "report", needs, _argv("report", study.out), partial(_report, study), COSTS["report"])
+    argv = _argv("report", study.out)
+    return Stage("report", "report", needs, argv, partial(_report, study), _cost(study, "report"), "report")
 
 
 def model_of(study: Study, scenario: str, name: str) -> str | Path:
@@ -270,6 +277,17 @@ def _records(study: Study) -> "Records":
         with_beliefs=not set(OF_BELIEFS).isdisjoint(study.built or study.scenarios),
         options=study.source_options or {},
     )
+
+
+def _comes_with_package(study: Study, scenario: str, rows: str) -> bool:
+    """Say whether a model will be taken and not learned, as far as the study's settings tell."""
+    usual, deciding = Study(study.out), ("model", "source", "patients", "preset", "percent", "seed", "learn", "fast")
+    same = all(getattr(study, one) == getattr(usual, one) for one in deciding)
+    return same and f"{study.model}-{scenario}-{rows}" in published.names()
+
+
+def _cost(study: Study, kind: str, scenario: str = "", name: str = "") -> float:
+    return expected(kind, scenario, name, fast=study.fast)
 
 
 def _argv(*words: object) -> tuple[str, ...]:
