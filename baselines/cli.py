@@ -58,11 +58,20 @@ _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]
 MOST_DIGITS = 300
 INTERRUPTED = 130  # as shells report SIGINT; some versions of typer turn the interrupt into this code themselves
 
+START = """\
+Did the model forget the patient and drop the wrong fact, without losing its medicine? Begin with:
+
+  mllmu-med doctor                what is installed, and what each part can do here
+  mllmu-med show privacy_forget   real rows: what is asked, and what was put into the answers
+  mllmu-med bench                 the whole study with a small model: some ten minutes on two cores
+  mllmu-med report runs/bench     what it measured, once more
+  mllmu-med methods               the unlearning methods that there are
+
+Everything else: mllmu-med --help"""
+
 app = typer.Typer(
     name="mllmu-med",
-    help="Did the model forget the patient and drop the wrong fact, without losing its medicine?",
-    no_args_is_help=True,
-    add_completion=False,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
 tasks_app = typer.Typer(help="The lm-evaluation-harness tasks.", no_args_is_help=True)
@@ -190,6 +199,13 @@ def _with_engine(command: Callable[..., None]) -> Callable[..., None]:
     filled.__signature__ = signature.replace(parameters=[*parameters, *added])
     filled.__annotations__ = {one.name: one.annotation for one in [*own, *added]}
     return filled
+
+
+@app.callback()
+def start(context: typer.Context) -> None:
+    """Did the model forget the patient and drop the wrong fact, without losing its medicine?"""
+    if context.invoked_subcommand is None:
+        typer.echo(START)
 
 
 @app.command()
@@ -359,9 +375,12 @@ def show(
 
 @app.command()
 def publish(
-    repo: Annotated[str, typer.Argument(help="NAMESPACE/NAME of the data set on the Hub.")],
+    repo: Annotated[str, typer.Argument(help="NAMESPACE/NAME of the data set, or of the leaderboard, on the Hub.")],
     data: Data = None,
     metric: Annotated[str | None, typer.Option(help="NAMESPACE/NAME of the metric's Space, if wanted.")] = None,
+    leaderboard: Annotated[
+        Path | None, typer.Option(help="Put this folder of `leaderboard` there, as a Space, in place of a data set.")
+    ] = None,
     private: Annotated[bool, typer.Option("--private", help="Only you and your organisation see it.")] = False,
     revision_tag: Annotated[str, typer.Option(help="Names the published files for ever; a new one each time.")] = "v1",
     as_json: Json = False,
@@ -369,18 +388,21 @@ def publish(
 ) -> None:
     """Verify a build and put it on the Hub, in one commit and a tag; with --metric the metric's Space too."""
     import mllmu_med_metrics
-    from mllmu_med_dataset.publish import publish as publish_to
+    from mllmu_med_dataset import publish as publisher
 
+    if leaderboard and metric:
+        raise UserError("--leaderboard and --metric are two Spaces: publish one after the other.")
+    how = {"private": private, "tag": revision_tag, "dry_run": dry_run}
     with _stderr_only():
-        done = publish_to(
-            repo,
-            data_dir=data,
-            metric=metric,
-            metric_folder=Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues",
-            private=private,
-            tag=revision_tag,
-            dry_run=dry_run,
-        )
+        if leaderboard:
+            from .leaderboard.space import checked_space
+
+            done = publisher.publish_static_space(
+                repo, checked_space(leaderboard, [None, *([data] if data else [])]), **how
+            )
+        else:
+            folder = Path(mllmu_med_metrics.__file__).parent / "mllmu_med_ues"
+            done = publisher.publish(repo, data_dir=data, metric=metric, metric_folder=folder, **how)
     lines = [line for upload in done for line in upload.lines()]
     _print([upload.model_dump(mode="json") for upload in done], as_json, "\n".join(lines))
 
@@ -699,14 +721,27 @@ def score(
 
 @app.command()
 def report(
-    runs_dir: Annotated[Path, typer.Argument(help="Folder of a study, as bench leaves it.")], as_json: Json = False
+    runs_dir: Annotated[Path, typer.Argument(help="Folder of a study, as bench leaves it.")],
+    other: Annotated[Path | None, typer.Argument(help="Folder of another study, to compare with the first.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The page to write of two studies, such as compare.html.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Write report.json, report.md and the figure from finished runs, and print the table."""
+    """Write report.html, .json, .md and figures from finished runs and print the table; or compare two studies."""
+    if (other is None) != (out is None):
+        raise UserError(
+            "--out is the page of two studies. Give both folders and --out compare.html; of one study everything is "
+            "written into its folder."
+        )
+    if other is not None and out is not None:
+        from .page import compare_page
+
+        compared = compare_page.compare(runs_dir, other, out)
+        return _print(compared, as_json, compare_page.text(compared))
     from .study.report import report as report_on
     from .study.report_text import table
 
     found = report_on(runs_dir)
-    _print(found, as_json, table(found))
+    _print(found, as_json, partial(table, found))
 
 
 @app.command()
@@ -771,7 +806,7 @@ def sequence(
     if stage is not None:
         return run.run_stage(study, stage)
     found = run.sequence(study, resume=resume, options=engine)
-    _print(found, as_json, text.table(found))
+    _print(found, as_json, partial(text.table, found))
 
 
 @app.command()
@@ -809,6 +844,57 @@ def reproduce(
     _print(value, as_json, "\n".join(lines))
     if not same:
         raise typer.Exit(1)
+
+
+@app.command()
+def submit(
+    runs_dir: Annotated[Path, typer.Argument(help="Folder of a finished study, as bench leaves it.")],
+    out: Annotated[Path, typer.Option(help="The entry's file; its name is the entry's name: mine.json.")],
+    title: Annotated[
+        str | None, typer.Option(help="What the page calls it; the model and the methods if absent.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who made it.")] = "",
+    note: Annotated[str, typer.Option(help="What readers should know.")] = "",
+    link: Annotated[
+        list[str] | None, typer.Option(help="https:// address of a paper, code or weights; repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a leaderboard entry of a study: its answers, and the scores that these give."""
+    from .leaderboard.entry import write
+    from .leaderboard.submit import About
+    from .leaderboard.submit import submit as entry_of
+
+    if out.suffix != ".json":
+        raise UserError(f"--out is '{out}': an entry is a file such as '{out.with_suffix('.json')}'.")
+    progress = _started("submit")
+    entry = entry_of(runs_dir, About(title, by, note, tuple(link or ())))
+    write(entry, out)
+    progress.finish("submit")
+    size = out.stat().st_size
+    scores = {answers.scenario: answers.scores for answers in entry.scenarios}
+    line = f"{out}: {sum(len(one.runs) for one in entry.scenarios)} runs, {size:,} bytes; see `mllmu-med leaderboard`"
+    _print({"out": str(out), "bytes": size, "scores": scores}, as_json, line)
+
+
+@app.command()
+def leaderboard(
+    entries: Annotated[list[Path], typer.Argument(help="Entries, and folders of them.")],
+    out: Annotated[Path, typer.Option(help="The Space's folder; an older leaderboard there is replaced.")],
+    data: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of a build that entries asked, beside the packaged one; repeatable."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compute the scores of entries from their answers, and make a page of them; publish --leaderboard uploads it."""
+    from .leaderboard import space
+
+    progress = _started("leaderboard")
+    tables = space.leaderboard(entries, out, [None, *(data or ())])
+    progress.finish("leaderboard")
+    lines = [f"{one.scenario}: {len(one.lines)} lines, {one.rows}" for one in tables]
+    _print([asdict(one) for one in tables], as_json, "\n".join([*lines, f"{out}: open {out / space.PAGE}"]))
 
 
 @app.command()
@@ -890,11 +976,13 @@ def models(as_json: Json = False) -> None:
 
 
 @tasks_app.command("path")
-def tasks_path(lmms: Annotated[bool, typer.Option("--lmms", help="Those for lmms-eval.")] = False) -> None:
+def tasks_path(
+    lmms: Annotated[bool, typer.Option("--lmms", help="Those for lmms-eval.")] = False, as_json: Json = False
+) -> None:
     """Print the folder of the task files, for ``--include_path`` of lm_eval or lmms_eval."""
     from mllmu_med_tasks.harness import tasks_path as path
 
-    typer.echo(path(lmms=lmms))
+    _print({"path": str(path(lmms=lmms))}, as_json, str(path(lmms=lmms)))
 
 
 @convert_app.command("llava-med")
@@ -986,11 +1074,18 @@ def _fail(paragraph: str) -> None:
     sys.exit(2)
 
 
-def _print(value: object, as_json: bool, text: str) -> None:
+def _print(value: object, as_json: bool, text: str | Callable[..., str]) -> None:
+    """Print a value as JSON or as text; where tables are in it, what makes the text takes how to lay them out."""
     if as_json:
         plain = not _encoding(sys.stdout).startswith("utf")
-        text = json.dumps(value, indent=1, ensure_ascii=plain, allow_nan=False)
-    typer.echo(text if as_json else _shown(text, sys.stdout))
+        typer.echo(json.dumps(value, indent=1, ensure_ascii=plain, allow_nan=False))
+    elif sys.stdout.isatty():
+        from .run import terminal
+
+        made = text if isinstance(text, str) else text(grid=terminal.fitted)
+        typer.echo(terminal.wrapped(terminal.styled(_shown(made, sys.stdout))))
+    else:
+        typer.echo(_shown(text if isinstance(text, str) else text(), sys.stdout))
 
 
 def _shown(text: str, stream: TextIO) -> str:
@@ -1101,11 +1196,17 @@ def _run_studies(
 
     found = [running.bench(one, resume=resume, options=engine) for one in studies]
     if several is None:
-        return _print(found[0], as_json, table(found[0]))
+        return _print(found[0], as_json, partial(table, found[0]))
     from .study import seeds as seeds_of
+    from .study import seeds_text
 
-    together = seeds_of.write(seeds_of.reports_in(several), several)
-    _print(found, as_json, "\n\n".join([*map(table, found), together]))
+    reports = seeds_of.reports_in(several)
+    seeds_of.write(reports, several)
+
+    def all_tables(**layout: object) -> str:
+        return "\n\n".join([*(table(one, **layout) for one in found), seeds_text.table(reports, **layout)])
+
+    _print(found, as_json, all_tables)
 
 
 def _check_new(out: Path, resume: bool) -> None:

@@ -33,6 +33,7 @@ from .methods import METHODS
 from .run.health import verdict
 from .run.run_record import read_record
 from .study import bench, stages
+from .study.durations import expected
 from .study.engines.options import add_options, read_options
 from .study.graph import Graph, Part, Stage
 from .study.plain_command import run_command
@@ -256,7 +257,7 @@ def plan(sweep: Sweep) -> Graph:
             needs=tuple(f"{one.study.seed}-{one.scenario}-evaluate-{rows}" for rows in one.study.learned(one.scenario)),
             argv=_argv(sweep, one.id),
             run=partial(_try, one),
-            cost=stages.COSTS["unlearn"] + stages.COSTS["evaluate"],
+            cost=sum(expected(kind, one.scenario) for kind in ("unlearn", "evaluate")),
         )
         for one in sweep.tries()
     ]

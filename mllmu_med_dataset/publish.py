@@ -1,4 +1,4 @@
-"""Publish a verified build, and the metric's Space, to the Hub: each one commit that is there whole or not, and a tag.
+"""Publish a build, the metric's Space or a leaderboard's to the Hub: each one commit, there whole or not, and a tag.
 
 ``huggingface_hub.upload_folder`` is not used: with hf_xet installed it splits a folder over several commits, between
 which a reader would find new and old files mixed.
@@ -23,9 +23,15 @@ if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
 Kind = Literal["dataset", "space"]
-# Files of an older build that a newer one may lack; anything else on the Hub that is not ours stays.
-REPLACED = {"dataset": ("data/*", "figures/*", "withheld_images.jsonl", "croissant.json"), "space": ()}
+# Files of an older build or leaderboard that a newer one may lack; anything else on the Hub that is not ours stays.
+REPLACED = {
+    "dataset": ("data/*", "figures/*", "withheld_images.jsonl", "croissant.json"),
+    "gradio": (),
+    "static": ("entries/*",),
+}
 METRIC_FILES = ("README.md", "app.py", "mllmu_med_ues.py", "requirements.txt")
+# Kind, kit of a Space, name, and files by their names there.
+Sent = list[tuple[Kind, Literal["gradio", "static"] | None, str, Mapping[str, Path]]]
 
 
 class Upload(BaseModel):
@@ -35,6 +41,7 @@ class Upload(BaseModel):
 
     repo: str
     kind: Kind
+    sdk: Literal["gradio", "static"] | None = None  # of a Space
     private: bool
     tag: str
     files: dict[str, int]
@@ -77,19 +84,31 @@ def publish(
     reached.
     """
     folder = checked_build(data_dir)
-    name = _with_namespace(repo, "mllmu-med")
-    sent: dict[tuple[Kind, str], dict[str, Path]] = {("dataset", name): _files_of_build(folder)}
+    sent: Sent = [("dataset", None, _with_namespace(repo, "mllmu-med"), _files_of_build(folder))]
     if metric is not None:
         if metric_folder is None:
             raise ValueError("metric_folder is needed to publish the metric")
-        sent["space", _with_namespace(metric, "mllmu_med_ues")] = {n: metric_folder / n for n in METRIC_FILES}
+        of_metric = {name: metric_folder / name for name in METRIC_FILES}
+        sent.append(("space", "gradio", _with_namespace(metric, "mllmu_med_ues"), of_metric))
+    return _publish(sent, private=private, tag=tag, dry_run=dry_run)
+
+
+def publish_static_space(
+    repo: str, files: Mapping[str, Path], *, private: bool = False, tag: str = "v1", dry_run: bool = False
+) -> list[Upload]:
+    """Put files on the Hub as the static Space ``repo``, as :func:`publish` does; the caller has verified them."""
+    name = _with_namespace(repo, "mllmu-med-leaderboard")
+    return _publish([("space", "static", name, files)], private=private, tag=tag, dry_run=dry_run)
+
+
+def _publish(sent: Sent, *, private: bool, tag: str, dry_run: bool) -> list[Upload]:
+    """Look at every repository, then write to each, unless it is a dry run."""
     _check_tag(tag)
     plans = []
     with _hub(ask_token=not dry_run) as api:
-        for (kind, name), files in sent.items():
-            plan = Upload(
-                repo=name, kind=kind, private=private, tag=tag, files={n: p.stat().st_size for n, p in files.items()}
-            )
+        for kind, sdk, name, files in sent:
+            sizes = {n: p.stat().st_size for n, p in files.items()}
+            plan = Upload(repo=name, kind=kind, sdk=sdk, private=private, tag=tag, files=sizes)
             try:
                 plans.append(_looked_at(api, plan, files))
             except UserError:
@@ -100,7 +119,7 @@ def publish(
                 plans.append(plan.model_copy(update={"note": _why(error)}))
         if dry_run:
             return plans
-        return [_send(api, plan, sent[plan.kind, plan.repo]) for plan in plans]
+        return [_send(api, plan, files) for plan, (*_, files) in zip(plans, sent, strict=True)]
 
 
 def checked_build(data_dir: Path | str | None) -> Path:
@@ -219,7 +238,9 @@ def _looked_at(api: HfApi, plan: Upload, files: Mapping[str, Path]) -> Upload:
             "its settings on the Hub, or name another one."
         )
     there = remote_files(api, plan, info.sha)
-    removed = sorted(n for n in there if n not in files and any(fnmatchcase(n, p) for p in REPLACED[plan.kind]))
+    removed = sorted(
+        n for n in there if n not in files and any(fnmatchcase(n, p) for p in REPLACED[plan.sdk or "dataset"])
+    )
     unchanged = not removed and _holds(there, files)
     tags = {tag.name: tag.target_commit for tag in api.list_repo_refs(plan.repo, repo_type=plan.kind).tags}
     if plan.tag in tags and not (unchanged and tags[plan.tag] == info.sha):
@@ -264,7 +285,7 @@ def _send(api: HfApi, plan: Upload, files: Mapping[str, Path]) -> Upload:
             repo_type=plan.kind,
             private=plan.private or None,
             exist_ok=True,
-            space_sdk="gradio" if plan.kind == "space" else None,
+            space_sdk=plan.sdk,
         )
     head = api.repo_info(plan.repo, repo_type=plan.kind).sha
     if not plan.unchanged:

@@ -265,14 +265,14 @@ def _thumbnail(row: Row) -> Image | None:
 
     if not row["image"] or not row["image"]["bytes"]:
         return None
-    image = _eight_bits(pillow.open(io.BytesIO(row["image"]["bytes"])))
+    image = eight_bits(pillow.open(io.BytesIO(row["image"]["bytes"])))
     scale = min(IMAGE_SIDE / image.width, IMAGE_SIDE / image.height)
     size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     # Small pictures are shown pixel by pixel, large ones without the specks of leaving pixels out.
     return image.resize(size, pillow.Resampling.NEAREST if scale > 1 else pillow.Resampling.LANCZOS)
 
 
-def _eight_bits(image: Image) -> Image:
+def eight_bits(image: Image) -> Image:
     """Return an image as RGB; one of more than 8 bits is stretched from its darkest to its brightest value."""
     if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
         return image.convert("RGB")

@@ -298,7 +298,7 @@ class Handler(BaseHTTPRequestHandler):
         self.created = f"{self.address()}/{kind}/{repo}"
         if not self.may(repo):
             raise Refused(403, f"You don't have the rights to create a {asked['type']} under this namespace")
-        if kind == "spaces" and asked.get("sdk") != "gradio":
+        if kind == "spaces" and asked.get("sdk") not in ("gradio", "static"):
             raise Refused(400, "a Space needs its sdk")
         private = asked.get("visibility") == "private" or bool(asked.get("private"))
         self.hub.create(kind, repo, private, asked.get("sdk"))

@@ -16,14 +16,14 @@ from baselines.model.models import is_digest_of, short_name
 from baselines.run import checkpoint
 from baselines.run.disk import writing
 from baselines.run.folder_lock import alone
-from baselines.run.run_record import RECORD, RunRecord, read_record, run_id, write_record
+from baselines.run.run_record import METRICS, RECORD, RunRecord, read_record, run_id, write_record
 from baselines.run.tracker import Tracker
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError, make_folder
 from mllmu_med_dataset.record import canonical_json
 from mllmu_med_tasks.decoding import greedy
 
-CONFIG, METRICS = "config.canonical.json", "metrics.jsonl"
+CONFIG = "config.canonical.json"
 MODEL_CHANGED = ": the weights, configuration, tokenizer, processor, chat template or generation settings are others"
 
 

@@ -17,7 +17,7 @@ from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.record import canonical_json
 
-RECORD = "record.json"
+RECORD, METRICS = "record.json", "metrics.jsonl"
 
 
 class RunRecord(BaseModel):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from ..study.report_text import aligned, number
+from ..study.report_text import Grid, aligned, number
 
 FORMULA = """Request t of T removes the identities of patients D_t from the model that request t - 1 left. Retained are
 the clean rows, the bystanders' identities, and those of patients who have not asked yet. Harm is the largest over every
@@ -37,13 +37,13 @@ LEGEND = (
 )
 
 
-def table(document: Mapping[str, object]) -> str:
+def table(document: Mapping[str, object], grid: Grid = aligned) -> str:
     """Return the printed table: a block a batch size, in it a line a method, and below what its columns are."""
     blocks = []
     for batch in document["config"]["batches"]:
         rows = _rows(document, batch)
         lines = [[_cell(row, key) for key in COLUMNS] for row in rows]
-        blocks.append("\n".join([_heading(document, rows), *aligned([[*COLUMNS.values()], *lines]), *LEGEND]))
+        blocks.append("\n".join([_heading(document, rows), *grid([[*COLUMNS.values()], *lines]), *LEGEND]))
     return "\n\n".join(blocks)
 
 

@@ -1,1 +1,1 @@
-"""A study as one graph of stages, its runner, its report."""
+"""A study as one graph of stages, its engines, its report."""

@@ -66,9 +66,15 @@ def run(graph: Callable[[], Graph], out: Path, options: EngineOptions = HERE, ma
     `marker` is the file that says what the folder holds.
     """
     stages = graph()
-    progress = Progress({stage.title: stage.cost for stage in stages.values()})
-    with given_up(out, marker), Records(out).driving(stages, options.engine) as records:
-        engine.run(stages, opened(options, graph, stages, records, progress))
+    progress = Progress(
+        {stage.title: stage.cost for stage in stages.values()},
+        kinds={stage.title: stage.kind for stage in stages.values()},
+    )
+    try:
+        with given_up(out, marker), Records(out).driving(stages, options.engine) as records:
+            engine.run(stages, opened(options, graph, stages, records, progress))
+    finally:
+        progress.close()
 
 
 @contextmanager

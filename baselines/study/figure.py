@@ -49,7 +49,7 @@ def tradeoff(rows: Sequence[Mapping[str, object]], folder: Path, *, ues_version:
             lines = axis.contour(x, y, score, levels=LEVELS, colors="#d5d8dd", linewidths=0.8)
             places = [(0.93, weight / ((1 + weight) / level - 1 / 0.93)) for level in LEVELS]
             axis.clabel(lines, fmt="UES %.1f", fontsize=7, colors="#9aa0a8", manual=places)
-            _draw(axis, [point for row in rows if row["scenario"] == scenario and (point := _point(row))])
+            _draw(axis, [point for row in rows if row["scenario"] == scenario and (point := tradeoff_point(row))])
             axis.set_xticks(np.linspace(0, 1, 6))
             axis.set(
                 xlim=(-0.12, 1.36), ylim=(-0.06, 1.12), title=scenario, xlabel="forgotten: F (1 = like retain_only)"
@@ -77,7 +77,7 @@ def under_attack(rows: Sequence[Mapping[str, object]], folder: Path) -> list[Pat
         figure, axes = _panels(len(scenarios), 6.0)
         for axis, scenario in zip(axes, scenarios, strict=True):
             axis.plot([0, 1], [0, 1], color="#d5d8dd", linewidth=0.8, zorder=1)
-            _draw(axis, [_attacked_point(row) for row in attacked if row["scenario"] == scenario], notes_at=0.82)
+            _draw(axis, [attacked_point(row) for row in attacked if row["scenario"] == scenario], notes_at=0.82)
             axis.set_xticks(np.linspace(0, 1, 6))
             axis.set_yticks(np.linspace(0, 1, 6))
             # Most methods lie at the bottom, and their labels below one another.
@@ -102,7 +102,7 @@ def _panels(count: int, width: float) -> "tuple[Figure, list[Axes]]":
     return figure, list(axes.flat[:count])
 
 
-def _attacked_point(row: Mapping[str, object]) -> "Point":
+def attacked_point(row: Mapping[str, object]) -> "Point":
     """Return the point of a row under its worst attack, which its label names; the target's and the gold's don't.
 
     F is of the runs that were attacked.
@@ -151,7 +151,7 @@ def utility(values: Mapping[str, object]) -> float | None:
     return 2 / (1 / r + 1 / t) if min(r, t) > 0 else 0.0
 
 
-def _point(row: Mapping[str, object]) -> Point | None:
+def tradeoff_point(row: Mapping[str, object]) -> Point | None:
     """Return the point of a row; None where F or U is undefined. A method that is not above the control has a mark."""
     u = utility(row)
     if row["f"] is None or u is None:
@@ -180,7 +180,7 @@ def _draw(axis: object, points: Sequence[Point], notes_at: float = 0.02) -> None
         notes.append(f"{NOT_ABOVE} not above {UNLEARNED_CONTROL}")
     for line, note in enumerate(notes):
         axis.text(0.02, notes_at + 0.04 * line, note, transform=axis.transAxes, fontsize=8, color=FALLBACK)
-    for point, (at, height, side) in zip(points, _places(points), strict=True):
+    for point, (at, height, side) in zip(points, label_places(points), strict=True):
         colour = COLOURS.get(point.model, FALLBACK)
         line = {"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.6, "shrinkB": 4}
         axis.annotate(
@@ -190,7 +190,7 @@ def _draw(axis: object, points: Sequence[Point], notes_at: float = 0.02) -> None
         )  # fmt: skip
 
 
-def _places(points: Sequence[Point]) -> list[tuple[float, float, str]]:
+def label_places(points: Sequence[Point]) -> list[tuple[float, float, str]]:
     """Return where each label stands: those that crowd at the right in a column, joined by lines, others beside."""
     order = sorted(range(len(points)), key=lambda index: (-points[index].u, points[index].f))
     crowded = [index for index in order if points[index].f > CROWDED]

@@ -19,8 +19,9 @@ class Stage:
     """One step: `run` takes a progress callback and returns whether there was anything to do.
 
     id: names it in its graph. needs: ids of the stages that must have ended well before. argv: the command that does
-    the same in a process of its own. cost: expected seconds on one core; only proportions matter. leaves: what is there
-    once it was done, where that is known. needs_gpu: whether an accelerator does anything for it.
+    the same in a process of its own. cost: expected seconds on one core. kind: what it is one of, which another machine
+    does faster or slower by one factor. leaves: what is there once it was done, where that is known. needs_gpu: whether
+    an accelerator does anything for it.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Stage:
     argv: tuple[str, ...]
     run: Callable[[Part], bool]
     cost: float
+    kind: str = ""
     leaves: tuple[Path, ...] = ()
     needs_gpu: bool = True
 

@@ -44,11 +44,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Scenario:
-    """The scored runs of one scenario by model, in the order of the report; and the target's row scores."""
+    """The scored runs of one scenario by model, in the order of the report; what they are scored from, by run."""
 
     name: str
     runs: Mapping[str, Sequence[Measured]]
-    target: Scored
+    left: Gathered
+    references: References
+    scored: Mapping[str, Scored]
 
 
 def runs_of(settings: Mapping[str, object], references: Sequence[str], unlearned: Sequence[str]) -> dict[str, list]:
@@ -76,7 +78,7 @@ def measured(
             value = score(  # intervals are those of all runs of a model, from `drawn`
                 unlearned=scored[name], target=scored["target"], retain_only=scored["retain_only"],
                 clean=scored.get(CLEAN),
-                base=scored["base"], rows=references, replicates=0, seed=seed, attacks=_of_run(attacks, name),
+                base=scored.get("base"), rows=references, replicates=0, seed=seed, attacks=_of_run(attacks, name),
             )  # fmt: skip
             record = gathered.records[name]
             seconds = gathered.seconds[name] + (record.seconds if record else 0.0)
@@ -85,7 +87,7 @@ def measured(
                 harm_of_rows(scored[name]), _judged(references, harms, name),
             )  # fmt: skip
             found.setdefault(model, []).append(one)
-    return Scenario(scenario, found, scored["target"])
+    return Scenario(scenario, found, gathered, references, scored)
 
 
 def harm_of_rows(scored: Scored) -> dict[str, float]:

@@ -26,8 +26,9 @@ from mllmu_med_tasks.names import tasks_of
 
 from ..run.run_record import RunRecord
 from .gathered import Gathered, gathered
-from .report import names_of, scored
+from .report import scored
 from .reproduce import read_report, study_of
+from .scenarios import names_of
 from .stages import build
 from .study import DATA, STUDY, of_seeds, read_study, run_name
 

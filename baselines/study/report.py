@@ -1,27 +1,30 @@
-"""Turn a folder of finished runs into the report: JSON, Markdown, the trade-off figure and the printed table."""
+"""Turn a folder of finished runs into the report: JSON, Markdown, the figures, the page and the printed table."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_metrics import UES_VERSION, References, Scored
-from mllmu_med_metrics.vocabulary import OF_BELIEFS, PRIVATE
 
 from ..run.run_record import read_record, versions_of, with_verdict
-from .gathered import Gathered, gathered
-from .measured import Scenario, measured, runs_of
-from .report_rows import REFERENCES, rows_of
+from .error_kinds import by_error_kind
+from .gathered import Gathered
+from .measured import Scenario
+from .report_rows import rows_of
 from .report_text import markdown
-from .study import CLEAN, DATA, IMAGES, LEARNED_CONTROL, UNLEARNED_CONTROL, read_study, run_folder, run_name
+from .scenarios import gathered_of, measured_of
+from .study import DATA, IMAGES, read_study, run_folder, run_name
 
 
 def report(runs_dir: Path) -> dict[str, object]:
     """Score every finished run below a study's folder, write the report's files there and return the report."""
     settings = read_study(runs_dir)
-    left = {scenario: gathered(runs_dir, scenario, names_of(settings, scenario)) for scenario in settings["scenarios"]}
-    document = scored(settings, left)
+    left = gathered_of(runs_dir, settings, settings["scenarios"])
+    found = measured_of(settings, left, settings["seed"])
+    document = summed(found)
+    document["error_kinds"] = {one.name: by_error_kind(one) for one in found}
     for run in document["runs"].values():
         folder = run_folder(runs_dir, run["scenario"], run_name(run["name"], settings["seed"], run["seed"]))
         if (record := read_record(folder)) and record.verdict != run["verdict"]:
@@ -39,33 +42,28 @@ def report(runs_dir: Path) -> dict[str, object]:
     tradeoff(document["rows"], runs_dir / "figures", ues_version=UES_VERSION)
     under_attack(document["rows"], runs_dir / "figures")
     write_atomically(runs_dir / "report.md", markdown(document))
+    from ..page.report_page import content_of, write_page
+
+    write_page(runs_dir, document, [content_of(one, runs_dir, settings["percent"]) for one in found])
     return document
 
 
 def scored(settings: Mapping[str, object], left: Mapping[str, Gathered]) -> dict[str, object]:
     """Return all of a report that is made of what runs left: its rows, comparisons, controls and runs."""
+    return summed(measured_of(settings, left, settings["seed"]))
+
+
+def summed(scenarios: Sequence[Scenario]) -> dict[str, object]:
+    """Return the rows, comparisons, controls and runs of a report on these scenarios."""
     document: dict[str, object] = {"ues_version": UES_VERSION, "rows": []}
     document |= {"comparisons": {}, "controls": {}, "runs": {}}
-    for scenario, one in left.items():
-        found = measured(scenario, one, _runs(settings, scenario), settings["seed"])
-        rows, document["comparisons"][scenario] = rows_of(found)
+    for found in scenarios:
+        rows, document["comparisons"][found.name] = rows_of(found)
         document["rows"] += rows
-        document["controls"][scenario] = {image: _control(one, image, found.target) for image in IMAGES}
+        own = found.scored["target"]
+        document["controls"][found.name] = {image: _control(found.left, image, own) for image in IMAGES}
         document["runs"] |= _records(found, rows)
     return document
-
-
-def names_of(settings: Mapping[str, object], scenario: str) -> list[str]:
-    """Return the names of a scenario's runs, in the order of the report."""
-    return [name for of_model in _runs(settings, scenario).values() for name, _ in of_model]
-
-
-def _runs(settings: Mapping[str, object], scenario: str) -> dict[str, list]:
-    """Return the runs of a scenario by model, in the order of the report."""
-    controls = settings["controls"]
-    has = {LEARNED_CONTROL: LEARNED_CONTROL in controls and scenario in PRIVATE, CLEAN: scenario in OF_BELIEFS}
-    known = [name for name in REFERENCES if has.get(name, True)]
-    return runs_of(settings, known, [*(name for name in controls if name == UNLEARNED_CONTROL), *settings["methods"]])
 
 
 def _records(found: Scenario, rows: list[dict[str, object]]) -> dict[str, object]:

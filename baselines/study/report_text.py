@@ -1,7 +1,7 @@
 """A report as people read it: the printed table and the Markdown page."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mllmu_med_metrics.vocabulary import PRIVATE
 from mllmu_med_tasks.attack_records import OTHER_OPTIONS
@@ -52,20 +52,9 @@ OPTIONAL = (
 # Attacks as a table names them.
 SHORT = {"relearn_few": "few", "relearn_holdout": "holdout", "relearn_retain": "retain"}
 NOT_ABOVE = "*"
+# Lines of cells, the header first, as lines of text.
+Grid = Callable[[Sequence[Sequence[str]]], list[str]]
 PRIVATE_REVEALS, OTHER_REVEALS = ("leak_rate", "leak"), ("wrong_agreement", "wrong")
-
-
-def table(document: Mapping[str, object]) -> str:
-    """Return the printed table: a block a scenario, in it a line a model, and below it what its marks mean."""
-    blocks = []
-    for scenario in document["config"]["scenarios"]:
-        header, lines = _cells(document, scenario)
-        heading = f"{scenario} ({'; '.join([_sizes(document, scenario), *_covers(document, scenario)])})"
-        shown = [heading, *aligned([header, *lines]), *_legend(document, scenario)]
-        if attacked := _attacks(document, scenario):
-            shown += [_attacks_heading(document, scenario), *aligned(attacked)]
-        blocks.append("\n".join(shown))
-    return "\n\n".join(blocks)
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
@@ -79,6 +68,19 @@ def aligned(lines: Sequence[Sequence[str]]) -> list[str]:
         ).rstrip()
         for line in lines
     ]
+
+
+def table(document: Mapping[str, object], grid: Grid = aligned) -> str:
+    """Return the printed table: a block a scenario, in it a line a model, and below it what its marks mean."""
+    blocks = []
+    for scenario in document["config"]["scenarios"]:
+        header, lines = _cells(document, scenario)
+        heading = f"{scenario} ({'; '.join([sizes_of(document, scenario), *covers_of(document, scenario)])})"
+        shown = [heading, *grid([header, *lines]), *legend_of(document, scenario)]
+        if attacked := _attacks(document, scenario):
+            shown += [_attacks_heading(document, scenario), *grid(attacked)]
+        blocks.append("\n".join(shown))
+    return "\n\n".join(blocks)
 
 
 def markdown(document: Mapping[str, object]) -> str:
@@ -104,10 +106,10 @@ def markdown(document: Mapping[str, object]) -> str:
 def _section(document: Mapping[str, object], scenario: str) -> list[str]:
     """Return one scenario of the Markdown page."""
     header, lines = _cells(document, scenario)
-    parts = [f"## {scenario}", "", "; ".join([_sizes(document, scenario), *_covers(document, scenario)]) + ".", ""]
+    parts = [f"## {scenario}", "", "; ".join([sizes_of(document, scenario), *covers_of(document, scenario)]) + ".", ""]
     parts += [f"| {' | '.join(cell or ' ' for cell in header)} |", f"|{'---|' * len(header)}"]
     parts += [f"| {' | '.join(cell.replace(NOT_ABOVE, chr(92) + NOT_ABOVE) for cell in line)} |" for line in lines]
-    legend = [line.replace(NOT_ABOVE, chr(92) + NOT_ABOVE) for line in _legend(document, scenario)]
+    legend = [line.replace(NOT_ABOVE, chr(92) + NOT_ABOVE) for line in legend_of(document, scenario)]
     parts += ["", *(f"- {line}" for line in legend), *([""] if legend else [])]
     if attacked := _attacks(document, scenario):
         parts += [_attacks_heading(document, scenario), "", *_markdown_table(attacked), ""]
@@ -180,7 +182,7 @@ def _cells(document: Mapping[str, object], scenario: str) -> tuple[list[str], li
     return header, lines
 
 
-def _covers(document: Mapping[str, object], scenario: str) -> list[str]:
+def covers_of(document: Mapping[str, object], scenario: str) -> list[str]:
     """Return what the intervals of the methods cover, in words, where the report says it."""
     rows = [row for row in _rows(document, scenario) if row["model"] not in REFERENCES and row.get("covers")]
     if not rows:
@@ -192,7 +194,7 @@ def _covers(document: Mapping[str, object], scenario: str) -> list[str]:
     return [f"{each}, intervals {' or '.join(words)}"]
 
 
-def _legend(document: Mapping[str, object], scenario: str) -> list[str]:
+def legend_of(document: Mapping[str, object], scenario: str) -> list[str]:
     """Return what letters and marks of a scenario's table mean, where it has them."""
     return legend(_rows(document, scenario), COLUMNS[headline(scenario, document["ues_version"])])
 
@@ -289,7 +291,8 @@ def _kinds(document: Mapping[str, object], scenario: str) -> list[str]:
     return [*lines, ""]
 
 
-def _sizes(document: Mapping[str, object], scenario: str) -> str:
+def sizes_of(document: Mapping[str, object], scenario: str) -> str:
+    """Return how many rows and patients a scenario's scores are of, in words."""
     row = _rows(document, scenario)[0]
     return (
         f"{row['n_forget']} forget rows of {row['n_forget_patients']} patients, {row['n_retain']} retain, "

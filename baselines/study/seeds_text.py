@@ -3,22 +3,24 @@
 from collections.abc import Mapping, Sequence
 
 from .report_rows import headline
-from .report_text import COLUMNS, NOT_ABOVE, aligned, difference_lines, legend, short_attack
+from .report_text import COLUMNS, NOT_ABOVE, Grid, aligned, difference_lines, legend, short_attack
 from .seeds import FIELDS, summary
 
 WORDS = {**COLUMNS, "true_recovery": "truth", "abstention": "abstain", "degenerate": "broken"}
 
 
-def table(documents: Sequence[Mapping[str, object]]) -> str:
+def table(documents: Sequence[Mapping[str, object]], grid: Grid = aligned) -> str:
     """Return the printed tables: a block a scenario, in it a line a model, and below it what attacks bring out."""
     rows = summary(documents)
     return "\n\n".join(
-        "\n".join(_block(scenario, [row for row in rows if row["scenario"] == scenario], documents))
+        "\n".join(_block(scenario, [row for row in rows if row["scenario"] == scenario], documents, grid))
         for scenario in dict.fromkeys(row["scenario"] for row in rows)
     )
 
 
-def _block(scenario: str, rows: Sequence[Mapping[str, object]], documents: Sequence[Mapping[str, object]]) -> list[str]:
+def _block(
+    scenario: str, rows: Sequence[Mapping[str, object]], documents: Sequence[Mapping[str, object]], grid: Grid
+) -> list[str]:
     """Return the lines of one scenario."""
     score = headline(scenario, documents[0].get("ues_version", 1))
     fields = [score, *(field for field in FIELDS if field != score)]
@@ -34,10 +36,10 @@ def _block(scenario: str, rows: Sequence[Mapping[str, object]], documents: Seque
     seeds = sorted({seed for row in rows for seed in row["targets"]})
     covers = next((f"; intervals {row['covers']}" for row in rows if row["covers"] and row["low"] is not None), "")
     heading = f"{scenario} (means of seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}{covers})"
-    return [heading, *aligned(lines), *legend(rows, WORDS[score]), *_under_attack(rows)]
+    return [heading, *grid(lines), *legend(rows, WORDS[score]), *_under_attack(rows, grid)]
 
 
-def _under_attack(rows: Sequence[Mapping[str, object]]) -> list[str]:
+def _under_attack(rows: Sequence[Mapping[str, object]], grid: Grid) -> list[str]:
     """Return the tables of F_a and of harm under every attack, where any model was attacked."""
     attacked = [row for row in rows if row["attacks"]]
     names = list(dict.fromkeys(name for row in attacked for name in row["attacks"]))
@@ -49,7 +51,7 @@ def _under_attack(rows: Sequence[Mapping[str, object]]) -> list[str]:
             found = [_estimate(row["attacks"].get(name), value) for name in names]
             robust = _with_ends(row["ues_robust"], row["ues_robust_low"], row["ues_robust_high"])
             cells.append([str(row["model"]), *found, *([robust] if last else [])])
-        lines += [f"{heading} ({_attacked_targets(attacked)})", *aligned(cells)]
+        lines += [f"{heading} ({_attacked_targets(attacked)})", *grid(cells)]
     return lines
 
 

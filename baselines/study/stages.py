@@ -9,15 +9,15 @@ from mllmu_med_dataset.errors import UserError, unknown
 from mllmu_med_metrics.vocabulary import ATTACK_SET, MAIN_PERCENT, OF_BELIEFS, PERCENTS, SUBSETS
 
 from .. import config, methods
+from ..model import published
 from ..run.run_record import RECORD, read_record
+from .durations import expected
 from .graph import Graph, Part, Stage
 from .study import ATTACKED, CONTROLS, DATA, EVALUATION, IMAGES, Study, run_folder, run_name
 
 if TYPE_CHECKING:
     from mllmu_med_dataset.sources import Records
 
-# Expected seconds on one core with the nano model; only proportions matter, for the order and the time left.
-COSTS = {"build": 4.0, "learn": 60.0, "unlearn": 12.0, "evaluate": 7.0, "attack": 30.0, "control": 1.0, "report": 10.0}
 FAST_SETTINGS = {
     "learn": ["max_steps=4"],
     "unlearn": ["max_steps=2"],
@@ -69,9 +69,9 @@ def check(study: Study) -> None:
 
 def build(study: Study) -> Stage:
     """Return what builds the data set."""
-    argv = _argv("bench", *_study_arguments(study), "--build-only")
-    leaves = (study.out / DATA / "checksums.json",)
-    return Stage("build", "build", (), argv, partial(_build, study), COSTS["build"], leaves, needs_gpu=False)
+    argv = _argv("bench", *study.arguments(_files(study)), "--build-only")
+    cost, leaves = _cost(study, "build"), (study.out / DATA / "checksums.json",)
+    return Stage("build", "build", (), argv, partial(_build, study), cost, "build", leaves, needs_gpu=False)
 
 
 def learn(study: Study, scenario: str, rows: str) -> Stage:
@@ -79,13 +79,15 @@ def learn(study: Study, scenario: str, rows: str) -> Stage:
     out = run_folder(study.out, scenario, rows)
     words = ["--model", study.model, "--rows", rows, *_recipe(study, "learn"), "--out", out]
     words += [] if study.learn else ["--published"]
+    kind = "published" if _comes_with_package(study, scenario, rows) else "learn"
     return Stage(
         id=f"{scenario}-{rows}",
         title=f"{scenario}: learn {rows}",
         needs=("build",),
         argv=_argv("learn", *_common(study, scenario), *words),
         run=partial(_learn, study, scenario, rows),
-        cost=COSTS["learn"],
+        cost=_cost(study, kind, scenario),
+        kind=kind,
         leaves=(out / RECORD,),
     )
 
@@ -101,7 +103,8 @@ def unlearn(study: Study, scenario: str, method: str, seed: int) -> Stage:
         needs=(f"{scenario}-target",),
         argv=_argv("unlearn", *_common(study, scenario, seed), *words),
         run=partial(_unlearn, study, scenario, method, seed),
-        cost=COSTS["unlearn"],
+        cost=_cost(study, "unlearn", scenario, name),
+        kind="unlearn",
         leaves=(out / RECORD,),
     )
 
@@ -109,6 +112,7 @@ def unlearn(study: Study, scenario: str, method: str, seed: int) -> Stage:
 def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Stage:
     """Return what asks a model the study's questions, about their own image or, as a control, another one."""
     folder = run_folder(study.out, scenario, model)
+    kind = "evaluate" if image == "own" else "control"
     words: list[object] = ["--max-retain", study.max_retain or 0]
     words += ["--model", model_of(study, scenario, model)]
     if image == "own":
@@ -123,7 +127,8 @@ def evaluate(study: Study, scenario: str, model: str, image: str = "own") -> Sta
         needs=("build" if model == "base" else f"{scenario}-{model}",),
         argv=_argv("evaluate", *_common(study, scenario), *words),
         run=partial(_evaluate, study, scenario, model, image),
-        cost=COSTS["evaluate" if image == "own" else "control"],
+        cost=_cost(study, kind, scenario),
+        kind=kind,
         leaves=(folder / (EVALUATION if image == "own" else image),),
     )
 
@@ -141,7 +146,8 @@ def attack(study: Study, scenario: str, model: str) -> Stage:
         needs=(f"{scenario}-{model}",),
         argv=_argv("attack", *_common(study, scenario), *words),
         run=partial(_attack, study, scenario, model),
-        cost=COSTS["attack"],
+        cost=_cost(study, "attack", scenario),
+        kind="attack",
         leaves=(out,),
     )
 
@@ -149,7 +155,8 @@ def attack(study: Study, scenario: str, model: str) -> Stage:
 def report(study: Study, needs: tuple[str, ...]) -> Stage:
     """Return what scores the finished runs and writes the report."""
     argv = _argv("report", study.out)
-    return Stage("report", "report", needs, argv, partial(_report, study), COSTS["report"], needs_gpu=False)
+    run, cost = partial(_report, study), _cost(study, "report")
+    return Stage("report", "report", needs, argv, run, cost, "report", needs_gpu=False)
 
 
 def model_of(study: Study, scenario: str, name: str) -> str | Path:
@@ -279,6 +286,17 @@ def _records(study: Study) -> "Records":
     )
 
 
+def _comes_with_package(study: Study, scenario: str, rows: str) -> bool:
+    """Say whether a model will be taken and not learned, as far as the study's settings tell."""
+    usual, deciding = Study(study.out), ("model", "source", "patients", "preset", "percent", "seed", "learn", "fast")
+    same = all(getattr(study, one) == getattr(usual, one) for one in deciding)
+    return same and f"{study.model}-{scenario}-{rows}" in published.names()
+
+
+def _cost(study: Study, kind: str, scenario: str = "", name: str = "") -> float:
+    return expected(kind, scenario, name, fast=study.fast)
+
+
 def _argv(*words: object) -> tuple[str, ...]:
     return ("mllmu-med", *map(str, words))
 
@@ -301,26 +319,3 @@ def _recipe(study: Study, kind: str) -> Iterator[str]:
 def _files(study: Study) -> dict[str, str]:
     """Return the file of each method that is not the package's, as a command line names it."""
     return {methods.read(file).name: str(file) for file in study.method_files}
-
-
-def _study_arguments(study: Study) -> list[object]:
-    """Return the arguments of `bench` that make this study."""
-    files = _files(study)
-    arguments: list[object] = [
-        "--out", study.out, "--model", study.model, "--source", study.source, "--patients", study.patients,
-        "--scenarios", ",".join(study.scenarios),
-        "--methods", ",".join(files.get(name, name) for name in study.methods),
-        "--seeds", study.seed, "--preset", study.preset, "--percent", study.percent,
-        "--max-retain", study.max_retain or 0, "--unlearning-seeds", study.unlearning_seeds,
-        "--controls", ",".join(study.controls) or "none",
-    ]  # fmt: skip
-    arguments += ["--build-scenarios", ",".join(study.built)] if study.built else []
-    arguments += ["--attack-scenarios", ",".join(study.attack_scenarios)] if study.attack_scenarios else []
-    arguments += ["--source-path", study.source_path] if study.source_path else []
-    arguments += ["--max-unusable", study.max_unusable] if study.max_unusable else []
-    for key, value in (study.source_options or {}).items():
-        arguments += ["--source-option", f"{key}={value}"]
-    flags = {"--no-views": not study.views, "--learn": study.learn, "--fast": study.fast}
-    flags |= {"--attacks": study.attacks, "--no-attacks": not study.attacks}
-    flags |= {"--skip-bad-images": study.skip_bad_images}
-    return [*arguments, *(flag for flag, wanted in flags.items() if wanted)]

@@ -7,7 +7,7 @@ OUT/<scenario>/<method>-s<seed>/          the same method once more from the sam
 OUT/<scenario>/<model>/evaluation/        lm-eval's results and samples
 OUT/<scenario>/<model>/attacks/           a record of every attack on target, golds, and each method's first run
 OUT/<scenario>/target/blank|other/        controls: the target shown a blank or another patient's image
-OUT/report.json  report.md  figures/
+OUT/report.html                           the report as a page; the same as report.json, report.md, figures/
 OUT/stages/                               how every stage goes, and what it printed on a cluster: `mllmu-med status OUT`
 
 Of several seeds each has such a folder, OUT/seed-<seed>/, and all together OUT/seeds.json, seeds.md and figures/.
@@ -75,6 +75,27 @@ class Study:
     def seeds(self, name: str) -> tuple[int, ...]:
         """Return the unlearning seeds of a method or control."""
         return seeds_of_runs(self.seed, self.unlearning_seeds, self.fewer_seeds, name)
+
+    def arguments(self, files: Mapping[str, str]) -> list[object]:
+        """Return the arguments of `bench` that make this study; `files` hold the methods that are not the package's."""
+        arguments: list[object] = [
+            "--out", self.out, "--model", self.model, "--source", self.source, "--patients", self.patients,
+            "--scenarios", ",".join(self.scenarios),
+            "--methods", ",".join(files.get(name, name) for name in self.methods),
+            "--seeds", self.seed, "--preset", self.preset, "--percent", self.percent,
+            "--max-retain", self.max_retain or 0, "--unlearning-seeds", self.unlearning_seeds,
+            "--controls", ",".join(self.controls) or "none",
+        ]  # fmt: skip
+        arguments += ["--build-scenarios", ",".join(self.built)] if self.built else []
+        arguments += ["--attack-scenarios", ",".join(self.attack_scenarios)] if self.attack_scenarios else []
+        arguments += ["--source-path", self.source_path] if self.source_path else []
+        arguments += ["--max-unusable", self.max_unusable] if self.max_unusable else []
+        for key, value in (self.source_options or {}).items():
+            arguments += ["--source-option", f"{key}={value}"]
+        flags = {"--no-views": not self.views, "--learn": self.learn, "--fast": self.fast}
+        flags |= {"--attacks": self.attacks, "--no-attacks": not self.attacks}
+        flags |= {"--skip-bad-images": self.skip_bad_images}
+        return [*arguments, *(flag for flag, wanted in flags.items() if wanted)]
 
     @property
     def runs(self) -> tuple[tuple[str, int], ...]:

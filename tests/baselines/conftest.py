@@ -24,6 +24,20 @@ def row(number: int, subset: str, question: str, answer: str, question_type: str
     }
 
 
+@pytest.fixture
+def run(capsys):
+    """Call the command line in this process; returns exit code, stdout and stderr."""
+    from baselines import cli
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
+
+
 @pytest.fixture(scope="session")
 def data():
     """Return forget, retain and holdout rows of four patients each."""

@@ -1,27 +1,23 @@
 """The command line: light to start, one paragraph and exit code 2 on bad input, nothing left half-written."""
 
+import contextlib
+import inspect
 import json
+import os
+import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from baselines import cli
 from baselines.methods import METHODS
+from baselines.study.report_text import table
 from mllmu_med_dataset.load import PACKAGED
 
-
-@pytest.fixture
-def run(capsys):
-    """Call the command line in this process; returns exit code, stdout and stderr."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return call
+ROOT = Path(__file__).parents[2]
 
 
 def test_help_imports_no_model_library():
@@ -33,6 +29,73 @@ def test_help_imports_no_model_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "bench" in done.stdout
+
+
+def test_alone_it_shows_five_commands_to_begin_with_that_there_are(run):
+    code, out, err = run()
+    assert (code, err) == (0, "")
+    named = [line.split()[1] for line in out.splitlines() if line.startswith("  mllmu-med ")]
+    assert len(named) == 5 and set(named) <= {command.callback.__name__ for command in cli.app.registered_commands}
+
+
+def test_every_command_gives_its_result_as_json():
+    commands = [one.callback for app in (cli.app, cli.tasks_app, cli.convert_app) for one in app.registered_commands]
+    assert len(commands) > 20
+    assert [one.__name__ for one in commands if "as_json" not in inspect.signature(one).parameters] == []
+
+
+def test_the_path_of_the_tasks_as_json(run):
+    assert json.loads(run("tasks", "path", "--json")[1]) == {"path": run("tasks", "path")[1].strip()}
+
+
+def test_a_shell_completes_commands_and_options(tmp_path):
+    """What `--install-completion` puts in place, sourced by a bash that asks for the words after what was typed."""
+    if not (bash := shutil.which("bash")):
+        pytest.skip("there is no bash")
+    home, program = tmp_path / "home", tmp_path / "bin" / "mllmu-med"
+    home.mkdir()
+    program.parent.mkdir()
+    program.write_text(f'#!{bash}\nexec "{sys.executable}" -m baselines.cli "$@"\n')
+    program.chmod(0o755)
+    path = os.pathsep.join([str(program.parent), os.environ["PATH"]])
+    environment = {**os.environ, "HOME": str(home), "SHELL": bash, "PATH": path, "PYTHONPATH": str(ROOT)}
+    call = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "check": True}
+    subprocess.run([program, "--install-completion", "bash"], **call)
+    (script,) = (home / ".bash_completions").iterdir()
+    for words, completed in (("mllmu-med le", "learn leaderboard"), ("mllmu-med bench --unl", "--unlearning-seeds")):
+        typed = f"source {script}; COMP_WORDS=({words}); COMP_CWORD={words.count(' ')}; "
+        typed += '_mllmu_med_completion mllmu-med; echo "${COMPREPLY[@]}"'
+        assert subprocess.run([bash, "-c", typed], **call).stdout.split() == completed.split()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize("columns", [60, 100])
+def test_a_table_fits_the_terminal_and_is_plain_text_elsewhere(columns):
+    """`_print` of the committed report in a process whose output is a terminal of this width."""
+    import pty
+
+    code = (
+        "import json, sys\nfrom functools import partial\nfrom baselines import cli\n"
+        "from baselines.study.report_text import table\n"
+        "cli._print(None, False, partial(table, json.load(open(sys.argv[1]))))"
+    )
+    report = ROOT / "baselines" / "results" / "bench-nano.json"
+    command = [sys.executable, "-c", code, str(report)]
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm", "PYTHONPATH": str(ROOT)}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        written = b""
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while part := os.read(ours, 65536):
+                written += part
+        assert process.wait() == 0
+    os.close(ours)
+    lines = re.sub(r"\x1b\[\d+m", "", written.decode()).split("\r\n")
+    assert max(map(len, lines)) <= columns and "left out for want of width" in " ".join(lines)
+    assert "\x1b[1mmodel" in written.decode()
+    elsewhere = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert elsewhere == table(json.loads(report.read_text(encoding="utf-8"))) + "\n"
 
 
 def test_the_data_set_is_built_and_verified_without_a_model_library(tmp_path):

@@ -1,13 +1,10 @@
 """The `evaluate` module agrees with the score, loaded offline from its folder in a process of its own."""
 
-import importlib.util
 import json
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -268,40 +265,3 @@ def test_the_space_card_names_every_output():
     skipped = {"scenario", "ues_version", "seed", "replicates"}  # what was put in
     found = score(unlearned={}, target={}, rows=[]).to_dict()
     assert [name for name in found if name not in skipped and f"`{name}`" not in text] == []
-
-
-def test_the_space_page_scores_json_lines(privacy):
-    spec = importlib.util.spec_from_file_location("mllmu_med_ues_app", SPACE / "app.py")
-    app = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(app)
-    names = {"unlearned": "half", "target": "target", "retain_only": "retain_only"}
-    lines = [
-        json.dumps({"row": row} | {key: privacy.models[name][row["id"]] for key, name in names.items()})
-        for row in privacy.rows
-    ]
-    assert 0 < json.loads(app.score_lines("\n".join(lines)))["ues"] < 1
-    assert "Every line needs" in app.score_lines('{"row": {"id": "1"}}')
-    assert "no JSON" in app.score_lines("not json")
-    assert "Every line is an object" in app.score_lines("7")
-    assert "no text in column" in app.score_lines('{"row": {}, "unlearned": "a", "target": "b"}')
-
-
-def test_the_space_page_is_served_by_gradio_where_there_is_one(monkeypatch):
-    """`app.py` run as a Space runs it, beside a stand-in for gradio; without gradio, importing it still works."""
-    shown = {}
-
-    class Interface:
-        def __init__(self, **options):
-            shown.update(options)
-
-        def launch(self):
-            shown["launched"] = True
-
-    stand_in = SimpleNamespace(Interface=Interface, Textbox=lambda **options: options)
-    monkeypatch.setitem(sys.modules, "gradio", stand_in)
-    runpy.run_path(str(SPACE / "app.py"), run_name="__main__")
-    assert shown["launched"] and "Every line" in shown["fn"]("{}")
-    monkeypatch.setitem(sys.modules, "gradio", None)
-    assert callable(runpy.run_path(str(SPACE / "app.py"))["score_lines"])
-    with pytest.raises(ImportError):
-        runpy.run_path(str(SPACE / "app.py"), run_name="__main__")

@@ -26,14 +26,19 @@ def honest(row: dict) -> str:
     return row["true_answer"]
 
 
-def documents(data_dir: Path, task: Task, percent: int = 10) -> list[dict]:
+def documents(data_dir: Path, task: Task, percent: int = 10, max_retain: int | None = None) -> list[dict]:
     """The rows of a task as results files hold them."""
-    found = rows.load(*task, mllmu_med_data_dir=str(data_dir), mllmu_med_percent=percent)["rows"]
+    found = rows.load(
+        *task, mllmu_med_data_dir=str(data_dir), mllmu_med_percent=percent, mllmu_med_max_retain=max_retain
+    )["rows"]
     return [{**row, "image": str(row["image"])} for row in found]
 
 
-def lm_eval(folder: Path, data_dir: Path, say: Say, *, scenario="privacy", views=False, percent=10, model="m") -> Path:
-    """Write what lm-eval leaves of one model."""
+def lm_eval(
+    folder: Path, data_dir: Path, say: Say, *, scenario="privacy", views=False, percent=10, model="m", max_retain=None,
+    digest=None,
+) -> Path:  # fmt: skip
+    """Write what lm-eval leaves of one model; ``digest`` is what names its weights."""
     samples = {}
     for task in tasks_of(scenario):
         if views or task.view is None:
@@ -44,12 +49,12 @@ def lm_eval(folder: Path, data_dir: Path, say: Say, *, scenario="privacy", views
                     "filtered_resps": [say(row)],
                     "arguments": {"gen_args_0": {"arg_0": prompt(row["question"]), "arg_1": SETTINGS}},
                 }
-                for row in documents(data_dir, task, percent)
+                for row in documents(data_dir, task, percent, max_retain)
             ]
-    digest = json.loads((data_dir / "checksums.json").read_text())["dataset_sha256"]
-    metadata = {"mllmu_med_data_sha256": digest, "mllmu_med_percent": percent}
+    data = json.loads((data_dir / "checksums.json").read_text())["dataset_sha256"]
+    metadata = {"mllmu_med_data_sha256": data, "mllmu_med_percent": percent}
     configs = {name: {"metadata": {**metadata, "version": task_version()}} for name in samples}
-    return _write(folder, samples, configs, f"results_{DATE}.json", f"samples_{{}}_{DATE}.jsonl", model)
+    return _write(folder, samples, configs, f"results_{DATE}.json", f"samples_{{}}_{DATE}.jsonl", model, digest)
 
 
 def lmms_eval(folder: Path, data_dir: Path, say: Say, *, scenario="privacy", views=False, model="m") -> Path:
@@ -117,14 +122,22 @@ def attack_records(folder: Path, patients: Iterable[str], levels: Mapping[str, f
     return folder
 
 
-def _write(folder: Path, samples: dict, configs: dict, results_name: str, samples_name: str, model: str) -> Path:
+def _write(
+    folder: Path, samples: dict, configs: dict, results_name: str, samples_name: str, model: str,
+    digest: str | None = None,
+) -> Path:  # fmt: skip
     folder.mkdir(parents=True)
     document = {
         "results": {name: {} for name in samples},
         "configs": configs,
         "versions": dict.fromkeys(samples, task_version()),
         "n-samples": {name: {"original": len(lines), "effective": len(lines)} for name, lines in samples.items()},
-        "config": {"model": "hf-multimodal", "model_args": {"pretrained": model}, "limit": None},
+        "config": {
+            "model": "hf-multimodal",
+            "model_args": {"pretrained": model},
+            "limit": None,
+            **({"mllmu_med_model_digest": digest} if digest else {}),
+        },
     }
     (folder / results_name).write_text(json.dumps(document))
     for name, lines in samples.items():

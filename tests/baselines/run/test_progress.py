@@ -1,5 +1,9 @@
 """Progress: the estimate follows what finished stages took, and kept stages say nothing about speed."""
 
+import io
+
+import pytest
+
 from baselines.run import progress
 
 
@@ -16,12 +20,63 @@ def test_the_estimate_scales_by_finished_stages_and_lanes(monkeypatch, capsys):
     now[0] += 80
     shown.finish("c")
     lines = capsys.readouterr().err.splitlines()
-    # 50 expected seconds left, at half the speed, in two lanes; then 40 the same way
+    # c is expected to take 40 s, and at half the speed 80: as long as both b and c in two lanes, or longer
     assert lines == [
-        "[ 1/3] a: 20.0 s, ETA 50 s",
-        "[ 2/3] b: already done, ETA 40 s",
+        "[ 1/3] a: 20.0 s, ETA 80 s",
+        "[ 2/3] b: already done, ETA 80 s",
         "[ 3/3] c: 80.0 s, all done",
     ]
+
+
+def test_two_lanes_share_what_is_left_and_what_runs_is_partly_done(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
+    shown = progress.Progress(dict.fromkeys("abcde", 10.0), lanes=2)
+    shown.start("a")
+    shown.start("b")
+    now[0] += 4
+    assert shown.seconds_left() == (6 + 6 + 30) / 2
+    now[0] += 96  # whatever it was, it is not done: a tenth of what was expected is left
+    assert shown.seconds_left() == (1 + 1 + 30) / 2
+
+
+def test_a_kind_is_scaled_by_its_own_stages_and_little_by_a_short_one(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
+    costs = {"copy": 1.0, "train-1": 100.0, "train-2": 100.0, "ask": 10.0}
+    shown = progress.Progress(costs, kinds={name: name.partition("-")[0] for name in costs})
+    shown.start("copy")
+    shown.finish("copy")  # in no time: alone it would say that all of it takes none
+    assert shown.seconds_left() == pytest.approx(210 * 20 / 21)
+    shown.start("train-1")
+    now[0] += 300
+    shown.finish("train-1")
+    # all stages: (300 + 20) / (101 + 20); training: (300 + 20 times that) / 120
+    of_all = 320 / 121
+    assert shown.seconds_left() == pytest.approx(100 * (300 + 20 * of_all) / 120 + 10 * of_all)
+
+
+def test_a_terminal_has_one_line_that_fits(monkeypatch):
+    now, screen = [0.0], io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(progress.sys, "stderr", screen)
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = progress.Progress({"privacy: unlearn gd": 20.0, "privacy: evaluate a model of a long name": 10.0}, lanes=2)
+    shown.start("privacy: unlearn gd")
+    now[0] += 5
+    shown.part("privacy: unlearn gd", 40, 80)
+    assert screen.getvalue().split("\r")[-1] == "[ 0/2] ETA 15 s | privacy: unlearn gd 50 % (8/s)"
+    shown.start("privacy: evaluate a model of a long name")
+    shown.part("privacy: evaluate a model of a long name", 1, 3)
+    assert len(screen.getvalue().split("\r")[-1]) == 59
+    shown.finish("privacy: unlearn gd")
+    assert "\n" not in screen.getvalue()
+    shown.finish("privacy: evaluate a model of a long name")
+    assert screen.getvalue().split("\r")[-1].split("  ")[0] == "[ 2/2] all done: 5 s"
+    assert screen.getvalue()[-1] == "\n"
+    shown.close()
+    assert screen.getvalue().count("\n") == 1
 
 
 def test_phases_follow_each_other_and_those_that_do_not_come_are_kept(monkeypatch, capsys):
@@ -54,5 +109,4 @@ def test_where_nobody_draws_a_line_comes_now_and_then(monkeypatch, capsys):
     for seconds, done in ((30, 1), (31, 2), (5, 3)):
         now[0] += seconds
         shown.part("learn", done, 4)
-    # Half of it took 61 seconds; what it was expected to cost says nothing.
-    assert capsys.readouterr().err.splitlines() == ["[ 1/1] learn:  50 %, ETA 61 s"]
+    assert capsys.readouterr().err.splitlines() == ["[ 0/1] ETA 1 s | learn 50 % (0.0328/s)"]

@@ -15,7 +15,15 @@ NEEDS = {"build": (), "it's-learn": ("build",), "ask": ("build",), "report": ("i
 def graph(folder: Path) -> Graph:
     return Graph(
         [
-            Stage(id, f"do {id} {{x}}", needs, ("echo", f"{folder}/{id} {{x}}", "$HOME"), print, 1.0, (), id == "ask")
+            Stage(
+                id,
+                f"do {id} {{x}}",
+                needs,
+                ("echo", f"{folder}/{id} {{x}}", "$HOME"),
+                print,
+                1.0,
+                needs_gpu=id == "ask",
+            )
             for id, needs in NEEDS.items()
         ]
     )

@@ -5,13 +5,14 @@ import json
 import pytest
 
 from baselines.study.figure import tradeoff, under_attack
-from baselines.study.measured import Measured, Scenario, _judged, _of_run, drawn_parts, harm_of_rows
+from baselines.study.gathered import Gathered
+from baselines.study.measured import measured
 from baselines.study.report_rows import ATTACK_FIELDS, ROW_FIELDS, averaged, counted, rows_of
 from baselines.study.report_text import markdown, table
 from baselines.study.study import IMAGES
 from mllmu_med_dataset import load
 from mllmu_med_metrics import References, score
-from mllmu_med_metrics.scoring.attack_harms import AttackHarms
+from mllmu_med_metrics.scoring.attack_harms import Roles, of_one
 from mllmu_med_metrics.scoring.hierarchy import mean_of_runs
 from mllmu_med_metrics.vocabulary import ATTACKS
 from tests.mllmu_med_tasks import fabricated
@@ -74,29 +75,18 @@ def attacked(rows):
 
 
 def made(rows, attacks):
-    references = References(rows)
-    names = {model: [f"{model}-s{n}" if n else model for n in range(len(runs))] for model, runs in RUNS.items()}
-    scored = {
-        name: references.scored(answers(rows, *run), name)
-        for model, runs in RUNS.items()
-        for name, run in zip(names[model], runs, strict=True)
+    several = {model: len(of_model) > 1 for model, of_model in RUNS.items()}
+    runs = {
+        model: [(f"{model}-s{n}" if n else model, n if several[model] else None) for n in range(len(of_model))]
+        for model, of_model in RUNS.items()
     }
-    harms = AttackHarms(references, attacks, list(scored)) if attacks else None
-    parts = drawn_parts(references, scored, 0, harms)
-    found: dict[str, list[Measured]] = {}
-    for model, of_model in names.items():
-        for number, name in enumerate(of_model):
-            value = score(
-                unlearned=scored[name], target=scored["target"], retain_only=scored["retain_only"],
-                base=scored["base"], rows=references, attacks=_of_run(attacks, name),
-            )  # fmt: skip
-            seed = number if len(of_model) > 1 else None
-            one = Measured(
-                model, name, seed, value, parts[name], references.fewest_patients, None, 1.0,
-                harm_of_rows(scored[name]), _judged(references, harms, name),
-            )  # fmt: skip
-            found.setdefault(model, []).append(one)
-    return Scenario("privacy", found, scored["target"])
+    given = {
+        name: answers(rows, *run)
+        for model, of_model in RUNS.items()
+        for (name, _), run in zip(runs[model], of_model, strict=True)
+    }
+    left = Gathered(rows, given, attacks, dict.fromkeys(given), dict.fromkeys(given, 1.0))
+    return measured("privacy", left, runs, 0)
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +127,16 @@ def test_a_row_is_the_mean_of_its_runs_with_the_interval_of_all_of_them(document
     assert gd["spread"] > 0
 
 
-def test_one_run_has_the_interval_of_its_score(document, scenario):
-    base, value = row_of(document, "base"), scenario.runs["base"][0].score
+def first_score(rows, model, attacks=None):
+    """Return the score of a model's first run with the intervals of its own bootstrap, which has the same draws."""
+    first = {name: answers(rows, *of_model[0]) for name, of_model in RUNS.items()}
+    beside = {role: first[role] for role in ("target", "retain_only", "base")}
+    mine = attacks and of_one(attacks, Roles(model))
+    return score(unlearned=first[model], rows=References(rows), attacks=mine, **beside)
+
+
+def test_one_run_has_the_interval_of_its_score(document, rows):
+    base, value = row_of(document, "base"), first_score(rows, "base")
     assert (base["ues_low"], base["ues_high"], base["covers"]) == (value.ues_low, value.ues_high, "patients only")
     target, gold = row_of(document, "target"), row_of(document, "retain_only")
     assert (target["ues"], gold["ues"], gold["ues_low"]) == (0, 1, 1)
@@ -187,13 +185,14 @@ def test_without_attacks_nothing_of_them_stands_in_the_report(document):
     assert under_attack(document["rows"], None) == []
 
 
-def test_robust_ues_of_a_row_is_that_of_its_attacked_run(attacked_document, attacked):
+def test_robust_ues_of_a_row_is_that_of_its_attacked_run(attacked_document, attacked, rows):
     gd, first = row_of(attacked_document, "gd"), attacked.runs["gd"][0]
     harms = {model: [one.score.attacks for one in runs] for model, runs in attacked.runs.items()}
     assert harms["gd"][1:] == [None, None] and harms["base"] == [None]
     assert gd["ues_robust"] == first.score.ues_robust < gd["ues_strict"]
     # In the score the interval is of the same draws; the row says that it covers patients alone.
-    assert (gd["ues_robust_low"], gd["ues_robust_high"]) == (first.score.ues_robust_low, first.score.ues_robust_high)
+    whole = first_score(rows, "gd", harms_of(rows))
+    assert (gd["ues_robust_low"], gd["ues_robust_high"]) == (whole.ues_robust_low, whole.ues_robust_high)
     assert (gd["robust_covers"], gd["covers"]) == ("patients only", "given this target")
     assert gd["attack_set"] == "A1" and gd["attacks"] == first.score.attacks
     exposure = gd["attacks"]["exposure"]

@@ -36,7 +36,7 @@ def toy(folder: Path, id: str, *needs: str, how: str = "") -> Stage:
     """Return a stage; how: hold (until the file `go` is there) or fail."""
     argv = ("python", "-c", _SCRIPT, str(folder), id, *([how] if how else []))
     leaves = (folder / f"{id}.work",)
-    return Stage(id, f"toy {id}", needs, argv, lambda part: True, 1.0, leaves, needs_gpu=False)
+    return Stage(id, f"toy {id}", needs, argv, lambda part: True, 1.0, leaves=leaves, needs_gpu=False)
 
 
 def diamond(folder: Path, **how: str) -> Graph:
