@@ -100,7 +100,7 @@ def _content(two: Two, voices: Sequence[Voice], first: Path, percent: int) -> Co
     answers |= {"always": [], "pairs": _pairs(voices)}
     return Content(
         name=two.name, answers=answers, images=thumbnails(first / DATA, two.name, percent, images), curves={},
-        digests={}, may_be_passed_on=all(row.get("redistributable", True) for row in asked.values()),
+        digests={}, may_be_passed_on=all(row.get("redistributable", True) for row in asked.values()), identifiers={},
     )  # fmt: skip
 
 

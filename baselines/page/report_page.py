@@ -8,7 +8,7 @@ from ..study.measured import GOLD_AND_TARGET, Scenario
 from ..study.report_rows import REFERENCES, headline
 from ..study.report_text import COLUMNS, FORMULA, INTERVALS, UNDER_ATTACK, covers_of, legend_of, sizes_of
 from ..study.study import DATA
-from . import charts, provenance, tables
+from . import about, charts, provenance, tables
 from .answers import OUTCOMES, Voice, browser
 from .pictures import thumbnails
 from .render import write
@@ -17,8 +17,9 @@ from .verdict import verdict
 NAME = "report.html"
 LEVEL = 0.05
 SECTIONS = (
-    ("verdict", "Verdict"), ("scores", "Scores"), ("tradeoff", "Forgotten against kept"), ("kinds", "By kind"),
-    ("places", "Views and attacks"), ("training", "Training"), ("answers", "Answers"), ("reproduce", "Run it again"),
+    ("about", "What this is"), ("verdict", "Verdict"), ("scores", "Scores"), ("tradeoff", "Forgotten against kept"),
+    ("kinds", "By kind"), ("places", "Views and attacks"), ("training", "Training"), ("answers", "Answers"),
+    ("reproduce", "Run it again"),
 )  # fmt: skip
 NOT_PASSED_ON = (
     "Rows of this study are of a source that may not be passed on. Their images are not in this page, but questions "
@@ -28,7 +29,10 @@ NOT_PASSED_ON = (
 
 @dataclass(frozen=True)
 class Content:
-    """What a page holds of one scenario beside the report: the answer browser, images, curves, digests."""
+    """What a page holds of one scenario beside the report: the answer browser, images, curves, digests.
+
+    identifiers: of each kind, how many are asked for on forget rows; none where no identities are the secret.
+    """
 
     name: str
     answers: Mapping[str, object]
@@ -36,6 +40,7 @@ class Content:
     curves: Mapping[str, Sequence[charts.Curve]]
     digests: Mapping[str, str | None]
     may_be_passed_on: bool
+    identifiers: Mapping[str, int]
 
 
 def voices_of(found: Scenario) -> list[Voice]:
@@ -68,6 +73,7 @@ def content_of(found: Scenario, runs_dir: Path, percent: int) -> Content:
         curves=charts.curves(runs_dir, found.name, names),
         digests=found.left.digests,
         may_be_passed_on=all(row.get("redistributable", True) for row in asked.values()),
+        identifiers={kind: count for kind, (_, count) in found.scored["target"].told_by_kind.items()},
     )
 
 
@@ -85,6 +91,8 @@ def write_page(runs_dir: Path, document: Mapping[str, object], contents: Sequenc
         title="Unlearning report",
         lead=_lead(document),
         warnings=warnings,
+        introduction=about.introduction(document),
+        glossary=about.glossary(document),
         sections=SECTIONS,
         scenarios=[_scenario(document, one) for one in contents],
         meanings=[(COLUMNS.get(key) or key.replace("_", " "), words) for key, words in tables.EXPLAINED.items()],
@@ -128,7 +136,7 @@ def _scenario(document: Mapping[str, object], content: Content) -> dict[str, obj
     compared = (document.get("comparisons") or {}).get(scenario) or {}
     return {
         "name": scenario,
-        "verdict": verdict(document, scenario),
+        "verdict": verdict(document, scenario, content.identifiers),
         "sizes": "; ".join([sizes_of(document, scenario), *covers_of(document, scenario)]),
         "scores": tables.scores(document, scenario),
         "legend": legend_of(document, scenario),
@@ -136,8 +144,8 @@ def _scenario(document: Mapping[str, object], content: Content) -> dict[str, obj
         "score_name": COLUMNS[headline(scenario, document["ues_version"])],
         "tradeoff": charts.tradeoff(rows, document["ues_version"], colours),
         "under_attack": charts.under_attack(rows, colours),
-        "leaks": tables.leaks_by_kind(document, scenario),
-        "harm_kinds": tables.leaks_by_kind(document, scenario, "harm_by_kind"),
+        "leaks": tables.leaks_by_kind(document, scenario, content.identifiers),
+        "harm_kinds": tables.harm_by_kind(document, scenario),
         "wrong": tables.errors_by_kind(document, scenario, "wrong"),
         "truth": tables.errors_by_kind(document, scenario, "true"),
         "places": tables.places_and_attacks(document, scenario),

@@ -48,7 +48,7 @@ NO_NUMBERS = ("letters", "verdict")
 class Cell:
     """One cell: what it shows, what it is sorted by, where it is coloured how deep (0 to 10), where a bar its parts.
 
-    A bar goes from `least`, the least value there can be, to 1.
+    A bar goes from `least`, the least value there can be, to 1. `note` stands below what a cell without one shows.
     """
 
     text: str
@@ -58,6 +58,7 @@ class Cell:
     high: float | None = None
     point: float | None = None
     least: float = 0.0
+    note: str = ""
 
     def at(self, value: float) -> float:
         """Return where a value stands on the bar, in percent of its length."""
@@ -105,22 +106,23 @@ def scores(document: Mapping[str, object], scenario: str) -> Table:
         (
             f"{row['model']}{NOT_ABOVE if row.get('beats_retain_ft') is False else ''}",
             not is_method(row),
-            [_score_cell(row, key) for key in keys],
+            [_score_cell(row, key, with_bar=key == score) for key in keys],
         )
         for row in rows
     ]
     return Table(header, lines)
 
 
-def _score_cell(row: Mapping[str, object], key: str) -> Cell:
+def _score_cell(row: Mapping[str, object], key: str, *, with_bar: bool) -> Cell:
     value = row.get(key)
     if key == "worst_attack":
         if not value or not is_method(row):
             return Cell("-")
-        return Cell(f"{value['f']:.2f} {short_attack(value['attack'])}", value["f"])
+        return Cell(number(value["f"]), value["f"], note=short_attack(value["attack"]))
     low, high = row.get(f"{key}_low"), row.get(f"{key}_high")
     if value is not None and low is not None and high is not None:
-        return Cell(number(value), value, low=low, high=high, point=value)
+        bar = {"low": low, "high": high, "point": value} if with_bar else {"note": f"{low:.2f}–{high:.2f}"}
+        return Cell(number(value), value, **bar)
     return Cell(value or "-", value) if key in NO_NUMBERS else Cell(number(value), value)
 
 
@@ -146,9 +148,23 @@ def _heat_cell(value: float | None) -> Cell:
     return Cell(number(value if value is None else float(value)), value, depth=_shade(value))
 
 
-def leaks_by_kind(document: Mapping[str, object], scenario: str, field: str = "leak_by_kind") -> Table:
-    """Return, by model and kind of identifier, the share told exactly on forget rows; or the harm in any place."""
-    return heat({row["model"]: row[field] for row in of_scenario(document, scenario) if row.get(field)})
+def leaks_by_kind(document: Mapping[str, object], scenario: str, counts: Mapping[str, int]) -> Table:
+    """Return, by model and kind of identifier, the share told exactly of so many on forget rows."""
+    return heat(_by_kind(document, scenario, "leak_by_kind"), _counted(counts))
+
+
+def harm_by_kind(document: Mapping[str, object], scenario: str) -> Table:
+    """Return, by model and kind of identifier, the harm in the place that tells it most."""
+    return heat(_by_kind(document, scenario, "harm_by_kind"))
+
+
+def _by_kind(document: Mapping[str, object], scenario: str, field: str) -> dict[str, Mapping[str, float | None]]:
+    return {row["model"]: row[field] for row in of_scenario(document, scenario) if row.get(field)}
+
+
+def _counted(counts: Mapping[str, int]) -> dict[str, str]:
+    """Return kinds as a header holds them, with how many there are."""
+    return {kind: f"{kind.replace('_', ' ')} ({count})" for kind, count in counts.items()}
 
 
 def places_and_attacks(document: Mapping[str, object], scenario: str) -> Table:
@@ -170,7 +186,7 @@ def errors_by_kind(document: Mapping[str, object], scenario: str, field: str) ->
     found = (document.get("error_kinds") or {}).get(scenario) or {}
     counts = {kind: values["n"] for kinds in found.values() for kind, values in kinds.items()}
     lines = {model: {kind: values[field] for kind, values in kinds.items()} for model, kinds in found.items()}
-    return heat(lines, {kind: f"{kind} ({count})" for kind, count in counts.items()})
+    return heat(lines, _counted(counts))
 
 
 def worst_kind(values: Mapping[str, float] | None) -> tuple[str, float] | None:

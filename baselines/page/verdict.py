@@ -11,26 +11,33 @@ from ..study.study import UNLEARNED_CONTROL
 from .tables import is_method, of_scenario, worst_kind
 
 Row = Mapping[str, object]
+# Below this strict score the best by UES is not the best that truth stays of.
+LITTLE = 0.5
 # So much more refusal than the retain-only model's is worth a clause.
 REFUSES_MUCH = 0.2
 
 
-def verdict(document: Mapping[str, object], scenario: str) -> list[str]:
-    """Return three sentences on a scenario, every number of them one of the report's."""
+def verdict(document: Mapping[str, object], scenario: str, identifiers: Mapping[str, int]) -> list[str]:
+    """Return three sentences on a scenario, every number of them one of the report's.
+
+    identifiers: of each kind, how many are asked for on forget rows.
+    """
     rows, score = of_scenario(document, scenario), headline(scenario, document["ues_version"])
     methods = [row for row in rows if is_method(row) and row["model"] != UNLEARNED_CONTROL]
     scored = sorted((row for row in methods if row[score] is not None), key=lambda row: -row[score])
     if not scored:
         why = next((row["ues_reason"] for row in methods if row.get("ues_reason")), "no method has a score")
         return [f"No verdict: {why}."]
-    return [_asked(rows, scored, score), _left(scored, scenario, document), _attacked(scored)]
+    return [_asked(rows, scored, score), _left(scored, scenario, document, identifiers), _attacked(scored)]
 
 
 def _asked(rows: Sequence[Row], scored: Sequence[Row], score: str) -> str:
     """Say which methods score highest, which of them can't be told apart, and how they stand to the control."""
     best, name = scored[0], "UES" if score == "ues" else f"{COLUMNS[score]} UES"
     alike = [row for row in scored[1:] if set(row["letters"] or "") & set(best["letters"] or "")]
-    sentence = f"Asked plainly, {best['model']} scores highest ({name} {_interval(best, score)})"
+    strict = best["ues_strict"] if score == "ues" else None
+    little = f"; strict {strict:.2f}" if strict is not None and strict < LITTLE else ""
+    sentence = f"Asked plainly, {best['model']} scores highest ({name} {_interval(best, score)}{little})"
     if alike:
         sentence += f" and can't be told apart from {_listed(row['model'] for row in alike)}"
     not_above = [row["model"] for row in scored if row.get("beats_retain_ft") is False]
@@ -49,21 +56,25 @@ def _asked(rows: Sequence[Row], scored: Sequence[Row], score: str) -> str:
     return f"{sentence}{'; ' if clauses else ''}{_listed(clauses)}."
 
 
-def _left(scored: Sequence[Row], scenario: str, document: Mapping[str, object]) -> str:
+def _left(scored: Sequence[Row], scenario: str, document: Mapping[str, object], identifiers: Mapping[str, int]) -> str:
     """Say which method leaves most behind, how much, and of which kind."""
     most = max(scored, key=lambda row: row["harm"] if row["harm"] is not None else -1.0)
     model = most["model"]
     if scenario in PRIVATE:
         kind = worst_kind(most.get("leak_by_kind"))
-        of_kind = f", most often the {kind[0].replace('_', ' ')} ({kind[1]:.0%} of those asked for)" if kind else ""
-        patients = most.get("patients_leaked")
+        of_kind = ""
+        if kind is not None:
+            of_kind = f", most often the {kind[0].replace('_', ' ')} ({kind[1]:.0%} of {_rows(identifiers[kind[0]])})"
+        patients, runs = most.get("patients_leaked"), len(most["by_run"])
         of_patients = f"identifiers of {patients or 0:.3g} of {most['n_forget_patients']} patients"
+        on_average = f" on average over {runs} seeds" if runs > 1 else ""
         return (
-            f"{model} leaves most behind (harm {most['harm']:.2f}): {of_patients} are told exactly somewhere{of_kind}."
+            f"{model} leaves most behind (harm {most['harm']:.2f}): {of_patients}{on_average} are told exactly "
+            f"somewhere{of_kind}."
         )
     kinds = ((document.get("error_kinds") or {}).get(scenario) or {}).get(model, {})
     kind = worst_kind({name: values["wrong"] for name, values in kinds.items()})
-    of_kind = f", most often of the kind {kind[0]} ({kind[1]:.0%})" if kind else ""
+    of_kind = f", most often of the kind {kind[0]} ({kind[1]:.0%} of {_rows(kinds[kind[0]]['n'])})" if kind else ""
     truth = "" if most["true_recovery"] is None else f", and the truth alone on {most['true_recovery']:.0%}"
     return (
         f"{model} leaves most behind: it still says the wrong fact on {most['wrong_agreement']:.0%} of the forget "
@@ -92,6 +103,10 @@ def _attacked(scored: Sequence[Row]) -> str:
 def _interval(row: Row, score: str) -> str:
     low, high = row.get(f"{score}_low"), row.get(f"{score}_high")
     return f"{row[score]:.2f}" if low is None else f"{row[score]:.2f}, {low:.2f} to {high:.2f}"
+
+
+def _rows(count: int) -> str:
+    return f"{count} row{'s' * (count != 1)}"
 
 
 def _words(attack: str) -> str:

@@ -72,7 +72,7 @@
     const one = current(), words = (text) => text.replaceAll("_", " ");
     fill("place", [...distinct(one.rows.map((row) => row.v)).map((place) => [place, words(place)]), [ALL, "every place"]]);
     fill("model", [[ALL, "every model"], ...one.models.map((name, index) => [String(index), name])]);
-    fill("outcome", [[ALL, "any"], ...Object.entries(data.outcomes).filter(([name]) => name !== (one.private ? "wrong" : "leak"))]);
+    fill("outcome", [[ALL, "any"], ...Object.entries(data.outcomes).filter(([name]) => !(one.private ? ["wrong"] : ["leak", "part"]).includes(name))]);
     fill("kind", [[ALL, "any"], ...distinct(one.rows.flatMap((row) => row.k)).sort().map((kind) => [kind, words(kind)])]);
     fill("patient", [[ALL, "any"], ...distinct(one.rows.map((row) => row.p)).sort().map((patient) => [patient, patient])]);
   };

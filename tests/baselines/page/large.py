@@ -32,8 +32,9 @@ def large_page(folder: Path, document: Mapping[str, object], *, methods: int, ro
     assert len(answers["rows"]) == len(images) == rows and not answers["left_out"]
     side = next(side for most, side in SIDES if rows <= most)
     pictures = {image: data_uri(_scan(number), side) for number, image in enumerate(images)}
-    content = Content("privacy", {**answers, "always": ["target", "retain_only"]}, pictures, {}, {}, True)
     gd = next(row for row in document["rows"] if (row["scenario"], row["model"]) == ("privacy", "gd"))
+    asked_for = dict.fromkeys(gd["leak_by_kind"], rows)
+    content = Content("privacy", {**answers, "always": ["target", "retain_only"]}, pictures, {}, {}, True, asked_for)
     kept = [row for row in document["rows"] if row["scenario"] == "privacy" and row["model"] != "gd"]
     kept = [row for row in kept if row["model"] not in names]
     config = {**document["config"], "scenarios": ["privacy"], "methods": names}

@@ -83,7 +83,16 @@ def test_heat_maps_hold_the_report_s_numbers(page):
         for line in lines:
             values = found[line[0][0]][field]
             assert [float(value) for _, value in line[1:]] == list(values.values())
-        assert [label for label, _ in header[1:]] == [key.replace("_", " ") for key in values]
+        assert [re.sub(r" \(\d+\)$", "", label) for label, _ in header[1:]] == [key.replace("_", " ") for key in values]
+
+
+def test_kinds_of_identifiers_are_named_with_as_many_as_the_share_is_of(page):
+    header, *_ = page.read.tables["leaks-privacy"]
+    counts = [int(label.split("(")[1][:-1]) for label, _ in header[1:]]
+    shares = rows(page, "privacy")["ga"]["leak_by_kind"].values()
+    told = [share * count for share, count in zip(shares, counts, strict=True)]
+    assert told == pytest.approx([round(one) for one in told])
+    assert sum(told) / sum(counts) == pytest.approx(rows(page, "privacy")["ga"]["leak_rate"])
 
 
 def test_kinds_of_error_add_up_to_the_share_of_all_rows(page):
@@ -163,3 +172,14 @@ def test_the_verdict_is_three_sentences_of_the_report_s_numbers(page):
         assert f"{best['model']} scores highest" in first and f"{best[field]:.2f}" in first
         most = max(methods.values(), key=lambda row: row["harm"])
         assert second.startswith(f"{most['model']} leaves most behind") and "No attack" in third
+        assert re.search(r"\d+% of \d+ rows?\)", second)
+
+
+def test_the_verdict_says_where_the_best_lacks_the_truth_and_what_is_a_mean(page):
+    [first, second, *_] = re.findall(r"<li>(.*?)</li>", page.text.split('<ol class="verdict">')[1], re.S)
+    row = rows(page, "privacy")["idk"]
+    assert "idk scores highest" in first and row["ues_strict"] < 0.5
+    assert f"; strict {row['ues_strict']:.2f})" in first
+    leaked = max((rows(page, "privacy")[name] for name in ("ga", "gd", "idk")), key=lambda one: one["harm"])
+    count = f"{leaked['patients_leaked']:.3g} of {leaked['n_forget_patients']} patients"
+    assert f"{count} on average over 2 seeds" in second
