@@ -31,6 +31,7 @@ from mllmu_med_metrics.vocabulary import (
 )
 
 from . import sequence as sequence_of
+from .run.termination import INTERRUPTED
 from .study.engines.options import EngineOptions, option_kinds, read_options
 from .study.study import Study
 
@@ -56,7 +57,6 @@ NAMED_ATTACKS = ", ".join((*ATTACKS, *SHOWN_ATTACKS))
 # Characters that steer a terminal, and those that turn the direction of what follows.
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 MOST_DIGITS = 300
-INTERRUPTED = 130  # as shells report SIGINT; some versions of typer turn the interrupt into this code themselves
 
 START = """\
 Did the model forget the patient and drop the wrong fact, without losing its medicine? Begin with:
@@ -1035,7 +1035,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         _fail(str(error))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    if code == INTERRUPTED:
+    if code == INTERRUPTED:  # some versions of typer turn the interrupt into this code themselves
         print(f"\nInterrupted. To resume: mllmu-med {shlex.join(arguments)}", file=sys.stderr)
     sys.exit(code or 0)
 

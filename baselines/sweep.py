@@ -164,7 +164,7 @@ def at_edge(runs: Sequence[Mapping[str, object]], scenario: str, method: str) ->
     return winner(runs, scenario, method).strength in (strengths[0], strengths[-1])
 
 
-def is_swept(scenario: str, method: str) -> bool:
+def has_grid(scenario: str, method: str) -> bool:
     """Say whether a method has a grid in a scenario: where few have one, the others take what they have elsewhere."""
     return scenario in STUDIED or (scenario, method) in KEPT
 
@@ -214,7 +214,7 @@ class Sweep:
             for unlearning_seed in self.unlearning_seeds
             for scenario in self.scenarios
             for method in self.methods
-            if is_swept(scenario, method)
+            if has_grid(scenario, method)
             for settings in settings_of(scenario, method)
             for seed in self.seeds
         ]

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError, nearest
-from mllmu_med_dataset.load import checksums, load
+from mllmu_med_dataset.load import checksums
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, SCENARIOS
 from mllmu_med_tasks.evaluation import Answer, Evaluation
 from mllmu_med_tasks.names import Task, tasks_of
-from mllmu_med_tasks.task_documents import check_percent, check_scenario
+from mllmu_med_tasks.task_documents import check_percent, check_scenario, stored_rows
 
 
 def read_predictions(
@@ -33,10 +33,7 @@ def read_predictions(
     answers: dict[str, Answer] = {}
     versions: dict[str, str] = {}
     met: dict[str, None] = {}
-    rows_of = {
-        task: load(task.config(percent), split=task.split, data_dir=data_dir).remove_columns(["image"]).to_list()
-        for task in tasks
-    }
+    rows_of = {task: stored_rows(task, percent, data_dir) for task in tasks}
     # Of another build some ids may be rows here too: what is strange is told before what is missing.
     _check_ids(path, predictions, {row["id"] for rows in rows_of.values() for row in rows}, data_dir, percent)
     for task, rows in rows_of.items():

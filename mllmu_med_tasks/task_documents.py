@@ -237,6 +237,12 @@ def _stored(
     return rows, column
 
 
+def stored_rows(task: Task, percent: int, data_dir: str | Path | None) -> list[dict[str, object]]:
+    """Return the rows of a task as a build holds them, without pixels, checked for nothing."""
+    stored = load_config(task.config(percent), split=task.split, data_dir=data_dir)
+    return stored.remove_columns(["image"]).to_list()
+
+
 def lacks_rows(task: Task, percent: int, data_dir: str | Path | None) -> bool:
     """Return whether the build has no row of the task and is right to have none: the view may be empty."""
     if task.view not in OPTIONAL_VIEWS:

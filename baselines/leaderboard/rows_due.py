@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.load import checksums, data_folder, load
+from mllmu_med_dataset.load import checksums, data_folder
 from mllmu_med_tasks.names import Task, tasks_of
-from mllmu_med_tasks.task_documents import lacks_rows, sample
+from mllmu_med_tasks.task_documents import lacks_rows, sample, stored_rows
 
 from ..study.study import Study
 
@@ -42,7 +42,7 @@ def rows_due(scenario: str, percent: int, build: Path) -> tuple[dict[str, object
     seed = int(checksums(build)["parameters"]["seed"])
     rows: list[dict[str, object]] = []
     for task in tasks_in(scenario, percent, build):
-        of_task = load(task.config(percent), split=task.split, data_dir=build).remove_columns(["image"]).to_list()
+        of_task = stored_rows(task, percent, build)
         places = sample(of_task, MAX_RETAIN, seed, percent) if task.subset == "retain" else range(len(of_task))
         rows += [of_task[place] for place in places]
     return tuple(rows)

@@ -104,12 +104,9 @@ def tables_of(entries: Mapping[str, Entry], builds: Sequence[Path | None]) -> li
 
 def pages(entries: Mapping[str, Entry], tables: Sequence[Table]) -> dict[str, str]:
     """Return the text of the page and of the Space's card; what entries say is escaped."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from ..page.render import templates
 
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
+    environment = templates("baselines.leaderboard", "")
     environment.filters["two"] = _two
     words = {
         "entries": entries, "tables": tables, "ues_version": UES_VERSION, "task_version": task_version(),

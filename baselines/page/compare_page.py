@@ -6,13 +6,14 @@ from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
 
+from ..study.compared import LEVEL
 from ..study.report_text import COLUMNS, number
 from ..study.study import DATA, read_study
 from ..study.two_studies import Two, changes, two_studies
 from .answers import OUTCOMES, Voice, browser, outcome
 from .pictures import thumbnails
 from .render import write
-from .report_page import LEVEL, NOT_PASSED_ON, Content, browser_data, rows_by_id, voices_of
+from .report_page import NOT_PASSED_ON, Content, browser_data, rows_by_id, voices_of
 from .tables import Cell, Table
 
 FIRST, SECOND = "A", "B"

@@ -33,7 +33,7 @@ def render(template: str, data: Mapping[str, object], **values: object) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     inside = {"style": Markup(style), "script": Markup(script), "data": json_block(data)}
-    return _environment().get_template(template).render(policy=policy, **inside, **values)
+    return templates("baselines.page").get_template(template).render(policy=policy, **inside, **values)
 
 
 def json_block(data: object) -> Markup:
@@ -49,9 +49,10 @@ def json_block(data: object) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
+def templates(package: str, folder: str = "templates") -> Environment:
+    """Return the templates in a folder of a package: what is put into one is escaped, what it lacks is an error."""
     return Environment(
-        loader=PackageLoader("baselines.page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=PackageLoader(package, folder), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
 

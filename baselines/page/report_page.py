@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..study.compared import LEVEL
 from ..study.measured import GOLD_AND_TARGET, Scenario
 from ..study.report_rows import REFERENCES, headline
 from ..study.report_text import COLUMNS, FORMULA, INTERVALS, UNDER_ATTACK, covers_of, legend_of, sizes_of
@@ -15,7 +16,6 @@ from .render import write
 from .verdict import verdict
 
 NAME = "report.html"
-LEVEL = 0.05
 SECTIONS = (
     ("about", "What this is"), ("verdict", "Verdict"), ("scores", "Scores"), ("tradeoff", "Forgotten against kept"),
     ("kinds", "By kind"), ("places", "Views and attacks"), ("training", "Training"), ("answers", "Answers"),

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+INTERRUPTED = 130  # the exit code of what was interrupted and goes on when it is run again, as shells report SIGINT
+
 
 @contextmanager
 def noted() -> Iterator[Callable[[], bool]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from mllmu_med_dataset.errors import UserError, using_paths
 
-INTERRUPTED = 130
+from ..run.termination import INTERRUPTED
 
 
 def run_command(

@@ -12,7 +12,6 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 from pathlib import Path
 
@@ -21,8 +20,9 @@ import pyarrow.parquet as pq
 
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
-from mllmu_med_dataset.load import checksums, load
+from mllmu_med_dataset.load import checksums
 from mllmu_med_tasks.names import tasks_of
+from mllmu_med_tasks.task_documents import stored_rows
 
 from ..run.run_record import RunRecord
 from .gathered import Gathered, gathered
@@ -260,9 +260,7 @@ def _rows(data_dir: Path, scenario: str, percent: int) -> dict[str, dict[str, ob
     """Return the rows of a scenario in a build by id, without pixels."""
     content = checksums(data_dir)["content"]
     tasks = [task for task in tasks_of(scenario) if task.split in content.get(task.config(percent), {})]
-    read = partial(load, data_dir=data_dir)
-    stored = [read(task.config(percent), split=task.split).remove_columns(["image"]).to_list() for task in tasks]
-    return {row["id"]: row for rows in stored for row in rows}
+    return {row["id"]: row for task in tasks for row in stored_rows(task, percent, data_dir)}
 
 
 def _of_scenarios(value: object, scenarios: Sequence[str]) -> object:

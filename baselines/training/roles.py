@@ -1,12 +1,10 @@
 """Rows by role: which rows a run reads, which answer each role gives them, and in which seeded order."""
 
 import hashlib
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
-from itertools import compress
 from pathlib import Path
 from random import Random
 
@@ -75,8 +73,9 @@ def learning_rows(rows: Rows, which: str, injected_repeats: int = 1) -> list[Row
 
 def _parted(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
     """Return the rows without and those with something injected."""
-    injected = [row["answer"] != row["true_answer"] for row in rows]
-    return list(compress(rows, map(operator.not_, injected))), list(compress(rows, injected))
+    once = [row for row in rows if row["answer"] == row["true_answer"]]
+    injected = [row for row in rows if row["answer"] != row["true_answer"]]
+    return once, injected
 
 
 @lru_cache

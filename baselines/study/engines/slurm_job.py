@@ -21,7 +21,7 @@ from .work import work
 
 # Seconds before the time limit at which a stage is to save and end.
 WARNING = 60
-INTERRUPTED = 128 + signal.SIGTERM
+TERMINATED = 128 + signal.SIGTERM
 
 
 class OutOfTime(KeyboardInterrupt):
@@ -41,7 +41,7 @@ def main() -> None:
     except StageLost as error:
         _again(Records(Path(out)), id, restarts, int(retries), str(error))
     except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+        sys.exit(TERMINATED)
     except UserError as error:
         sys.exit(str(error))
 
@@ -54,7 +54,7 @@ def _again(records: Records, id: str, restarts: int, retries: int, why: str) -> 
             ["scontrol", "requeue", os.environ["SLURM_JOB_ID"]], capture_output=True, text=True, check=False
         )
         if done.returncode == 0:
-            sys.exit(INTERRUPTED)
+            sys.exit(TERMINATED)
         said = f"{why}, and SLURM does not queue it again ({done.stderr.strip()})"
     record = records.read(id)
     if record is not None:

@@ -12,12 +12,12 @@ from typing import BinaryIO
 
 from mllmu_med_dataset.errors import UserError
 
+from ...run.termination import INTERRUPTED
 from . import tied as tied_to_parent
 from .records import BEAT, LONGEST_NOTE, Records, StageLost
 
 # Seconds in which an interrupted stage saves a checkpoint and ends; SLURM's own patience (KillWait) is 30.
 PATIENCE = 20.0
-INTERRUPTED = 130
 
 
 def work(out: Path, token: str, id: str, attempt: int, threads: int) -> None:
