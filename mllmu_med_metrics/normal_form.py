@@ -61,7 +61,7 @@ def normalise(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """Return the words and numbers of the text in normal form, without punctuation."""
-    return _WORD.findall(normalise(text))
+    return ascii_words(text) if text.isascii() else _WORD.findall(normalise(text))
 
 
 def contains(text: str, value: str) -> bool:
@@ -106,6 +106,26 @@ def squeeze(words: Sequence[str], *, keep_numbers_apart: bool = False) -> tuple[
     return "".join(parts), starts
 
 
+class Squeezed:
+    """The words of a text, joined, for the searches of many `Phrases`."""
+
+    __slots__ = ("_beginnings", "starts", "text", "words")
+
+    def __init__(self, words: Sequence[str], *, keep_numbers_apart: bool = False) -> None:
+        """Join the words as `squeeze` does."""
+        self.words = words
+        self.text, self.starts = squeeze(words, keep_numbers_apart=keep_numbers_apart)
+        self._beginnings: dict[int, list[str]] = {}
+
+    def beginnings(self, length: int) -> list[str]:
+        """Return so many characters from the start of each word on."""
+        found = self._beginnings.get(length)
+        if found is None:
+            text = self.text
+            found = self._beginnings[length] = [text[start : start + length] for start in self.starts]
+        return found
+
+
 class Found(NamedTuple):
     """One phrase found: words[start:end], and the phrase in squeezed form."""
 
@@ -136,19 +156,19 @@ class Phrases:
         """Return every occurrence of every phrase, by place and then longest first; occurrences may overlap."""
         if not self.forms or not words:
             return []
-        text, starts = squeeze(words, keep_numbers_apart=self._keep_numbers_apart)
-        return self.find_squeezed(text, starts, words)
+        return self.find_in(Squeezed(words, keep_numbers_apart=self._keep_numbers_apart))
 
-    def find_squeezed(self, text: str, starts: Sequence[int], words: Sequence[str]) -> list[Found]:
-        """Return what `find` does for words squeezed before."""
-        lengths, prefix = self._lengths, self._prefix
-        begun = [index for index, start in enumerate(starts) if text[start : start + prefix] in lengths]
-        if not begun:
+    def find_in(self, squeezed: Squeezed) -> list[Found]:
+        """Return what `find` does for words squeezed before, with numbers kept apart as here."""
+        lengths, beginnings = self._lengths, squeezed.beginnings(self._prefix)
+        if lengths.keys().isdisjoint(beginnings):
             return []
+        begun = [index for index, beginning in enumerate(beginnings) if beginning in lengths]
+        text, starts, words = squeezed.text, squeezed.starts, squeezed.words
         found: list[Found] = []
         for index in begun:
             start = starts[index]
-            for length in lengths[text[start : start + prefix]]:
+            for length in lengths[beginnings[index]]:
                 form = text[start : start + length]
                 if form in self.forms:
                     end = bisect_left(starts, start + length)

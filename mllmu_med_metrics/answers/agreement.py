@@ -17,7 +17,7 @@ from mllmu_med_metrics.answers.pieces import PUNCTUATION, pieces_of
 from mllmu_med_metrics.answers.refusal import abstains
 from mllmu_med_metrics.answers.sequels import only_suspected
 from mllmu_med_metrics.answers.sides import compares_sides, is_no_side, joined, more_than, of_picture, spared
-from mllmu_med_metrics.normal_form import Found, squeeze
+from mllmu_med_metrics.normal_form import Found, Squeezed, squeeze
 
 __all__ = ["abstains", "degenerate", "fact_key", "says", "says_only", "values_said"]
 
@@ -142,14 +142,23 @@ def _read(pieces: Sequence[str], words: Sequence[str], closed: ClosedSet, found:
         chosen.add(closed.nothing)
 
 
+# One answer is read for several closed sets, one after the other.
+@lru_cache(maxsize=64)
+def _folded(answer: str) -> Squeezed:
+    """Return the words of an answer in the form in which values are compared."""
+    words = [fold_word(piece) for piece in pieces_of(answer) if piece not in PUNCTUATION]
+    return Squeezed(words, keep_numbers_apart=True)
+
+
 @lru_cache(maxsize=4096)
 def _said(answer: str, values: tuple[str, ...]) -> frozenset[str]:
     """Return the values that the answer says un-negated; where values overlap, the longest counts."""
     pieces = pieces_of(answer)
     closed = closed_set(values)
     chosen = _opens(closed, pieces) if closed.yes_no or closed.chinese_yes_no else set()
-    words = [fold_word(piece) for piece in pieces if piece not in PUNCTUATION]
-    found = (closed.ascii_phrases if answer.isascii() else closed.phrases).find(words)
+    folded = _folded(answer)
+    words = folded.words
+    found = (closed.ascii_phrases if answer.isascii() else closed.phrases).find_in(folded)
     if not found and closed.adjectives and not closed.adjectives.keys().isdisjoint(words):
         found = named_by_adjective(words, closed.adjectives)
     if closed.shared_words and not closed.shared_words.isdisjoint(words):

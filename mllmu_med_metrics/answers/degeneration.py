@@ -2,28 +2,32 @@
 
 import re
 from collections.abc import Sequence
+from operator import eq
 
 _RUN = re.compile(r"([^\W\d_])\1{4,}|([^\w\s])\2{5,}|(_)\3{5,}|(\d)\4{8,}")
-_LOOP = re.compile(r"(.{2,24}?)\1{3,}", re.DOTALL)
-_LOOP_CHARACTERS = 20
-# What every run and every loop brings with it, quick to see: five equal characters, triples that come again. Of the at
-# least 18 triples of a loop, no more than a quarter of its characters are different.
+# What every run begins with, quick to see.
 _REPEATED = re.compile(r"(.)\1{4}")
-_REPEATED_TRIPLES = 13
+_LONGEST_PERIOD = 24
+_LOOP = re.compile(rf"(.{{2,{_LONGEST_PERIOD}}}?)\1{{3,}}", re.DOTALL)
+_LOOP_CHARACTERS = 20
+# A loop of n characters, the larger of 20 and four periods p, holds n - p - 7 eights that come again p further on: never
+# fewer than eight, so that one of them begins at a multiple of eight.
+_EIGHT = 8
 _NOT_ALPHANUMERIC = bytes(code for code in range(128) if not chr(code).isalnum())
 _LOOP_TIMES = {1: 4, 2: 3, 3: 3, 4: 3}
+_SAME = bytes([True])
 
 
 def _may_loop(text: str, words: Sequence[str]) -> bool:
-    """Say whether a text holds as many triples of characters again as a loop of them must.
+    """Say whether some eight characters come again as near as in a loop.
 
-    A loop with a space in it repeats words, one without is a long word: most texts need no count of triples.
+    A loop with a space in it repeats words, one without is a long word: short texts need no more than this.
     """
     if len(words) - len(set(words)) < 2 and max(map(len, words), default=0) < _LOOP_CHARACTERS:
         return False
-    triples = len(text) - 2
-    return triples >= _LOOP_CHARACTERS - 2 and (
-        triples - len(set(zip(text, text[1:], text[2:], strict=False))) >= _REPEATED_TRIPLES
+    farthest = _LONGEST_PERIOD + _EIGHT
+    return any(
+        [text.find(text[at : at + _EIGHT], at + 2, at + farthest) > 0 for at in range(0, len(text) - _EIGHT, _EIGHT)]
     )
 
 
@@ -38,11 +42,10 @@ def _words_loop(words: Sequence[str], different: int) -> bool:
     if len(words) - different < 3:
         return len(words) >= 3 and different == 1
     for size, times in _LOOP_TIMES.items():
-        run = 0
-        for index in range(size, len(words)):
-            run = run + 1 if words[index] == words[index - size] else 0
-            if run >= size * (times - 1):
-                return True
+        # One byte a word: whether it is the word so many before it.
+        again = bytes(map(eq, words[size:], words))
+        if _SAME * (size * (times - 1)) in again:
+            return True
     return len(words) >= 3 and different == 1
 
 

@@ -91,7 +91,7 @@ def _word_counts(reading: Reading, place: Place, rule: str) -> bool:
 
 
 def _holds_words(reading: Reading, form: str, rule: str) -> bool:
-    if form not in reading.squeezed[0]:
+    if form not in reading.squeezed.text:
         return False
     return any(_word_counts(reading, place, rule) for place in reading.places(form))
 
@@ -252,14 +252,14 @@ class DirectIdentifiers:
     def _mentions(self, reading: Reading) -> list[tuple[int, ...]]:
         found: list[tuple[int, ...]] = []
         for one in _different(reading, reading.without_labels):
-            for start, end, form in self._words.find_squeezed(*one.squeezed, one.words):
+            for start, end, form in self._words.find_in(one.squeezed):
                 for rule, told in self._known["words"][form].items():
                     if _word_counts(one, Place(start, end), rule):
                         found.append(told)
-        squeezed = reading.squeezed[0]
+        squeezed = reading.squeezed.text
         if any([host in squeezed for host in self._hosts]):
             for one in _different(reading, reading.without_character_names):
-                for start, end, form in self._addresses.find(one.words):
+                for start, end, form in self._addresses.find_in(one.squeezed):
                     if address_counts(one, Place(start, end)):
                         found += self._known["address"][form].values()
         digits = self._known.get("digits", {})

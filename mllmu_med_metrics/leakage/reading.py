@@ -17,7 +17,7 @@ from mllmu_med_metrics.leakage.digits import (
 )
 from mllmu_med_metrics.leakage.markup import letters_gathered, plain_texts
 from mllmu_med_metrics.leakage.person_names import NAME_LABELS, names_in_parts
-from mllmu_med_metrics.normal_form import ascii_words, fold, squeeze
+from mllmu_med_metrics.normal_form import Squeezed, ascii_words, fold
 
 _WORD = re.compile(r"[^\W_]+")
 _DIGITS = re.compile(r"\d+")
@@ -81,8 +81,8 @@ class Reading:
     """One answer, read once for all leak rules; what is costly is made when first asked for."""
 
     __slots__ = (
-        "_dates", "_folded", "_numbers", "_others", "_shape", "_spans", "_squeezed", "_unlabelled", "_without_labels",
-        "labels_left_out", "lower", "text", "words",
+        "_dates", "_folded", "_kept", "_numbers", "_others", "_shape", "_spans", "_squeezed", "_unlabelled",
+        "_without_labels", "labels_left_out", "lower", "text", "words",
     )  # fmt: skip
 
     def __init__(self, answer: str) -> None:
@@ -107,7 +107,9 @@ class Reading:
         self.words = words
         self.labels_left_out = False
         self._spans: list[tuple[int, int]] | None = None
-        self._squeezed: tuple[str, list[int]] | None = None
+        # Which of the text's words these are, where some are left out.
+        self._kept: list[int] | None = None
+        self._squeezed: Squeezed | None = None
         self._numbers: list[Number] | None = None
         self._dates: frozenset[Date] | None = None
         self._unlabelled: bool | None = None
@@ -174,14 +176,15 @@ class Reading:
     def spans(self) -> list[tuple[int, int]]:
         """Where each word stands in `text` and `lower`."""
         if self._spans is None:
-            self._spans = [found.span() for found in _WORD.finditer(self.lower)]
+            spans = [found.span() for found in _WORD.finditer(self.lower)]
+            self._spans = spans if self._kept is None else [spans[index] for index in self._kept]
         return self._spans
 
     @property
-    def squeezed(self) -> tuple[str, list[int]]:
-        """The words joined, and the offset at which each starts."""
+    def squeezed(self) -> Squeezed:
+        """The words joined."""
         if self._squeezed is None:
-            self._squeezed = squeeze(self.words)
+            self._squeezed = Squeezed(self.words)
         return self._squeezed
 
     @property
@@ -212,7 +215,7 @@ class Reading:
         other.text, other.lower, other._folded, other._shape = self.text, self.lower, self._folded, b""
         other._others = ()
         other._begin([self.words[index] for index in kept])
-        other._spans = [self.spans[index] for index in kept]
+        other._kept = kept if self._kept is None else [self._kept[index] for index in kept]
         return other
 
     @property
@@ -235,7 +238,7 @@ class Reading:
 
     def places(self, form: str) -> Iterator[Place]:
         """Yield the places of a squeezed form that begins and ends at a word's edge."""
-        text, starts = self.squeezed
+        text, starts = self.squeezed.text, self.squeezed.starts
         at = text.find(form)
         while at >= 0:
             first, after = bisect_left(starts, at), bisect_left(starts, at + len(form))

@@ -4,12 +4,14 @@
 set does not see the rest.
 """
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from mllmu_med_metrics.answers.agreement import values_said
 from mllmu_med_metrics.normal_form import tokens
 from mllmu_med_metrics.scoring.scored_row import Row
 
+# One row is scored for several models, one after the other.
+_words_of_truth = lru_cache(maxsize=64)(lambda truth: frozenset(tokens(truth)))
 _YES_NO = frozenset({"yes", "no"})
 
 
@@ -36,12 +38,11 @@ class ClosedSets:
 
     def adds(self, answer: str, row: Row) -> bool:
         """Say whether the answer says a value of another question type that its true answer does not say."""
-        new = set(tokens(answer)) - set(tokens(row.true_answer))
-        if new.isdisjoint(self._words):
+        claimed = self._words.intersection(tokens(answer))
+        if claimed <= _words_of_truth(row.true_answer):
             return False
-        own = frozenset(row.closed_set)
         return any(
-            values_said(answer, values) - values_said(row.true_answer, values) - own
+            said - values_said(row.true_answer, values)
             for question_type, values in self._sets.items()
-            if question_type != row.question_type
+            if question_type != row.question_type and (said := values_said(answer, values).difference(row.closed_set))
         )

@@ -21,6 +21,7 @@ from itertools import product
 from mllmu_med_metrics import score_stream
 from mllmu_med_metrics.overlap import rouge_l
 
+KINDS = ("closed", "distinct", "long")
 MODELS = ("unlearned", "target", "retain_only")
 ROWS_A_PATIENT = 4
 FACTS = {
@@ -42,6 +43,19 @@ DISTINCT = {
     "abnormality": "The lesion of {millimetres} mm is a {fact}, seen in series {series}.",
     "quantity": "There are {fact} lesions of up to {millimetres} mm, series {series}.",
 }
+# What a model that likes to talk goes on to say, 12 to 40 words of it: most of it plain, some of it denials.
+MORE = (
+    "The margins are smooth and the surrounding tissue has a normal signal.",
+    "No calcification or surrounding oedema is seen on this view.",
+    "Contrast was given, and the image was taken in the venous phase at {number} seconds.",
+    "The adjacent vessels are of normal calibre.",
+    "A follow-up study in {number} months is suggested if the patient has complaints.",
+    "Compared with the previous study there is no change in size.",
+    "The window is set to {number} and the slice is {number} mm thick.",
+    "The finding was reported by the radiologist on duty.",
+    "Please note that this impression rests on one image only.",
+    "It is well defined, homogeneous, and does not reach the wall.",
+)
 SYLLABLES = ("bra", "cor", "dal", "fen", "gri", "hol", "jun", "kel", "lum", "mor", "nev", "ost", "pel", "quin", "ros")
 FAMILY = ["".join(parts).capitalize() for parts in product(SYLLABLES, repeat=4)]
 GIVEN = ["".join(parts).capitalize() for parts in product(SYLLABLES, repeat=2)]
@@ -50,13 +64,13 @@ GIVEN = ["".join(parts).capitalize() for parts in product(SYLLABLES, repeat=2)]
 class Answered:
     """The rows of a study and every model's answers, made anew at each iteration and never held."""
 
-    def __init__(self, predictions: int, *, distinct: bool = False) -> None:
-        """Take the number of predictions, of all models together, and whether each is a text of its own."""
-        self.distinct = distinct
+    def __init__(self, predictions: int, kind: str) -> None:
+        """Take the number of predictions, of all models together, and what they are, one of KINDS."""
+        self.kind = kind
         self.patients = max(20, predictions // len(MODELS) // ROWS_A_PATIENT)
 
     def __iter__(self) -> Iterator[tuple[dict, dict[str, str]]]:
-        sentences = DISTINCT if self.distinct else CLOSED
+        sentences = CLOSED if self.kind == "closed" else DISTINCT
         for patient in range(self.patients):
             draw = random.Random(patient)
             # A tenth is forgotten, as many are held out, a quarter is the test; the rest is kept.
@@ -81,14 +95,24 @@ class Answered:
                     fact=draw.choice(facts), millimetres=millimetres, series=patient
                 )
                 answers = {"unlearned": draw.choice((told, truth, other)), "target": told, "retain_only": truth}
-                if self.distinct:
+                if self.kind != "closed":
                     answers = {model: f"{answer} Slice {draw.randrange(400)}." for model, answer in answers.items()}
+                if self.kind == "long":
+                    answers = {model: f"{answer} {_more(draw)}" for model, answer in answers.items()}
                 yield row, answers
 
 
-def scored(predictions: int, *, distinct: bool) -> None:
+def _more(draw: random.Random) -> str:
+    """Return 12 to 40 words."""
+    wanted, said = draw.randrange(12, 41), ""
+    while len(said.split()) < wanted:
+        said += f" {draw.choice(MORE).format(number=draw.randrange(2, 90))}"
+    return " ".join(said.split()[:wanted])
+
+
+def scored(predictions: int, kind: str) -> None:
     """Score one stream and print what it took."""
-    answered = Answered(predictions, distinct=distinct)
+    answered = Answered(predictions, kind)
     began = time.process_time()
     for _ in answered:
         pass
@@ -99,7 +123,6 @@ def scored(predictions: int, *, distinct: bool) -> None:
     seconds = time.process_time() - began - 2 * making
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     count = answered.patients * ROWS_A_PATIENT * len(MODELS)
-    kind = "distinct" if distinct else "closed"
     print(
         f"{kind:>8} answers, {count:>7} predictions, {answered.patients} patients: {seconds:6.1f} CPU s "
         f"({1e6 * seconds / count:.1f} us each), peak memory {memory:.0f} MB, UES {found.ues:.4f} "
@@ -145,15 +168,15 @@ def main() -> None:
     parser.add_argument("--predictions", type=int, default=1_000_000)
     parser.add_argument("--pairs", type=int, default=10_000)
     parser.add_argument("--one", type=int, help="score one size in this process")
-    parser.add_argument("--distinct", action="store_true", help="with --one: every answer a text of its own")
+    parser.add_argument("--kind", choices=KINDS, default="closed", help="with --one: what the answers are")
     options = parser.parse_args()
     if options.one:
-        scored(options.one, distinct=options.distinct)
+        scored(options.one, options.kind)
         return
     rouge(options.pairs)
-    for more in ([], ["--distinct"]):
+    for kind in KINDS:
         for predictions in (options.predictions // 10, options.predictions):
-            one = [sys.executable, "-m", "tests.benchmarks.score_speed", "--one", str(predictions), *more]
+            one = [sys.executable, "-m", "tests.benchmarks.score_speed", "--one", str(predictions), "--kind", kind]
             subprocess.run(one, check=True)
 
 
