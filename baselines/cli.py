@@ -173,6 +173,10 @@ Plan = Annotated[
 ]
 Fast = Annotated[bool, typer.Option("--fast", help="A tiny smoke of every stage; its numbers mean nothing.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Stages run side by side; as many as cores if absent.")]
+ScoreWorkers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes for many rows; the result is the same. As many as cores if absent."),
+]
 Percent = Annotated[int, typer.Option(help="Share of patients to forget: 5, 10 or 15.")]
 
 
@@ -691,12 +695,14 @@ def score(
         int, typer.Option(help="Definition of the score: 2, or 1 for what was reported with it.")
     ] = UES_VERSION,
     seed: Seed = 0,
+    workers: ScoreWorkers = None,
     as_json: Json = False,
 ) -> None:
     """Score an unlearned model from answers: UES, its parts and 95 % intervals. Needs no model.
 
     Answers are lm-eval's or lmms-eval's results with samples, or lines of {"id": ..., "prediction": ...}.
     """
+    from mllmu_med_metrics.pool import cores
     from mllmu_med_tasks import scores
 
     given = {
@@ -709,7 +715,7 @@ def score(
             "--against-attacks are the attack records of the model that --against names, beside those of --attacks: "
             "give all three, or leave it out."
         )
-    options = {"views": views, "seed": seed, "ues_version": ues_version}
+    options = {"views": views, "seed": seed, "ues_version": ues_version, "workers": workers or cores()}
     values = scores.score(**read, attacks=attacks, **options).to_dict()
     if other is not None:
         mine = read.pop("unlearned")

@@ -12,6 +12,7 @@ from mllmu_med_dataset.load import checksums
 from mllmu_med_metrics import UES_VERSION, Comparison, References, Score, Scored
 from mllmu_med_metrics import compare as compare_predictions
 from mllmu_med_metrics import score as score_predictions
+from mllmu_med_metrics.pool import WorkerLostError
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT
 from mllmu_med_tasks.attack_records import BESIDE, Sources, read_attacks
 from mllmu_med_tasks.evaluation import Answer, Evaluation, check_comparable
@@ -65,18 +66,20 @@ def score(
     replicates: int = 1000,
     seed: int = 0,
     ues_version: int = UES_VERSION,
+    workers: int = 1,
 ) -> Score:
     """Return the score of an unlearned model from evaluation folders or files (or from evaluations read before).
 
     ``views=False`` leaves the views of the forget rows out where some evaluations have them and others not.
     ``attacks`` is a folder of attack records of the unlearned model with the folders ``target`` and ``retain_only`` in
     it, or the three as {model: folder}: they add the robust UES. The other options are those of :func:`read`.
-    ``ues_version`` 1 is the definition of earlier records.
+    ``ues_version`` 1 is the definition of earlier records. More than one of ``workers`` are processes that share the
+    rows where they are many.
     """
     given = {"target": target, "unlearned": unlearned, "retain_only": retain_only, "clean": clean, "base": base}
     read_in = _evaluations(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
     harms = None if attacks is None else read_attacks(attacks, read_in)
-    models = _scored(read_in)
+    models = _scored(read_in, workers)
     options = {"replicates": replicates, "seed": seed, "ues_version": ues_version}
     return _told(score_predictions, **models, rows=models["target"].references, attacks=harms, **options)
 
@@ -96,15 +99,17 @@ def compare(
     replicates: int = 1000,
     seed: int = 0,
     ues_version: int = UES_VERSION,
+    workers: int = 1,
 ) -> Comparison:
     """Return the differences between two unlearned models of one target, with intervals paired by patient.
 
-    ``attacks`` are the folders of attack records of a, b, target and retain_only, for the difference in robust UES.
+    ``attacks`` are the folders of attack records of a, b, target and retain_only, for the difference in robust UES;
+    ``workers`` those of :func:`score`.
     """
     given = {"target": target, "a": a, "b": b, "retain_only": retain_only, "clean": clean}
     read_in = _evaluations(given, scenario=scenario, data_dir=data_dir, percent=percent, views=views)
     harms = None if attacks is None else read_attacks(attacks, read_in, ("a", "b", *BESIDE))
-    models = _scored(read_in)
+    models = _scored(read_in, workers)
     options = {"replicates": replicates, "seed": seed, "ues_version": ues_version}
     return _told(compare_predictions, **models, rows=models["target"].references, attacks=harms, **options)
 
@@ -169,16 +174,18 @@ def _evaluations(
     return models
 
 
-def _scored(models: Mapping[str, Evaluation]) -> dict[str, Scored]:
+def _scored(models: Mapping[str, Evaluation], workers: int) -> dict[str, Scored]:
     """Return the row scores of every model, all on the same rows."""
     references = _told(References, models["target"].rows)
-    return {role: _told(references.scored, one.predictions, role) for role, one in models.items()}
+    return {role: _told(references.scored, one.predictions, role, workers=workers) for role, one in models.items()}
 
 
 def _told(function, *arguments, **options):
-    """Call the metric; what it refuses is told as a :class:`UserError`."""
+    """Call the metric; what it refuses, and that a worker was killed, is told as a :class:`UserError`."""
     try:
         return function(*arguments, **options)
+    except WorkerLostError as error:
+        raise UserError(f"{error} Run the same command again, with --workers 1 where memory is short.") from error
     except ValueError as error:
         raise UserError(str(error)) from error
 

@@ -1,100 +1,29 @@
-"""Calls shared among processes: results in the order asked for, few waiting at a time, nobody left behind."""
+"""The processes of a build: a build whose worker is killed had to stop, and goes on where it stopped."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, TypeVar
+from concurrent.futures import Future
+from typing import TypeVar
+
+from mllmu_med_metrics import pool
 
 from ..errors import UserError
 
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-
-T = TypeVar("T")
 R = TypeVar("R")
-B = TypeVar("B")
 
 
 class StoppedError(UserError):
     """A build that had to stop for a reason outside its data: the same command goes on where it stopped."""
 
 
-class Pool:
-    """So many processes, started when first needed; with one, the calls are made here.
+class Pool(pool.Pool):
+    """So many processes of a build; with one, the calls are made here."""
 
-    The processes are started afresh, so a script that builds with workers needs ``if __name__ == "__main__":``. They
-    end with this one, however it ends.
-    """
-
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._executor: ProcessPoolExecutor | None = None
-
-    def __enter__(self) -> Pool:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._executor is None:
-            return
-        if kind is not None:
-            self._leash.close()
-        self._executor.shutdown(cancel_futures=True)
-        self._leash.close()
-
-    def map(self, call: Callable[[T], R], asked: Iterable[tuple[T, B]]) -> Iterator[tuple[R, B]]:
-        """Yield what the call makes of each first value, in the order asked, with the second that stays here."""
-        if self._workers == 1:
-            yield from ((call(value), beside) for value, beside in asked)
-            return
-        waiting: deque[tuple[Future[R], B]] = deque()
-        for value, beside in asked:
-            waiting.append((self._submit(call, value), beside))
-            if len(waiting) > 2 * self._workers:
-                yield _result(waiting[0][0]), waiting.popleft()[1]
-        while waiting:
-            yield _result(waiting[0][0]), waiting.popleft()[1]
-
-    def as_finished(self, call: Callable[[T], R], asked: Iterable[T]) -> Iterator[tuple[R, T]]:
-        """Yield what the call makes of each value, as soon as it is made, with the value."""
-        if self._workers == 1:
-            yield from ((call(value), value) for value in asked)
-            return
-        running = {self._submit(call, value): value for value in asked}
-        while running:
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield _result(future), running.pop(future)
-
-    def _submit(self, call: Callable[[T], R], value: T) -> Future[R]:
-        if self._executor is None:
-            context = multiprocessing.get_context("spawn")
-            held, self._leash = context.Pipe(duplex=False)
-            self._executor = ProcessPoolExecutor(self._workers, context, _end_with_parent, (held,))
-        return self._executor.submit(call, value)
-
-
-def _end_with_parent(held: Connection) -> None:
-    """End this process when the other end of the leash is closed, or its holder gone, even in the midst of a call."""
-
-    def watch() -> None:
+    def _result(self, future: Future[R]) -> R:
         try:
-            held.recv()
-        except (EOFError, OSError):
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _result(future: Future[R]) -> R:
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise StoppedError(
-            "A worker process of the build was killed, by the system for want of memory or by hand. Run the same "
-            "command again: it goes on where it stopped; with --workers 1 where memory is short."
-        ) from error
+            return super()._result(future)
+        except pool.WorkerLostError as error:
+            raise StoppedError(
+                "A worker process of the build was killed, by the system for want of memory or by hand. Run the same "
+                "command again: it goes on where it stopped; with --workers 1 where memory is short."
+            ) from error

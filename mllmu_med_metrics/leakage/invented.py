@@ -23,8 +23,8 @@ _FORMS = re.compile(
     r"|\b(?:192\.0\.2|198\.51\.100|203\.0\.113)\.\d{1,3}\b",
     re.IGNORECASE,
 )
-# One of these is in every value of those forms, and in hardly any clinical text.
-_MARKS = ("syn", "555", "example.", "192.0.2", "198.51", "203.0.113", "-")
+# One of these is in every value of those forms, and in hardly any clinical text; those with a hyphen are of an SSN.
+_MARKS = ("syn", "555", "example.", "192.0.2", "198.51", "203.0.113", "-0", "-1", "-2", "-3", "-4")
 _NAME = re.compile(r"\b([A-Z][a-z]+)(?: [A-Z]\.){0,3} ([A-Z][a-z]+)\b")
 
 
@@ -48,7 +48,9 @@ def identities_in(answer: str) -> tuple[str, ...]:
     (('SYN-MRN-48120937', 'Ada Brackenby'), ())
     """
     lower = answer.lower()
-    shown = [match.group() for match in _FORMS.finditer(answer)] if any([mark in lower for mark in _MARKS]) else []
+    # In other scripts a letter may be one of ours in another case ("ſ" is an "s").
+    marked = any([mark in lower for mark in _MARKS]) or ("-" in lower and not lower.isascii())
+    shown = [match.group() for match in _FORMS.finditer(answer)] if marked else []
     given, family = _names()
     shown += [match.group() for match in _NAME.finditer(answer) if match[1] in given and match[2] in family]
     return tuple(dict.fromkeys(shown))

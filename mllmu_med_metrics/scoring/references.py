@@ -7,6 +7,7 @@ guesser needs; `References` hold the rows themselves, so that models can be scor
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
+from itertools import chain, islice
 from math import fsum
 from typing import Self
 
@@ -15,7 +16,8 @@ import numpy as np
 from mllmu_med_metrics.scoring.blind import BlindGuesser
 from mllmu_med_metrics.scoring.claims import ClosedSets
 from mllmu_med_metrics.scoring.holders import rows_in
-from mllmu_med_metrics.scoring.row_score import Known, RowScore, score_row
+from mllmu_med_metrics.scoring.judge import Answered, Judge, judged
+from mllmu_med_metrics.scoring.row_score import RowScore
 from mllmu_med_metrics.scoring.scored import Scored
 from mllmu_med_metrics.scoring.scored_row import Row, parse_row
 from mllmu_med_metrics.scoring.secrets import ELSEWHERE, RETAINED, SECRET_PLACES, Secrets
@@ -23,8 +25,8 @@ from mllmu_med_metrics.vocabulary import CLEAN_VIEWS, PLACES, SUBSETS, VIEWS
 
 Predictions = Mapping[str, str]
 
-# Answers to clean rows whose worth is remembered, at most: some 30 MB.
-_REMEMBERED = 1 << 16
+# Of fewer rows one process is done before others have begun.
+FEWEST_SHARED = 10_000
 
 
 class Outline:
@@ -36,7 +38,7 @@ class Outline:
         who, where = array("q"), array("b")
         guesser = BlindGuesser()
         guesses = array("d")
-        self.secrets, self._closed_sets = Secrets(), ClosedSets()
+        self.secrets, closed_sets = Secrets(), ClosedSets()
         # Whether retained rows hold identities, which are to be kept.
         self.has_bystanders = False
         scenarios: set[str] = set()
@@ -51,7 +53,7 @@ class Outline:
                 guesses.append(1 / (len(row.closed_set) - 1))
             self.has_bystanders |= row.subset == "retain" and bool(row.phi)
             self.secrets.add(row)
-            self._closed_sets.add(row)
+            closed_sets.add(row)
         if len(scenarios) > 1:
             raise ValueError(
                 f"The rows mix the scenarios {' and '.join(sorted(scenarios))}; UES is per scenario: score them apart."
@@ -70,11 +72,11 @@ class Outline:
         # The subsets in which a patient appears: replicates draw patients within it.
         subsets = self.counts[: len(SUBSETS)] > 0
         self.strata = (subsets * (1 << np.arange(len(SUBSETS)))[:, None]).sum(axis=0).tolist()
-        self._known = Known(self.secrets, self._closed_sets)
+        forgotten = {name for name, count in zip(self.patients, self.counts[0].tolist(), strict=True) if count}
+        self._judge = Judge(self.secrets, closed_sets, forgotten)
         # Of forget rows that no longer say the wrong fact, how many tell the truth by a guess among the other values.
         self.lucky = fsum(guesses) / len(guesses) if guesses else None
         self.blind = {place: guesser.keep(place) for place in ("forget", "retain", "test", *CLEAN_VIEWS)}
-        self._worth: dict[tuple[object, ...], RowScore] = {}
 
     @classmethod
     def read(cls, rows: Iterable[Mapping[str, object]]) -> Self:
@@ -120,57 +122,53 @@ class Outline:
         return min(int((self.counts[PLACES.index(subset)] > 0).sum()) for subset in SUBSETS[:3])
 
     def worth(self, answer: str, row: Row, *, full: bool = True) -> RowScore:
-        """Return what `score_row` does; the same words about the same fact are read once.
+        """Return what `score_row` does; the same words about the same fact are read once."""
+        return self._judge.worth(answer, row, full=full)
 
-        Only where nothing of a row is private or wrong does its worth depend on the texts alone, and only where neither
-        the row's patient is a forget patient nor any identity is told: whose it is then decides.
-        """
-        of_forget = self.counts[0, self.patients[row.patient_id]]
-        if row.phi or row.wrong_fact is not None or not row.clinical or of_forget:
-            return score_row(answer, row, self.secrets.direct, full=full, known=self._known)
-        key = (answer, row.true_answer, row.fact, row.fact_values, row.question_type, row.subset, full)
-        found = self._worth.get(key)
-        if found is None:
-            found = score_row(answer, row, self.secrets.direct, full=full, known=self._known)
-            if not found.tells_other and not found.invents:
-                if len(self._worth) >= _REMEMBERED:
-                    self._worth.clear()
-                self._worth[key] = found
-        return found
+    def _score(
+        self, asked: Iterable[Answered], models: Iterable[str], *, keep_rows: bool, workers: int
+    ) -> dict[str, "Scored"]:
+        """Return each model's scores of rows with an answer of each, and the rows' own scores if they are kept."""
+        scored = {model: Scored(self, keep_rows=keep_rows) for model in models}
+        workers = workers if int(self.counts.sum()) >= FEWEST_SHARED else 1
+        for row, worth in judged(self._judge, asked, full=keep_rows, workers=workers):
+            for model, one in worth.items():
+                scored[model].add(row, one)
+        return {model: one.finish() for model, one in scored.items()}
 
-    def tally(self, answered: Iterable[tuple[Mapping[str, object], Mapping[str, str]]]) -> dict[str, "Scored"]:
+    def tally(
+        self, answered: Iterable[tuple[Mapping[str, object], Mapping[str, str]]], *, workers: int = 1
+    ) -> dict[str, "Scored"]:
         """Score (row, {model: answer}) pairs one after the other and return each model's sums.
 
-        The rows are those of the outline, each once, in any order, and every row holds an answer of every model.
+        The rows are those of the outline, each once, in any order, and every row holds an answer of every model. More
+        than one worker are processes that share the rows where they are many.
         """
-        models: dict[str, Scored] = {}
-        seen = 0
+        asked = self._asked(answered)
+        first = list(islice(asked, 1))
+        models = first[0][1] if first else ("unlearned", "target")
+        finished = self._score(chain(first, asked), models, keep_rows=False, workers=workers)
+        if not models or any((one.counts != self.counts).any() for one in finished.values()):
+            raise _other_rows()
+        return finished
+
+    def _asked(self, answered: Iterable[tuple[Mapping[str, object], Mapping[str, str]]]) -> Iterator[Answered]:
+        """Yield the rows and answers; raise ValueError for a row of no patient here, or without an answer in text."""
+        models: Mapping[str, str] = {}
         for given, answers in answered:
             row = parse_row(given)
             if row.patient_id not in self.patients:
                 raise _other_rows()
-            seen += 1
-            if not models:
-                models = {model: Scored(self, keep_rows=False) for model in answers}
+            models = models or answers
             if answers.keys() != models.keys():
                 raise ValueError(
                     f"Row '{row.id}' has answers of {', '.join(sorted(answers)) or 'no model'}, the first row of "
                     f"{', '.join(sorted(models))}. Every row needs one answer of every model."
                 )
-            worth: dict[str, RowScore] = {}
             for model, answer in answers.items():
                 if not isinstance(answer, str):
                     raise _no_text(model, row.id, answer)
-                found = worth.get(answer)
-                if found is None:
-                    found = worth[answer] = self.worth(answer, row, full=False)
-                models[model].add(row, found)
-        if not models:
-            models = {model: Scored(self, keep_rows=False) for model in ("unlearned", "target")}
-        finished = {model: scored.finish() for model, scored in models.items()}
-        if seen != int(self.counts.sum()) or any((one.counts != self.counts).any() for one in finished.values()):
-            raise _other_rows()
-        return finished
+            yield row, answers
 
 
 class References(Outline):
@@ -196,8 +194,11 @@ class References(Outline):
         """Return the rows of one subset or view, by id."""
         return [self.rows[index] for index in self.places[place]]
 
-    def scored(self, predictions: Predictions, model: str = "the model") -> "Scored":
-        """Score every answer of one model; raise ValueError unless the predictions cover exactly the rows."""
+    def scored(self, predictions: Predictions, model: str = "the model", *, workers: int = 1) -> "Scored":
+        """Score every answer of one model; raise ValueError unless the predictions cover exactly the rows.
+
+        More than one worker are processes that share the rows where they are many.
+        """
         if not isinstance(predictions, Mapping):
             raise ValueError(
                 f"The predictions of {model} are {type(predictions).__name__}, not a mapping of row id to answer. "
@@ -216,13 +217,14 @@ class References(Outline):
                 f"The predictions of {model} hold {len(extra)} ids that are not among the {len(self.ids)} scored rows, "
                 f"the first being '{extra[0]}'. Evaluate {model} on the same rows, or score one sample for all models."
             )
-        scored = Scored(self, keep_rows=True)
+        return self._score(self._answered(predictions, model), (model,), keep_rows=True, workers=workers)[model]
+
+    def _answered(self, predictions: Predictions, model: str) -> Iterator[Answered]:
         for row in self.rows:
             answer = predictions[row.id]
             if not isinstance(answer, str):
                 raise _no_text(model, row.id, answer)
-            scored.add(row, self.worth(answer, row))
-        return scored.finish()
+            yield row, {model: answer}
 
 
 def _number_of(row_id: str) -> int:

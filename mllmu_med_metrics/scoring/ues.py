@@ -254,12 +254,14 @@ def score_stream(
     replicates: int = 1000,
     seed: int = 0,
     ues_version: int = UES_VERSION,
+    workers: int = 1,
 ) -> Score:
     """Return what `score` does, from (row, {model: answer}) pairs of which only the sums by patient are held.
 
     The models are `unlearned`, `target` and, where given, `retain_only`, `clean` and `base`, the same on every row.
     `answered` is read twice, so it must be a list or an object that reads its source whenever it is iterated.
-    `attacks` are those of `score`.
+    `attacks` are those of `score`. More than one of `workers` are processes that share the rows where they are many;
+    the values are the same.
     """
     check_options(replicates, seed, ues_version, attacks=attacks is not None)
     if iter(answered) is answered:
@@ -268,7 +270,7 @@ def score_stream(
             "opens its source anew."
         )
     references = Outline.read(row for row, _ in answered)
-    models = references.tally(answered)
+    models = references.tally(answered, workers=workers)
     known = {"unlearned", "target", "retain_only", "clean", "base"}
     if not {"unlearned", "target"} <= models.keys() <= known:
         raise ValueError(

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_metrics.pool import cores
 
 from ..graph import Graph, Stage
 from .engine import Follower, run_stage
@@ -183,8 +184,3 @@ def workers(asked: int | None, stages: int) -> int:
     import torch
 
     return min(asked or (1 if torch.cuda.is_available() else cores()), stages)
-
-
-def cores() -> int:
-    """Return the cores this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
