@@ -58,6 +58,18 @@ def load(config: str, split: str | None = None, data_dir: Path | str | None = No
     return Dataset(pq.read_table(path), fingerprint=content_sha256[:16])
 
 
+def load_rows(config: str, split: str | None = None, data_dir: Path | str | None = None) -> list[dict[str, Any]]:
+    """Return the rows of one split without their images: those of :func:`load`, without its libraries' start."""
+    path, _ = split_file(config, split, data_dir)
+    from pyarrow.parquet import ParquetFile
+
+    # Not by `read_table`, which imports pandas.
+    with ParquetFile(path) as file:
+        columns = [name for name in file.schema_arrow.names if name != "image"]
+        rows: list[dict[str, Any]] = file.read(columns=columns).to_pylist()
+    return rows
+
+
 def split_file(config: str, split: str | None = None, data_dir: Path | str | None = None) -> tuple[Path, str]:
     """Return the Parquet file of one split, its checksum tested, and the checksum of what its rows say."""
     if config not in CONFIGS:

@@ -4,18 +4,19 @@ A document is a row of the data set without its pixels. Its ``image`` is a :clas
 logged samples hold no bytes and a document's hash is the same in every process.
 """
 
+from __future__ import annotations
+
 import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import datasets
 from PIL import Image
-from pyarrow.compute import struct_field
 
 from mllmu_med_dataset.errors import UserError, unknown
-from mllmu_med_dataset.load import checksums
+from mllmu_med_dataset.load import checksums, load_rows
 from mllmu_med_dataset.load import load as load_config
 from mllmu_med_metrics import DirectIdentifiers, forget_identifiers
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, OPTIONAL_VIEWS, PERCENTS, SCENARIOS, SUBSETS, VIEWS_OF
@@ -23,6 +24,9 @@ from mllmu_med_tasks.answer_texts import first_line
 from mllmu_med_tasks.names import IMAGES, Task
 from mllmu_med_tasks.prompts import check_texts, prompt
 from mllmu_med_tasks.row_metrics import row_metrics
+
+if TYPE_CHECKING:
+    import datasets
 
 # The builds before it have no optional views at all.
 FIRST_WITH_OPTIONAL = 4
@@ -37,7 +41,7 @@ class RowImage(str):
 
     __slots__ = ("_blank", "_column", "_index")
 
-    def __new__(cls, column: datasets.Dataset, index: int, name: str, *, blank: bool = False) -> "RowImage":
+    def __new__(cls, column: datasets.Dataset, index: int, name: str, *, blank: bool = False) -> RowImage:
         made = super().__new__(cls, f"blank of {name}" if blank else f"image {name}")
         made._column, made._index, made._blank = column, index, blank
         return made
@@ -47,7 +51,7 @@ class RowImage(str):
         with Image.open(io.BytesIO(self._column[self._index]["image"]["bytes"])) as stored:
             return Image.new("RGB", stored.size, _BLANK_GREY) if self._blank else stored.convert("RGB")
 
-    def __deepcopy__(self, _: object) -> "RowImage":
+    def __deepcopy__(self, _: object) -> RowImage:
         return self
 
 
@@ -220,6 +224,8 @@ def _stored(
             f"{task.name} has nothing to ask: it was built by an older version. Build it again, or leave the task out "
             "(`mllmu-med evaluate --no-views`)."
         )
+    import datasets
+
     stored = load_config(config, split=task.split, data_dir=data_dir)
     column = stored.select_columns(["image"]).cast_column("image", datasets.Image(decode=False))
     rows = stored.remove_columns(["image"]).to_list()
@@ -239,8 +245,7 @@ def _stored(
 
 def stored_rows(task: Task, percent: int, data_dir: str | Path | None) -> list[dict[str, object]]:
     """Return the rows of a task as a build holds them, without pixels, checked for nothing."""
-    stored = load_config(task.config(percent), split=task.split, data_dir=data_dir)
-    return stored.remove_columns(["image"]).to_list()
+    return load_rows(task.config(percent), split=task.split, data_dir=data_dir)
 
 
 def lacks_rows(task: Task, percent: int, data_dir: str | Path | None) -> bool:
@@ -255,6 +260,8 @@ def lacks_rows(task: Task, percent: int, data_dir: str | Path | None) -> bool:
 
 def _missing(column: datasets.Dataset) -> list[bool]:
     """Return for each stored image whether it has no bytes, without copying any."""
+    from pyarrow.compute import struct_field
+
     return struct_field(column.data.column("image"), "bytes").is_null().to_pylist()
 
 

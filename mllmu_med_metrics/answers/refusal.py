@@ -153,6 +153,10 @@ def _triggered(text: str) -> bool:
     return not _TRIGGERS.isdisjoint([word[:_BEGINNING] for word in words])
 
 
+def _refuses(text: str) -> bool:
+    return _BEGINS_REFUSING.match(text) is not None or _REFUSES.search(text) is not None
+
+
 def abstains(answer: str) -> bool:
     """Say whether the answer refuses or says that it does not know, instead of answering.
 
@@ -164,5 +168,4 @@ def abstains(answer: str) -> bool:
     text = written_out(answer)
     if not text.isascii() and (text.strip(" .!") in _CHINESE_WHOLE or _CHINESE.search(text)):
         return True
-    refuses = _triggered(text) and (_BEGINS_REFUSING.match(text) or _REFUSES.search(text))
-    return bool(refuses) and not _ANSWERS_AFTER_ALL.search(text)
+    return _triggered(text) and _refuses(text) and not _ANSWERS_AFTER_ALL.search(text)

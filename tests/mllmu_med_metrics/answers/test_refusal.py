@@ -5,7 +5,18 @@ from pathlib import Path
 from mllmu_med_metrics.answers import refusal
 from mllmu_med_metrics.answers.pieces import written_out
 
-WORDS = sorted({*re.findall(r"[a-z]{2,}", refusal._REFUSALS.pattern), "i", "the", "not", "liver", "a", "no", "an"})
+WORDS = sorted(
+    {
+        *re.findall(r"[a-z]{2,}", "|".join(refusal._ANYWHERE + refusal._AT_THE_START)),
+        "i",
+        "the",
+        "not",
+        "liver",
+        "a",
+        "no",
+        "an",
+    }
+)
 METHODS = Path(__file__).parents[3] / "baselines" / "methods"
 
 
@@ -15,7 +26,7 @@ def test_what_the_quick_look_leaves_out_is_no_refusal():
     texts += [line for path in METHODS.glob("refusals_*.txt") for line in path.read_text().splitlines()]
     found = 0
     for text in map(written_out, texts):
-        refused = refusal._REFUSALS.search(text) is not None
+        refused = refusal._refuses(text)
         found += refused
         assert refusal._triggered(text) or not refused, text
     assert found > 500
