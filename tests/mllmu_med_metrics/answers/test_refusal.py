@@ -5,18 +5,8 @@ from pathlib import Path
 from mllmu_med_metrics.answers import refusal
 from mllmu_med_metrics.answers.pieces import written_out
 
-WORDS = sorted(
-    {
-        *re.findall(r"[a-z]{2,}", "|".join(refusal._ANYWHERE + refusal._AT_THE_START)),
-        "i",
-        "the",
-        "not",
-        "liver",
-        "a",
-        "no",
-        "an",
-    }
-)
+_PATTERNS = "|".join(refusal._ANYWHERE + refusal._AT_THE_START)
+WORDS = sorted({*re.findall(r"[a-z]{2,}", _PATTERNS), "i", "the", "not", "liver", "a", "no", "an"})
 METHODS = Path(__file__).parents[3] / "baselines" / "methods"
 
 
