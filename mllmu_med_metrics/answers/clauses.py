@@ -37,7 +37,8 @@ _DONE_BY = word_set(
 
 def end_of_sentence(pieces: Sequence[str], at: int) -> int:
     """Return the place of the full stop, semicolon, or other mark that ends the sentence of a place."""
-    while at < len(pieces) and pieces[at] not in SENTENCE_ENDS:
+    total = len(pieces)
+    while at < total and pieces[at] not in SENTENCE_ENDS:
         at += 1
     return at
 
@@ -51,7 +52,8 @@ def start_of_sentence(pieces: Sequence[str], at: int) -> int:
 
 def next_stop(pieces: Sequence[str], at: int) -> int:
     """Return the place of the next stop from a place on: punctuation, "but", "although"."""
-    while at < len(pieces) and pieces[at] not in STOPS:
+    total = len(pieces)
+    while at < total and pieces[at] not in STOPS:
         at += 1
     return at
 

@@ -232,7 +232,8 @@ class Reading:
         A number ends at a group's edge and never within a word: "48120937a" tells none.
         """
         if self._numbers is None:
-            enough = sum(map(len, _DIGITS.findall(self.lower))) >= SHORTEST_NUMBER
+            # The shape, where there is one, is of the whole answer and shows every digit.
+            enough = not self._shape or self._shape.count(b"0") >= SHORTEST_NUMBER
             self._numbers = list(_numbers(self.lower)) if enough else []
         return self._numbers
 
