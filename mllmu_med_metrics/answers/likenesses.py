@@ -77,6 +77,8 @@ _HAN_IN_FACT = ("其实", "实际", "实为", "但是", "却是", "而是", "但
 
 _TRIE, _WHAT_TRIE, _IN_FACT_TRIE = trie_of_kinds(_CUES), trie_of(*_WHAT), trie_of(*_IN_FACT)
 _WATCHED = frozenset(_TRIE) | frozenset("像似貌误与和")
+# A sentence without any of these names nothing for what it is not.
+_OF_SENTENCE = _WATCHED | _CONCEDES | {"what"}
 # Without any of these nothing is likened.
 _NAMING = (
     telling_words(*(words for cues in _CUES.values() for words in words_of(cues)))
@@ -221,7 +223,7 @@ def only_likened(pieces: Sequence[str]) -> list[bool] | None:
     start = 0
     while start < len(pieces):
         end = end_of_sentence(pieces, start)
-        if end > start and pieces[end : end + 1] != ("?",):
+        if pieces[end : end + 1] != ("?",) and not _OF_SENTENCE.isdisjoint(pieces[start:end]):
             _Sentence(pieces, marks, start, end).read()
         start = end + 1
     return marks if True in marks else None

@@ -94,10 +94,23 @@ _WATCHED = (
     | _FORMERLY
     | word_set("when whenever would history had 如 假 倘 若 家")
 )
+_OF_CUES = telling_words(*words_of(_OTHERS), *words_of(_FIELDS), *words_of(_SEARCHES), *words_of(_SOUGHT))
 TELLING = (
-    telling_words(*words_of(_OTHERS), *words_of(_FIELDS), *words_of(_SEARCHES), *words_of(_SOUGHT))
+    _OF_CUES
     | (_KIN | _IF | _WHEN | _TYPICALLY | _HAN_KIN | _RECOMMENDS | _FORMERLY | word_set("would should were had run runs 如 假 倘 若 家"))
 )  # fmt: skip
+# A sentence without any of these supposes nothing.
+_OF_SENTENCE = (
+    _OF_CUES
+    | _KIN
+    | _IF
+    | _WHEN
+    | _TYPICALLY
+    | _HAN_KIN
+    | _FORMERLY
+    | _SCANS
+    | word_set("family history would should were had 如 假 倘 若 家")
+)
 
 
 class _Sentence:
@@ -315,7 +328,7 @@ def only_supposed(pieces: Sequence[str]) -> list[bool] | None:
     start = 0
     while start < len(pieces):
         end = end_of_sentence(pieces, start)
-        if end > start and pieces[end : end + 1] != ("?",):
+        if pieces[end : end + 1] != ("?",) and not _OF_SENTENCE.isdisjoint(pieces[start:end]):
             _Sentence(pieces, marks, start, end).read()
         start = end + 1
     return marks if True in marks else None

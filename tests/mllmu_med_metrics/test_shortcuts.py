@@ -1,12 +1,13 @@
 """What is skipped for speed is nothing: quick looks and short ways beside the slow ones that they stand for."""
 
+import random
 import re
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mllmu_med_metrics.answers import degeneration, refusal
+from mllmu_med_metrics.answers import degeneration, likenesses, refusal, suppositions
 from mllmu_med_metrics.answers.pieces import _PIECE, pieces_of, written_out
 from mllmu_med_metrics.leakage.invented import _FORMS, identities_in
 from mllmu_med_metrics.leakage.reading import Reading
@@ -96,3 +97,16 @@ def test_words_that_are_left_keep_their_places():
     for one in (unlabelled, reading.without_character_names, unlabelled.without_character_names):
         assert [one.lower[start:end] for start, end in one.spans] == one.words
         assert len(one.words) < len(reading.words)
+
+
+@pytest.mark.parametrize("reader", [likenesses, suppositions])
+def test_every_sentence_that_is_passed_over_has_no_mark(reader, monkeypatch):
+    draw = random.Random(0)
+    read = {likenesses: likenesses.only_likened, suppositions: suppositions.only_supposed}[reader]
+    words = [*sorted(reader.TELLING | reader._OF_SENTENCE), *". , : ; a the of it is mass cyst be for in".split() * 20]
+    texts = [tuple(draw.choices(words, k=draw.randrange(3, 16))) for _ in range(5000)]
+    texts += [pieces_of(row[1]) for half in (True, False) for row in fact_cases.rows(untouched=half)]
+    quick = list(map(read, texts))
+    monkeypatch.setattr(reader, "_OF_SENTENCE", frozenset(word for pieces in texts for word in pieces))
+    assert quick == list(map(read, texts))
+    assert sum(marks is not None for marks in quick) > 100
