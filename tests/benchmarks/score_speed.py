@@ -1,26 +1,38 @@
 """How long a score takes, and how much memory: predictions as a stream, and ROUGE-L beside `rouge_score`.
 
-    python -m tests.benchmarks.score_speed [--predictions 1000000] [--pairs 10000]
+    python -m tests.benchmarks.score_speed [--predictions 1000000] [--pairs 10000] [--workers 2]
+    python -m tests.benchmarks.score_speed --beside CHECKOUT --rounds 3 --predictions 30000 --kinds distinct,long
 
 ROUGE-L on random pairs of distinct texts, nothing memoised: equal values, and how many times faster. Then the score of
 a made-up study of three models (unlearned, target, retain_only) with its intervals, from a stream, at a tenth of the
-size and at the full size, each in a process of its own: with answers to closed questions, where the same words come
-again and again but for the private rows, and with every answer a text of its own. The peak memory should hardly grow
-with the rows. Times are CPU seconds, so that waiting for other processes is not in them.
+size and at the full size, each in a process of its own. The answers are one of:
+
+closed      answers to closed questions, where the same words come again and again but for the private rows
+distinct    every answer a text of its own
+long        the same with 12 to 40 more words, most of them plain, some of them denials
+
+The peak memory should hardly grow with the rows. Times are CPU seconds of the process and its workers, so that waiting
+for other processes is not in them, and the clock's where workers share the rows. With `--beside` only the score is
+timed, turn by turn with that of the package in another folder, and the values of both must be equal.
 """
 
 import argparse
+import json
+import os
 import random
 import resource
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
+from pathlib import Path
 
 from mllmu_med_metrics import score_stream
 from mllmu_med_metrics.overlap import rouge_l
 
+HERE = Path(__file__).parents[2]
 KINDS = ("closed", "distinct", "long")
 MODELS = ("unlearned", "target", "retain_only")
 ROWS_A_PATIENT = 4
@@ -115,27 +127,58 @@ def _cpu() -> float:
     return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
-def scored(predictions: int, kind: str, workers: int) -> None:
-    """Score one stream and print what it took."""
+def scored(predictions: int, kind: str, workers: int) -> dict[str, float | None]:
+    """Score one stream and return what it took, with the score."""
     answered = Answered(predictions, kind)
     began = _cpu()
     for _ in answered:
         pass
     making = _cpu() - began
     began, started = _cpu(), time.perf_counter()
-    found = score_stream(answered, workers=workers)
-    wall = time.perf_counter() - started
-    # The stream is read twice; what making it costs is no part of the score, and is in the time by the clock.
-    seconds = _cpu() - began - 2 * making
-    memory = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    # An older package knows of no workers.
+    found = score_stream(answered, **({"workers": workers} if workers > 1 else {}))
     count = answered.patients * ROWS_A_PATIENT * len(MODELS)
+    own, others = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
+        "predictions": count,
+        "clock": time.perf_counter() - started,
+        # The stream is read twice; what making it costs is no part of the score, but of the time by the clock.
+        "cpu": _cpu() - began - 2 * making,
+        "making": 2 * making,
+        "memory": own,
+        "worker_memory": others if workers > 1 else 0.0,
+        "ues": found.ues,
+        "low": found.ues_low,
+        "high": found.ues_high,
+    }
+
+
+def measured(predictions: int, kind: str, workers: int = 1, folder: Path = HERE) -> dict[str, float]:
+    """Return what `scored` does, in a process of its own and with the package in a folder; print it."""
+    one = [sys.executable, __file__, "--one", str(predictions), "--kinds", kind, "--workers", str(workers)]
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    took = json.loads(subprocess.run(one, check=True, env=environment, stdout=subprocess.PIPE).stdout)
+    count, each = took["predictions"], 1e6 * took["cpu"] / took["predictions"]
+    shared = f", of a worker {took['worker_memory']:.0f} MB, {took['clock']:.0f} s by the clock" if workers > 1 else ""
     print(
-        f"{kind:>8} answers, {count:>7} predictions, {answered.patients} patients, {workers} workers: {seconds:6.1f} "
-        f"CPU s ({1e6 * seconds / count:.1f} us each), {wall:.1f} s by the clock ({2 * making:.1f} of them to make the "
-        f"rows), peak memory {memory[0]:.0f} MB, of a worker {memory[1]:.0f} MB, UES {found.ues:.4f} "
-        f"({found.ues_low:.4f} to {found.ues_high:.4f})",
+        f"{kind:>8} answers, {count:>7} predictions: {took['cpu']:6.1f} CPU s ({each:.1f} us each, "
+        f"{1e6 / each:.0f} a CPU second), peak memory {took['memory']:.0f} MB{shared}, UES {took['ues']:.4f} "
+        f"({took['low']:.4f} to {took['high']:.4f})",
         flush=True,
     )
+    return took
+
+
+def compared(predictions: int, kinds: Sequence[str], rounds: int, folder: Path) -> None:
+    """Time the package beside that of another folder, turn by turn, and print the median of the ratios."""
+    for kind in kinds:
+        ratios = []
+        for _ in range(rounds):
+            before, after = (measured(predictions, kind, folder=one) for one in (folder, HERE))
+            if any(before[value] != after[value] for value in ("ues", "low", "high")):
+                sys.exit(f"The scores differ: {before}, {after}")
+            ratios.append(before["cpu"] / after["cpu"])
+        print(f"{kind:>8} answers: {statistics.median(ratios):.2f} times faster than in {folder}", flush=True)
 
 
 def rouge(pairs: int) -> None:
@@ -174,19 +217,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--predictions", type=int, default=1_000_000)
     parser.add_argument("--pairs", type=int, default=10_000)
-    parser.add_argument("--one", type=int, help="score one size in this process")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="comma-separated: what the answers are")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the rows")
-    parser.add_argument("--kind", choices=KINDS, default="closed", help="with --one: what the answers are")
+    parser.add_argument("--beside", type=Path, help="another checkout, whose package is timed turn by turn with ours")
+    parser.add_argument("--rounds", type=int, default=3, help="with --beside: how often each is timed")
+    parser.add_argument("--one", type=int, help="score one size in this process")
     options = parser.parse_args()
+    kinds = options.kinds.split(",")
     if options.one:
-        scored(options.one, options.kind, options.workers)
+        print(json.dumps(scored(options.one, kinds[0], options.workers)))
         return
-    rouge(options.pairs)
-    for kind in KINDS:
+    if options.beside:
+        compared(options.predictions, kinds, options.rounds, options.beside)
+        return
+    for kind in kinds:
         for predictions in (options.predictions // 10, options.predictions):
-            one = [sys.executable, "-m", "tests.benchmarks.score_speed", "--one", str(predictions)]
-            one += ["--kind", kind, "--workers", str(options.workers)]
-            subprocess.run(one, check=True)
+            measured(predictions, kind, options.workers)
+    # Last, because a process's peak memory begins with that of the one it was started from.
+    rouge(options.pairs)
 
 
 if __name__ == "__main__":
