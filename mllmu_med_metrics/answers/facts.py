@@ -183,7 +183,7 @@ def fold_word(word: str) -> str:
         return number[1]
     if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is")):
         word = word[:-3] + "y" if word.endswith("ies") else word[:-2] if word.endswith("sses") else word[:-1]
-    if word.isascii() and len(word) > 4:
+    if len(word) > 4 and word.isascii() and not word.isdigit():
         for british, american in _BRITISH:
             word = british.sub(american, word)
     return SPELLINGS.get(word, word)

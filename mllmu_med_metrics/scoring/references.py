@@ -25,8 +25,8 @@ from mllmu_med_metrics.vocabulary import CLEAN_VIEWS, PLACES, SUBSETS, VIEWS
 
 Predictions = Mapping[str, str]
 
-# Of fewer rows one process is done before others have begun.
-FEWEST_SHARED = 10_000
+# Of fewer answers one process is done before others have begun.
+FEWEST_SHARED = 20_000
 
 
 class Outline:
@@ -130,7 +130,7 @@ class Outline:
     ) -> dict[str, "Scored"]:
         """Return each model's scores of rows with an answer of each, and the rows' own scores if they are kept."""
         scored = {model: Scored(self, keep_rows=keep_rows) for model in models}
-        workers = workers if int(self.counts.sum()) >= FEWEST_SHARED else 1
+        workers = workers if int(self.counts.sum()) * len(scored) >= FEWEST_SHARED else 1
         for row, worth in judged(self._judge, asked, full=keep_rows, workers=workers):
             for model, one in worth.items():
                 scored[model].add(row, one)
