@@ -10,7 +10,7 @@ from mllmu_med_metrics.scoring.scored_row import Row
 from mllmu_med_metrics.scoring.secrets import Secrets
 
 Answered = tuple[Row, Mapping[str, str]]  # a row and each model's answer
-Judged = tuple[Row, Mapping[str, RowScore]]
+Judged = tuple[Row, Mapping[str, str], list[RowScore]]  # the same with the worth of each of its answers
 # Answers to clean rows whose worth is remembered, at most: some 30 MB.
 _REMEMBERED = 1 << 16
 # Rows on their way to a process at a time: some 50 ms of work, less than a MB.
@@ -51,18 +51,18 @@ class Judge:
 
 
 def judged(judge: Judge, asked: Iterable[Answered], *, full: bool, workers: int) -> Iterator[Judged]:
-    """Yield each row with the worth of each model's answer, in order, whichever process read it.
+    """Yield each row with the worth of its answers, in order, whichever process read it.
 
     More than one worker are processes of their own (`Pool`). Some chunks of rows are read ahead: memory is flat.
     """
     if workers == 1:
         for row, answers in asked:
-            yield row, dict(zip(answers, judge.of_row(row, answers.values(), full=full), strict=True))
+            yield row, answers, judge.of_row(row, answers.values(), full=full)
         return
     with Pool(workers, _begin, judge, full) as pool:
         for worths, chunk in pool.map(_judge_chunk, _chunks(asked)):
             for (row, answers), worth in zip(chunk, worths, strict=True):
-                yield row, dict(zip(answers, worth, strict=True))
+                yield row, answers, worth
 
 
 _Chunk = list[tuple[Row, tuple[str, ...]]]

@@ -131,8 +131,8 @@ class Outline:
         """Return each model's scores of rows with an answer of each, and the rows' own scores if they are kept."""
         scored = {model: Scored(self, keep_rows=keep_rows) for model in models}
         workers = workers if int(self.counts.sum()) * len(scored) >= FEWEST_SHARED else 1
-        for row, worth in judged(self._judge, asked, full=keep_rows, workers=workers):
-            for model, one in worth.items():
+        for row, answers, worth in judged(self._judge, asked, full=keep_rows, workers=workers):
+            for model, one in zip(answers, worth, strict=True):
                 scored[model].add(row, one)
         return {model: one.finish() for model, one in scored.items()}
 
@@ -168,7 +168,7 @@ class Outline:
             for model, answer in answers.items():
                 if not isinstance(answer, str):
                     raise _no_text(model, row.id, answer)
-            yield row, answers
+            yield row, dict(answers)
 
 
 class References(Outline):
