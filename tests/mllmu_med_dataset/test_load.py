@@ -8,6 +8,7 @@ import pytest
 
 import mllmu_med_dataset
 from mllmu_med_dataset import CONFIGS, UserError, load
+from mllmu_med_dataset.load import load_rows
 from mllmu_med_metrics.vocabulary import BUILT, config_names
 
 
@@ -23,6 +24,15 @@ def test_every_config_loads_with_its_own_split(built, config):
     assert rows[0]["image"].size == (64, 64)
     split = "train" if "forget" in config or "retain" in config else "test"
     assert load(config, split, data_dir=built).num_rows == rows.num_rows
+
+
+def test_rows_alone_are_the_same_without_the_library_of_data_sets(built):
+    for config in ("privacy_forget", "incorrectness_test"):
+        assert load_rows(config, data_dir=built) == load(config, data_dir=built).remove_columns(["image"]).to_list()
+    code = "import sys; from mllmu_med_dataset.load import load_rows; load_rows('privacy_forget'); "
+    code += "print([m for m in ('datasets', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_load_stays_a_function_whatever_is_imported():

@@ -1,11 +1,14 @@
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_metrics import score as score_predictions
+from mllmu_med_metrics.pool import WorkerLostError
 from mllmu_med_tasks import scores
 
 RETAIN_OF_8 = {"mllmu_med_privacy_retain": {"original": 8, "effective": 8}}
@@ -216,3 +219,19 @@ def test_the_wrong_data_set_is_refused(models, data_dir, tmp_path):
     checksums = json.loads((other / "checksums.json").read_text())
     (other / "checksums.json").write_text(json.dumps({**checksums, "dataset_sha256": "0" * 64}))
     assert "other data" in refused(unlearned=models["target"], target=models["target"], data_dir=other)
+
+
+def test_a_killed_worker_is_told_with_what_to_do():
+    def killed():
+        raise WorkerLostError("A worker process was killed.")
+
+    with pytest.raises(UserError, match="A worker process was killed. Run the same command again, with --workers 1"):
+        scores._told(killed)
+
+
+def test_a_score_of_files_starts_without_the_library_of_data_sets():
+    code = (
+        "import sys; from mllmu_med_tasks import scores; print([m for m in ('datasets', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
