@@ -225,7 +225,7 @@ def test_a_killed_worker_is_told_with_what_to_do():
     def killed():
         raise WorkerLostError("A worker process was killed.")
 
-    with pytest.raises(UserError, match="was killed[.] Run the same command again, with --workers 1"):
+    with pytest.raises(UserError, match=r"was killed\. Run the same command again, with --workers 1"):
         scores._told(killed)
 
 
