@@ -255,7 +255,7 @@ def passing(piece: str) -> bool:
 
 def cue_of(pieces: Sequence[str], at: int, cues: Trie) -> tuple[int, str]:
     """Return the length, with the adverbs inside it, and the kind of the longest cue at a place; 0 where none is."""
-    node = cues.get(pieces[at])
+    node = cues.get(pieces[at]) if at < len(pieces) else None
     longest, kind = 0, ""
     if node is None:
         return longest, kind

@@ -152,7 +152,7 @@ class _Sentence:
         elif piece in _SCANS:
             self._advised(at)
         elif piece == "had":
-            if pieces[at - 1 : at] == (",",) and pieces[at + 1] in _SUBJECTS:
+            if pieces[at - 1 : at] == (",",) and not _SUBJECTS.isdisjoint(pieces[at + 1 : at + 2]):
                 self._set_clause(self.start, at)
         elif (piece in _KIN and not _HAS.isdisjoint(pieces[at + 1 : at + 4])) or cue_at(pieces, at, _OTHERS_TRIE):
             self._set_clause(at, at + 2)

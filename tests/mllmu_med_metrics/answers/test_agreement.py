@@ -1,5 +1,8 @@
+import random
+
 import pytest
 
+from mllmu_med_metrics.answers import stance
 from mllmu_med_metrics.answers.agreement import abstains, degenerate, fact_key, says, says_only, values_said
 
 POSITIONS = ("left", "right", "left upper", "right upper", "left lower", "right lower")
@@ -225,3 +228,11 @@ def test_both_numbers_and_languages_of_a_fact_are_one_fact():
         assert fact_key(one) == fact_key(other), one
     assert fact_key("ileum") != fact_key("ileus")
     assert fact_key("左肺") != fact_key("右肺")
+
+
+def test_an_answer_may_break_off_anywhere():
+    assert values_said("If it were a cyst, had", ("cyst", "mass")) == frozenset()
+    words = [*sorted(stance._TELLING), *[".", ",", ":", ";", "(", "the", "is", "and", "or", "cyst", "mass"] * 30]
+    draw = random.Random(5)
+    for _ in range(4000):
+        values_said(" ".join(draw.choices(words, k=draw.randrange(2, 12))), ("cyst", "mass", "left"))
