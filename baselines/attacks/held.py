@@ -42,9 +42,7 @@ def worst_answers(held: Held) -> "HarmByPatient":
     return judged(held.rows, held.given)
 
 
-def judged(
-    rows: AttackedRows, given: Mapping[str, str | Sequence[str]], draws: int | None = None
-) -> dict[str, float]:
+def judged(rows: AttackedRows, given: Mapping[str, str | Sequence[str]], draws: int | None = None) -> dict[str, float]:
     """Return harm by patient of answers to some of the rows, 0 to 1; higher is worse.
 
     Of several answers to a row the worst counts, for each secret; with `draws` the largest harm expected among so many

@@ -72,7 +72,7 @@ def harms_of(found: Carried, rows: Rows, seed: int, texts: Sequence[str]) -> Giv
         due = attack.due(asked, attack.defaults, seed)
         for run, values in of_runs.items():
             if len(values) != len(due):
-                raise ValueError(f"the attack {name} on {run} is due on {len(due)} rows and is carried of {len(values)}")
+                raise ValueError(f"the attack {name} on {run} is due on {len(due)} rows and carried of {len(values)}")
             if name not in BY_LIKELIHOOD:
                 values = [[texts[place] for place in of_row] for of_row in values]
             held = Held(asked, dict(zip(due, values, strict=True)), attack.defaults, seed)

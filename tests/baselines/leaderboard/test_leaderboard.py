@@ -62,7 +62,7 @@ def test_a_folder_is_made_and_made_again_the_same(run, entry_file, tmp_path):
         (lambda d: forge(d, "exposure", "gd", 1.5), "1.5, which is not a rank from 0 to 1"),
         (lambda d: swap(d, "relearn_retain", "gd", "target"), "claims ues_robust"),
         (lambda d: forge(d, "prefix", "gd", 10**6), "1000000, which is not a place among"),
-        (lambda d: d["scenarios"][0]["attacks"]["sample"]["gd"].pop(), "due on 32 rows and is carried of 31"),
+        (lambda d: d["scenarios"][0]["attacks"]["sample"]["gd"].pop(), "due on 32 rows and carried of 31"),
         (lambda d: d["scenarios"][0]["attacks"]["sample"]["gd"][0].pop(), "holds 31 values of row"),
         (lambda d: d["scenarios"][0]["attacks"].update(mine={}), "'mine' is no attack of the set A1"),
         (lambda d: d["scenarios"][0]["task_versions"].update(mllmu_med_incorrectness_test="2-Z"), "version 2-Z"),
