@@ -142,3 +142,11 @@ def test_the_file_of_an_entry_reads_back_as_it_was(entry_file, tmp_path):
     entry = entries.read(entry_file)
     entries.write(entry, tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == entry_file.read_bytes()
+
+
+@pytest.mark.parametrize(("worst", "rests"), [("exposure", True), ("prefix", False), (None, False)])
+def test_a_line_whose_worst_attack_ranks_likelihoods_is_marked(worst, rests):
+    values = {"ues_robust": 0.2, "worst_attack": worst and {"attack": worst, "f": 0.1}}
+    line = space.Line("ours", "nano", "llava", "gd", False, 1, values)
+    assert line.rests_on_likelihoods is rests
+    assert not space.Line("ours", "nano", "llava", "gd", False, 1, {**values, "ues_robust": None}).rests_on_likelihoods
