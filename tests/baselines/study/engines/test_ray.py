@@ -111,8 +111,10 @@ def test_a_killed_driver_takes_its_stages_with_it_and_another_goes_on(cluster, t
 
 
 def test_a_study_has_the_report_that_it_has_here(cluster, tmp_path):
-    here = toys.report(tmp_path / "here", "--workers", "1")
-    assert toys.report(tmp_path / "there", "--engine", "ray", "--ray-address", cluster.address) == here
+    here, there = tmp_path / "here", tmp_path / "there"
+    process = toys.begin_study(there, "--engine", "ray", "--ray-address", cluster.address)
+    found = toys.report(process, there)
+    assert found == toys.report(toys.begin_study(here, "--workers", "1"), here)
 
 
 @pytest.mark.parametrize(
