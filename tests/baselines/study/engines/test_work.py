@@ -86,6 +86,21 @@ def test_a_command_ends_with_who_runs_it_and_saves_where_it_is_let(planned, tmp_
     assert (tmp_path / "a.saved").exists() == is_let and records.state("a").state == (STOPPED if is_let else LOST)
 
 
+def test_who_runs_a_command_can_be_interrupted_though_a_shell_began_it_in_its_background(planned, tmp_path):
+    """Such a process ignores SIGINT, and so would all that it starts: a cluster's node, its workers, a stage."""
+    records = planned("hold")
+    runner = (
+        "import signal\nfrom pathlib import Path\nfrom baselines.study.engines.work import work\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        f"work(Path({str(records.folder.parent)!r}), {records.token!r}, 'a', 1, 1)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", runner], stderr=subprocess.DEVNULL)
+    until(lambda: toys.pids(tmp_path))
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    assert (tmp_path / "a.saved").exists() and records.state("a").state == STOPPED
+
+
 def test_a_stage_is_not_begun_beside_itself(planned, monkeypatch):
     records = planned()
     monkeypatch.setattr(of, "SILENCE", 0.2)
