@@ -93,7 +93,7 @@ def _patients(small: Line, large: Line, retained: int) -> str:
 def _methods(few: Line, many: Line, other: Line) -> str:
     return (
         f"- **Methods**: with {many['methods']} for {few['methods']} the GPU hours grow {_times(many, few):.1f} times "
-        f"and the disk {many['disk_gb'] / few['disk_gb']:.1f} times, because target and golds are learned once for all. "
+        f"and the disk {many['disk_gb'] / few['disk_gb']:.1f} times: target and golds are learned once for all. "
         f"Every run leaves a whole model, so that the disk is runs times weights, {other['disk_gb'] / 1e3:.1f} TB for "
         f"{other['model']}; all else of a study weighs little."
     )
@@ -102,8 +102,8 @@ def _methods(few: Line, many: Line, other: Line) -> str:
 def _size(one: Line, other: Line) -> str:
     return (
         f"- **Size**: {other['model']}, takes {_times(other, one):.1f} times the GPU hours of {one['model']}, and "
-        f"{other['memory_gb']:.0f} GB of a GPU to learn for {one['memory_gb']:.0f}: an image is fewer tokens there, and "
-        f"the preset has its layers computed again."
+        f"{other['memory_gb']:.0f} GB of a GPU to learn for {one['memory_gb']:.0f}: an image is fewer tokens, and the "
+        f"preset has its layers computed again."
     )
 
 
