@@ -85,11 +85,12 @@ def estimate(
     seed: int = 0,
     which: str | None = None,
     method: Method | None = None,
+    data: Rows | None = None,
 ) -> Estimate:
-    """Return what learning (`which` rows) or unlearning (by `method`) would take."""
+    """Return what learning (`which` rows) or unlearning (by `method`) would take; `data`: its rows, if read already."""
     place = models.model_folder(model)
     config = usable.configuration(model, place)
-    rows = read_rows(data_dir, scenario, percent)
+    rows = data or read_rows(data_dir, scenario, percent)
     answers = _answers(recipe, rows, scenario, seed, which, method)
     if method is None:
         planned = math.ceil(recipe.epochs * len(answers["learn"]) / recipe.rows_per_step)

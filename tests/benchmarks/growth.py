@@ -1,12 +1,12 @@
 """What a study takes as models, patients and methods grow, by dry runs and a simulated clock; held to measured runs.
 
-    python -m tests.benchmarks.growth [--out runs/growth] [--measure] [--rounds 3]
+    python -m tests.benchmarks.growth [--out runs/growth] [--only measured|studies] [--rounds 1]
 
 Builds data sets of 240, 960 and 3,840 patients, takes what `--dry-run` says of every learn, unlearn and attack stage at
 the sizes of true models (a configuration is enough, no weights are read), turns tokens into GPU seconds by the
 assumptions in `GPU`, and runs the graph of stages on a clock (`baselines/study/schedule.py`) with 1 and 64 GPUs.
-With --measure nano learns, unlearns and is asked on each data set in a process of its own, and the least CPU seconds of
-the rounds stand beside the estimate. Writes `baselines/results/growth.json` and `growth.png`;
+Nano learns, unlearns and is asked on each data set in a process of its own; its CPU seconds once all is imported, the
+least of the rounds, stand beside the estimate. Writes `baselines/results/growth.json` and `growth.png`;
 `python -m tests.generated` puts them on the baselines' page.
 """
 
@@ -17,8 +17,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +35,7 @@ GPU = {"operations": 312e12, "training": 0.4, "bandwidth": 2.0e12, "writing": 0.
 AT_ONCE, MAX_RETAIN = 64, 200  # answers written at once; retain rows that an evaluation asks, as a bench has them
 # What nano does on each data set, a part of a whole run: in steps that grow with the patients as those of a whole one.
 MEASURED = {
-    "learn": ("--rows", "target", "--set", "epochs=0.125"),
+    "learn": ("--rows", "target", "--set", "epochs=0.0625"),
     "unlearn": ("--method", "gd", "--set", "epochs=1", "--set", "stop=null"),
     "evaluate": ("--max-retain", str(MAX_RETAIN)),
 }
@@ -73,19 +74,36 @@ def build(folder: Path, patients: int) -> Path:
     out = folder / f"data-{patients}"
     words = ("build", "--patients", str(patients), "--percents", str(PERCENT), "--scenarios", SCENARIO)
     if not (out / "checksums.json").is_file():
-        _run(*words, "--out", str(out))
+        subprocess.run([sys.executable, "-m", "baselines.cli", *words, "--out", str(out)], check=True)
     return out
 
 
 def _run(*words: str) -> tuple[float, float]:
-    """Run a command of the package; return its CPU seconds, and the most memory that it held in MB."""
-    command = [sys.executable, "-m", "baselines.cli", *words]
-    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    return used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6
+    """Run a command of the package in a process of its own; return its CPU seconds after imports and its peak in MB."""
+    command = [sys.executable, "-m", "tests.benchmarks.growth", "--one", *words]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    seconds, memory = json.loads(done.stdout.splitlines()[-1])
+    return seconds, memory
+
+
+def one(words: Sequence[str]) -> None:
+    """Be a command of the package, and print CPU seconds and peak memory."""
+    import lm_eval.models.hf_vlms  # noqa: F401 (imports are not measured)
+    from transformers import AutoProcessor
+
+    from baselines import cli
+    from baselines.evaluation import evaluate  # noqa: F401
+    from baselines.model import models
+    from baselines.run.run_record import peak_memory_mb
+    from baselines.training import learn, unlearn  # noqa: F401
+
+    models.load("nano")
+    AutoProcessor.from_pretrained(models.model_folder("nano"))
+    began = time.process_time()
+    with suppress(SystemExit):
+        cli.main(list(words))
+    print(json.dumps([time.process_time() - began, peak_memory_mb()]))
 
 
 def rows_of(data: Path) -> dict[str, int]:
@@ -114,9 +132,11 @@ def measured(data: Mapping[int, Path], rounds: int) -> list[dict[str, object]]:
         for kind, options in MEASURED.items():
             common = (kind, "--model", "nano", "--scenario", SCENARIO, "--data", str(built), *options)
             took = []
-            for _ in range(rounds if patients < max(SIZES) else 1):
+            for _ in range(rounds):
                 with tempfile.TemporaryDirectory() as folder:
                     took.append(_run(*common, "--out", str(Path(folder) / "run")))
+                    if not any((Path(folder) / "run").iterdir()):
+                        raise RuntimeError(f"{common} left nothing")
             seconds, memory = min(one[0] for one in took), max(one[1] for one in took)
             line = {"kind": kind, "patients": patients, "seconds": round(seconds, 2), "memory_mb": round(memory)}
             found.append(line | _said(common, built))
@@ -139,7 +159,10 @@ class Costs:
 
     def __init__(self, model: Model, place: Path, data: Path) -> None:
         """Take a model by the folder of its configuration."""
+        from baselines.training.roles import read_rows
+
         self._model, self._place, self._data, self._rows = model, place, data, rows_of(data)
+        self._read = read_rows(data, SCENARIO, PERCENT)
         self._estimates: dict[tuple[str, str], object] = {}
 
     def of(self, stage) -> tuple[float, float, float]:
@@ -165,7 +188,7 @@ class Costs:
             else:
                 recipe = config.unlearn_recipe(name, SCENARIO, self._model.preset)
                 given = {"method": methods.get(name)}
-            common = {"data_dir": self._data, "scenario": SCENARIO, "percent": PERCENT}
+            common = {"data_dir": self._data, "data": self._read, "scenario": SCENARIO, "percent": PERCENT}
             self._estimates[kind, name] = recipe, estimate(self._place, recipe, **common, **given)
         return self._estimates[kind, name]
 
@@ -306,17 +329,23 @@ def main() -> None:
     """Measure or take what was measured before, estimate, and write both files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/growth"))
-    parser.add_argument("--measure", action="store_true", help="Measure nano anew; else keep what is committed.")
-    parser.add_argument("--rounds", type=int, default=3, help="Runs of all but the largest size.")
+    parser.add_argument("--only", choices=("measured", "studies"), help="Keep the other part as it was.")
+    parser.add_argument("--rounds", type=int, default=1, help="How often each stage is run.")
     options = parser.parse_args()
     kept = RESULTS / "growth.json"
+    found = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
     data = {patients: build(options.out, patients) for patients in SIZES}
-    lines = measured(data, options.rounds) if options.measure else json.loads(kept.read_text("utf-8"))["measured"]
-    rows = {str(patients): rows_of(built) for patients, built in data.items()}
-    found = {"gpu": GPU, "rows": rows, "measured": lines, "studies": studies(data)}
+    found |= {"gpu": GPU, "rows": {str(patients): rows_of(built) for patients, built in data.items()}}
+    if options.only != "studies":
+        found["measured"] = measured(data, options.rounds)
+    if options.only != "measured":
+        found["studies"] = studies(data)
     kept.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     draw(found, RESULTS / "growth.png")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--one"]:
+        one(sys.argv[2:])
+    else:
+        main()
