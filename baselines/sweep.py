@@ -45,44 +45,73 @@ EQUAL = 0.01
 # Wrong facts sit deeper than identifiers: the same rates do less in the same steps, so they get twice the visits. The
 # epochs were set by hand, twice as many where new sentences are learned; the rates are what is swept.
 EPOCHS = {"privacy": 10, "incorrectness": 20}
-REFUSING = ("idk", "dpo", "jensun")
+LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": (2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3)}
 KEEPS = ("retain_weight", "kl_weight")  # options that weigh what is retained
 # Once an ascent is felt, the forget nll grows by a factor a step: a fixed number of steps forgets everything from one
 # target and a third from another. So these methods have more steps than they need, at a gentle rate set by hand, and
 # the holdout rule ends them: at which share of the holdout's nll is what is swept.
-STOPPED_RATE = 4e-4
-STOPPED_EPOCHS = {"privacy": 20, "incorrectness": 60}
-STOPS = {
-    ("privacy", "ga"): (0.05, 0.1, 0.2),
-    ("privacy", "gd"): (0.1, 0.25, 0.5),
-    ("privacy", "kl_min"): (0.15, 0.3, 0.5, 0.75),
-    ("incorrectness", "gd"): (0.3, 0.45, 0.6),
-    ("incorrectness", "kl_min"): (0.3, 0.45, 0.6),
+GENTLE = {
+    "privacy": {"learning_rate": 4e-4, "epochs": 20},
+    "incorrectness": {"learning_rate": 4e-4, "epochs": 60},
 }
 # A task vector is learned at one rate; how far the model goes the other way is what is swept.
-SCALES, SCALED_RATE = (1, 2, 4, 8, 16), 4e-4
-LEARNING_RATES = {"privacy": (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3), "incorrectness": (2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3)}
-# A rate that falls to 0 goes half as far as one that stays. Refusals are new sentences: they take higher rates.
-FALLING_RATES = {
-    ("privacy", "llmu"): (4e-4, 6e-4, 8e-4, 1.6e-3),
-    ("privacy", "idk"): (8e-4, 1.6e-3, 3.2e-3, 6.4e-3),
-    ("privacy", "jensun"): (1.6e-3, 3.2e-3, 6.4e-3),
-    ("incorrectness", "ga"): (2e-4, 4e-4, 8e-4, 1.6e-3),
-    ("incorrectness", "llmu"): (4e-4, 8e-4, 1.6e-3),
-    ("incorrectness", "idk"): (6.4e-3, 1.28e-2, 2.56e-2),
-    ("incorrectness", "jensun"): (3.2e-3, 6.4e-3, 1.28e-2),
-}
-# An adversary that npo is trained against: how far it goes is what is swept, at the rate that won for npo alone.
-REACHES = {"npo_sam": ("rho", (0.01, 0.1, 1.0)), "npo_lat": ("epsilon", (0.03, 0.1, 0.3))}
-REACHED_RATE = {"privacy": 8e-4, "incorrectness": 4e-4}
+SCALES = (1, 2, 4, 8, 16)
 # Where bystanders' identities are to stay, how much what is retained weighs is what is swept, at a rate and with steps
-# set by hand that leave room for it; half of the retain rows of a step tell a bystander's identity.
+# set by hand; half of the retain rows of a step tell a bystander's identity. More steps wear down what is not among
+# their rows: with 40 epochs gd and kl_min score .02 and .07 more, and the control, which forgets by that alone, .38.
 BYSTANDERS = {"injected_repeats": 8}
-KEPT = {
-    ("request", "gd"): ({"learning_rate": 8e-4, "epochs": 40, "stop_at": 0.25}, "retain_weight", (5, 10, 20)),
-    ("request", "kl_min"): ({"learning_rate": 8e-4, "epochs": 40, "stop_at": 0.25}, "kl_weight", (2, 5, 10)),
-    ("request", "idk"): ({"learning_rate": 1.6e-3, "epochs": 20}, "retain_weight", (1, 5, 10)),
-    ("request", "llmu"): ({"learning_rate": 8e-4, "epochs": 20}, "kl_weight", (2, 5, 10)),
+ASCENT = {"learning_rate": 8e-4, "epochs": 30, "stop_at": 0.25}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is swept of a method in a scenario, the gentlest value first, and what is set by hand meanwhile."""
+
+    swept: str
+    values: tuple[float, ...]
+    fixed: Mapping[str, float]
+
+    def settings(self) -> list[dict[str, float]]:
+        """Return the settings that are tried, each with its learning rate first."""
+        return [
+            dict(sorted({**self.fixed, self.swept: value}.items(), key=lambda one: one[0] != "learning_rate"))
+            for value in self.values
+        ]
+
+
+# What is not named here sweeps LEARNING_RATES. A rate that falls to 0 goes half as far as one that stays, and refusals
+# are new sentences: these take higher rates. An adversary that npo is trained against: how far it goes is what is
+# swept, at the rate that won for npo alone.
+GRIDS = {
+    ("privacy", "ga"): Grid("stop_at", (0.05, 0.1, 0.2), GENTLE["privacy"]),
+    ("privacy", "gd"): Grid("stop_at", (0.1, 0.25, 0.5), GENTLE["privacy"]),
+    ("privacy", "kl_min"): Grid("stop_at", (0.15, 0.3, 0.5, 0.75), GENTLE["privacy"]),
+    ("privacy", "llmu"): Grid("learning_rate", (4e-4, 6e-4, 8e-4, 1.6e-3), {"epochs": 10}),
+    ("privacy", "idk"): Grid("learning_rate", (8e-4, 1.6e-3, 3.2e-3, 6.4e-3), {"epochs": 20}),
+    ("privacy", "dpo"): Grid("learning_rate", LEARNING_RATES["privacy"], {"epochs": 20}),
+    ("privacy", "task_vector"): Grid("scale", SCALES, {"learning_rate": 4e-4, "epochs": 10}),
+    ("privacy", "jensun"): Grid("learning_rate", (1.6e-3, 3.2e-3, 6.4e-3), {"epochs": 20}),
+    ("privacy", "npo_sam"): Grid("rho", (0.01, 0.1, 1.0), {"learning_rate": 8e-4, "epochs": 10}),
+    ("privacy", "npo_lat"): Grid("epsilon", (0.03, 0.1, 0.3), {"learning_rate": 8e-4, "epochs": 10}),
+    ("incorrectness", "ga"): Grid("learning_rate", (2e-4, 4e-4, 8e-4, 1.6e-3), {"epochs": 20}),
+    ("incorrectness", "gd"): Grid("stop_at", (0.3, 0.45, 0.6), GENTLE["incorrectness"]),
+    ("incorrectness", "kl_min"): Grid("stop_at", (0.3, 0.45, 0.6), GENTLE["incorrectness"]),
+    ("incorrectness", "llmu"): Grid("learning_rate", (4e-4, 8e-4, 1.6e-3), {"epochs": 20}),
+    ("incorrectness", "idk"): Grid("learning_rate", (6.4e-3, 1.28e-2, 2.56e-2), {"epochs": 40}),
+    ("incorrectness", "dpo"): Grid("learning_rate", LEARNING_RATES["incorrectness"], {"epochs": 40}),
+    ("incorrectness", "task_vector"): Grid("scale", SCALES, {"learning_rate": 4e-4, "epochs": 20}),
+    ("incorrectness", "jensun"): Grid("learning_rate", (3.2e-3, 6.4e-3, 1.28e-2), {"epochs": 40}),
+    ("incorrectness", "npo_sam"): Grid("rho", (0.01, 0.1, 1.0), {"learning_rate": 4e-4, "epochs": 20}),
+    ("incorrectness", "npo_lat"): Grid("epsilon", (0.03, 0.1, 0.3), {"learning_rate": 4e-4, "epochs": 20}),
+    ("request", "gd"): Grid("retain_weight", (2, 5, 10), {**ASCENT, **BYSTANDERS}),
+    ("request", "kl_min"): Grid("kl_weight", (2, 5, 10), {**ASCENT, **BYSTANDERS}),
+    ("request", "idk"): Grid("retain_weight", (1, 5, 10), {"learning_rate": 1.6e-3, "epochs": 20, **BYSTANDERS}),
+    ("request", "llmu"): Grid("kl_weight", (2, 5, 10), {"learning_rate": 8e-4, "epochs": 20, **BYSTANDERS}),
+    ("knowledge", "ga"): Grid("learning_rate", (2e-4, 4e-4, 8e-4), {"epochs": 2}),
+    ("knowledge", "gd"): Grid("learning_rate", (1e-4, 2e-4, 4e-4, 8e-4), {"epochs": 4}),
+    ("knowledge", "kl_min"): Grid("learning_rate", (2e-4, 4e-4, 8e-4, 1.6e-3), {"epochs": 2}),
+    ("knowledge", "idk"): Grid("learning_rate", (3.2e-3, 6.4e-3, 1.28e-2), {"epochs": 4}),
+    ("knowledge", "llmu"): Grid("learning_rate", (1e-4, 2e-4, 4e-4, 8e-4), {"epochs": 2}),
 }
 # Where no run of that grid ended ok it goes on: below where all collapse, with a wider mask where none has an effect.
 FURTHER = {
@@ -166,28 +195,17 @@ def at_edge(runs: Sequence[Mapping[str, object]], scenario: str, method: str) ->
 
 def has_grid(scenario: str, method: str) -> bool:
     """Say whether a method has a grid in a scenario: where few have one, the others take what they have elsewhere."""
-    return scenario in STUDIED or (scenario, method) in KEPT
+    return scenario in STUDIED or (scenario, method) in GRIDS
 
 
 def settings_of(scenario: str, method: str) -> list[dict[str, float]]:
     """Return the grid of a method in a scenario: the gentlest first, or what weighs the kept least."""
-    if kept := KEPT.get((scenario, method)):
-        settings, weight, weights = kept
-        return [{**settings, **BYSTANDERS, weight: value} for value in weights]
-    if stops := STOPS.get((scenario, method)):
-        gentle = {"learning_rate": STOPPED_RATE, "epochs": STOPPED_EPOCHS[scenario]}
-        return [{**gentle, "stop_at": share} for share in stops]
-    epochs = EPOCHS[scenario] * (2 if method in REFUSING else 1)
-    if method == "task_vector":
-        return [{"learning_rate": SCALED_RATE, "epochs": epochs, "scale": scale} for scale in SCALES]
-    if reach := REACHES.get(method):
-        name, distances = reach
-        return [{"learning_rate": REACHED_RATE[scenario], "epochs": epochs, name: distance} for distance in distances]
-    rates = FALLING_RATES.get((scenario, method), LEARNING_RATES[scenario])
-    grid = [{"learning_rate": rate} for rate in rates] + FURTHER.get((scenario, method), [])
+    if grid := GRIDS.get((scenario, method)):
+        return grid.settings()
+    rates = [{"learning_rate": rate} for rate in LEARNING_RATES[scenario]] + FURTHER.get((scenario, method), [])
     # The gentlest first, a wider mask last: what a mask leaves alone is not touched by a higher rate.
-    ordered = sorted(grid, key=lambda one: ("threshold" in one, one["learning_rate"]))
-    return [{"learning_rate": one["learning_rate"], "epochs": epochs, **one} for one in ordered]
+    ordered = sorted(rates, key=lambda one: ("threshold" in one, one["learning_rate"]))
+    return [{"learning_rate": one["learning_rate"], "epochs": EPOCHS[scenario], **one} for one in ordered]
 
 
 @dataclass(frozen=True)

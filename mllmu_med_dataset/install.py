@@ -15,12 +15,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
 
-from mllmu_med_metrics.vocabulary import CONFIGS
+from mllmu_med_metrics.vocabulary import CONFIGS, PERCENTS, config_name, main_split
 
 from .errors import UserError
 from .load import checksums, data_folder
@@ -48,8 +48,9 @@ _STUB_HEADER = "# Written by `mllmu-med install`; `mllmu-med install --undo` rem
 def install(data_dir: Path | str | None = None, *, tasks: Path, metric: Path) -> dict[str, str]:
     """Install a build (the packaged one without a folder), the metric and the tasks; return what was put where.
 
-    ``tasks`` is the folder of the lm-eval task files, ``metric`` the folder of the metric module. A newer install
-    replaces an older one; the same one twice changes nothing. Raises :class:`UserError` for a folder that is no build,
+    ``tasks`` is the folder of the lm-eval task files, of which those are installed that the build has rows for;
+    ``metric`` the folder of the metric module. A newer install replaces an older one; the same one twice changes
+    nothing. Raises :class:`UserError` for a folder that is no build,
     or no longer the one that was built, and where a folder can't be written; nothing half-done stays.
     """
     from .verify import verify
@@ -251,7 +252,7 @@ def _install_metric(manifest: Manifest) -> Path:
 
 
 def _install_tasks(tasks: Path, manifest: Manifest, folder: Path | None) -> str:
-    """Write a stub for each task; without a folder the tasks read the packaged data."""
+    """Write a stub for each task that the build has rows for; without a folder the tasks read the packaged data."""
     place = _stub_folder()
     if place is None:
         return "left out: lm_eval is not installed (pip install 'mllmu-med[harness]', then install again)"
@@ -264,13 +265,28 @@ def _install_tasks(tasks: Path, manifest: Manifest, folder: Path | None) -> str:
         return f"left out: '{place.parent}' can't be written; give lm_eval --include_path \"$(mllmu-med tasks path)\""
     manifest.note("tasks", place)
     # lm_eval does not follow links; an include of the real file is what it takes.
-    for task in sorted(tasks.glob("*.yaml")):
+    of_file = {task: yaml.safe_load(task.read_text(encoding="utf-8")) for task in sorted(tasks.glob("*.yaml"))}
+    lacking = {one["task"] for one in of_file.values() if not _has_rows(one.get("dataset_kwargs"), folder)}
+    for task, holds in of_file.items():
         stub: dict[str, object] = {"include": str(task.resolve())}
-        own = yaml.safe_load(task.read_text(encoding="utf-8")).get("dataset_kwargs")
-        if own and folder is not None:
-            stub["dataset_kwargs"] = {**own, "mllmu_med_installed_dir": str(folder)}
+        if own := holds.get("dataset_kwargs"):
+            if holds["task"] in lacking:
+                continue
+            if folder is not None:
+                stub["dataset_kwargs"] = {**own, "mllmu_med_installed_dir": str(folder)}
+        elif lacking & set(holds["task"]):  # a group
+            stub = {**holds, "task": [name for name in holds["task"] if name not in lacking]}
         (place / task.name).write_text(_STUB_HEADER + yaml.safe_dump(stub), encoding="utf-8")
     return str(place)
+
+
+def _has_rows(kwargs: Mapping[str, str] | None, folder: Path | None) -> bool:
+    """Say whether a build has what a task asks for, at some forget share; a group, without arguments, lacks nothing."""
+    if kwargs is None:
+        return True
+    content, scenario, subset = checksums(folder)["content"], kwargs["mllmu_med_scenario"], kwargs["mllmu_med_subset"]
+    configs = {config_name(scenario, subset, percent) for percent in PERCENTS}
+    return any((kwargs.get("mllmu_med_view") or main_split(one)) in content.get(one, {}) for one in configs)
 
 
 def _remove_stubs(place: Path) -> None:

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from mllmu_med_metrics.vocabulary import SCENARIOS
 from mllmu_med_tasks.names import TASKS
 
 ROOT = Path(__file__).parent.parent
@@ -163,7 +164,8 @@ def main() -> None:
         try:
             commands = make(folder / f"env-{name}", source, versions)
             if not data.exists():
-                call([str(commands / "mllmu-med"), "build", "--patients", "60", "--out", str(data)], cwd=folder)
+                build = ("build", "--patients", "60", "--scenarios", ",".join(SCENARIOS), "--out", str(data))
+                call([str(commands / "mllmu-med"), *build], cwd=folder)
             scratch = folder / f"run-{name}"
             shutil.rmtree(scratch, ignore_errors=True)
             told = try_calls(commands, data, scratch)

@@ -11,7 +11,9 @@ from baselines.study.study import METHODS as BENCH
 from mllmu_med_metrics.vocabulary import STUDIED
 
 EVERY = [(scenario, method) for scenario in STUDIED for method in METHODS]
-CHOSEN = [*(one for one in EVERY if one not in sweep.UNSWEPT), *sweep.KEPT]
+STOPPED = [one for one, grid in sweep.GRIDS.items() if grid.swept == "stop_at"]
+INSIDE = [(scenario, method) for scenario, method in sweep.GRIDS if scenario not in STUDIED]
+CHOSEN = [one for one in dict.fromkeys((*EVERY, *sweep.GRIDS)) if one not in sweep.UNSWEPT]
 SWEPT = pytest.mark.parametrize(("scenario", "method"), CHOSEN)
 
 
@@ -39,7 +41,7 @@ def test_every_point_of_the_grid_was_run_from_every_target_and_seed(scenario, me
         grids.setdefault((run["seed"], run["unlearning_seed"]), []).append(run["settings"])
     assert all(tried == sweep.settings_of(scenario, method) for tried in grids.values())
     assert len({seed for seed, _ in grids}) >= (2 if method in BENCH else 1)
-    assert len({seed for _, seed in grids}) >= (2 if (scenario, method) in sweep.STOPS else 1)
+    assert len({seed for _, seed in grids}) >= (2 if (scenario, method) in STOPPED else 1)
 
 
 def test_a_recipe_that_no_sweep_chose_stands_in_the_grid_that_a_sweep_would_try():
@@ -53,13 +55,13 @@ def test_a_recipe_that_no_sweep_chose_stands_in_the_grid_that_a_sweep_would_try(
         assert any(one.items() <= (shipped | shipped["options"]).items() for one in grid)
 
 
-@pytest.mark.parametrize(("scenario", "method"), sweep.KEPT)
-def test_how_much_the_kept_weighs_is_no_edge_of_its_grid(scenario, method):
+@pytest.mark.parametrize(("scenario", "method"), INSIDE)
+def test_outside_the_default_bench_no_winner_is_an_edge_of_its_grid(scenario, method):
     assert not sweep.at_edge(sweep.records(), scenario, method)
 
 
 def test_where_a_stop_is_swept_the_rule_and_not_the_plan_ended_the_winners_runs():
-    for scenario, method in sweep.STOPS:
+    for scenario, method in STOPPED:
         won = sweep.winner(sweep.records(), scenario, method)
         runs = [r for r in sweep.records() if (r["scenario"], r["method"]) == (scenario, method)]
         assert all(run["stop_step"] == run["steps"] for run in runs if run["settings"] == won.settings)

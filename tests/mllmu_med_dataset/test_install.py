@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import mllmu_med_metrics
 import mllmu_med_tasks
@@ -14,6 +15,7 @@ from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
 from mllmu_med_dataset.verify import Report
 from mllmu_med_dataset.verify import verify as verify_really
+from mllmu_med_tasks.names import TASKS as TASK_OF
 from tests.conftest import LIGHT_EVALUATE
 
 TASKS = Path(mllmu_med_tasks.__file__).parent / "lm_eval"
@@ -243,9 +245,30 @@ def test_stubs_include_the_packaged_tasks_and_name_the_build(small, home, tmp_pa
     done = install(small)
     manager = TaskManager(include_path=done["tasks"], include_defaults=False)
     packaged = TaskManager(include_path=str(TASKS), include_defaults=False)
-    assert manager.all_tasks == packaged.all_tasks
+    content = checksums(small)["content"]
+    lacking = {
+        name for name in packaged.all_tasks if name.startswith("mllmu_med_") and not task_has_rows(name, content)
+    }
+    assert {"mllmu_med_knowledge_forget"} <= lacking  # a build without that scenario: the literal call asks the others
+    assert manager.all_tasks == sorted(set(packaged.all_tasks) - lacking)
     rows = manager.load("mllmu_med_privacy_forget")["tasks"]["mllmu_med_privacy_forget"].eval_docs
-    assert len(rows) == checksums(small)["content"]["privacy_forget"]["train"]["rows"]
+    assert len(rows) == content["privacy_forget"]["train"]["rows"]
+
+
+def task_has_rows(name, content):
+    task = TASK_OF[name]
+    return task.split in content.get(task.config(), {})
+
+
+def test_a_group_lists_no_task_that_is_left_out(small, home, monkeypatch):
+    document = checksums(small)
+    document["content"]["request_forget"].pop("direct", None)
+    monkeypatch.setattr(installer, "checksums", lambda _: document)
+    place = Path(install(small)["tasks"])
+    listed = yaml.safe_load((place / "mllmu_med.yaml").read_text())["task"]
+    assert "mllmu_med_request_forget_direct" not in listed and "mllmu_med_request_forget" in listed
+    assert not (place / "mllmu_med_request_forget_direct.yaml").exists()
+    assert all((place / f"{name}.yaml").is_file() for name in listed)
 
 
 def test_stubs_of_the_packaged_build_name_no_folder(home, small, monkeypatch):
