@@ -309,13 +309,15 @@ def draw(found: Mapping[str, object], path: Path) -> None:
                 hours = [one["hours"][workers] for one in of_model]
                 left.plot(patients, hours, line, marker="o", color=colour, label=f"{name}: {workers} GPU")
         left.set(xscale="log", yscale="log", xlabel="patients", ylabel="hours of a study, by dry runs")
+        left.set_ylim(top=1500)  # room for the legend
         left.legend(frameon=False, fontsize=8)
         for colour, kind in zip(colours, MEASURED, strict=True):
             lines = [one for one in found["measured"] if one["kind"] == kind]
             patients = [one["patients"] for one in lines]
             right.plot(patients, [one["seconds"] for one in lines], "o", color=colour, label=kind)
             right.plot(patients, predicted(lines), "-", color=colour, linewidth=1)
-        right.set(xscale="log", yscale="log", xlabel="patients", ylabel="CPU seconds of nano (line: by the estimate)")
+        right.set(xscale="log", yscale="log", xlabel="patients (lines: as told)", ylabel="CPU seconds of nano")
+        right.set_yticks((3, 10, 30), ("3", "10", "30"))
         right.legend(frameon=False, fontsize=8)
         for axes in (left, right):
             axes.set_xticks(SIZES, [f"{patients:,}" for patients in SIZES])

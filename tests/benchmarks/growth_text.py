@@ -43,7 +43,21 @@ def _by(lines: Sequence[Line], key: str) -> dict[str, list[Line]]:
 def page(found: Line) -> str:
     """Return the part of the page between its marks."""
     return "\n\n".join(
-        ["\n".join(_studies(found["studies"])), _sentences(found), "\n".join(_nano(found["measured"])), _held(found)]
+        [
+            _assumed(found["gpu"]),
+            "\n".join(_studies(found["studies"])),
+            _sentences(found),
+            "\n".join(_nano(found["measured"])),
+            _held(found),
+        ]
+    )
+
+
+def _assumed(gpu: Mapping[str, float]) -> str:
+    return (
+        f"A GPU is taken to be an A100 of {gpu['memory_gb']} GB that reaches {gpu['training']:.0%} of its "
+        f"{gpu['operations'] / 1e12:.0f} Tflop/s where it reads or learns, and {gpu['writing']:.0%} of its "
+        f"{gpu['bandwidth'] / 1e12:.0f} TB/s where it writes answers; none was at hand."
     )
 
 

@@ -45,3 +45,15 @@ def test_the_default_study_never_takes_less_than_its_longest_way_or_its_share():
 
 def test_an_empty_graph_takes_no_time():
     assert schedule(Graph([]), 2).seconds == 0
+
+
+def test_a_dry_run_says_what_two_cores_take_and_what_no_number_gets_below(tmp_path, capsys):
+    from baselines import cli
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["bench", "--dry-run", "--out", str(tmp_path / "runs")])
+    graph = plan(Study(tmp_path / "runs", attacks=True))
+    least, here = schedule(graph, 2).longest / 60, schedule(graph, 2).seconds / 60
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert not ended.value.code and not (tmp_path / "runs").exists()
+    assert f"About {here:.0f} minutes" in last and last.endswith(f"no less than {least:.0f}.")
