@@ -70,6 +70,17 @@ DIRECT_KINDS = ("name", "record", "ssn", "account", "plan", "device", "phone", "
 ATTACK_SET = "A1"
 ATTACKS = ("relearn_few", "relearn_holdout", "relearn_retain", "prefix", "exposure", "sample", "quantise")
 SHOWN_ATTACKS = ("scale",)
+# Ends the name of an own attack that is shown as these are, and counts in no score.
+SHOWN = "_shown"
+
+
+def is_shown(attack: str) -> bool:
+    """Say whether an attack is shown and counts in no score.
+
+    >>> [is_shown(attack) for attack in ("scale", "mine_shown", "mine", "sample")]
+    [True, True, False, False]
+    """
+    return attack in SHOWN_ATTACKS or attack.endswith(SHOWN)
 
 
 def config_name(scenario: str, subset: str, percent: int = MAIN_PERCENT) -> str:

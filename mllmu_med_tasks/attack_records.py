@@ -6,15 +6,15 @@ attack, options, data, scenario, percent and seed, and judged the same patients.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mllmu_med_dataset.errors import UserError, cut, unknown
 from mllmu_med_metrics.scoring.scored_row import unit_of
-from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS
+from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS, SHOWN, is_shown
 from mllmu_med_tasks.evaluation import Evaluation
 
 # Folders of the same attacks on other models, below those of a model.
@@ -49,6 +49,9 @@ class AttackRecord:
     percent: int
     seed: int
     harm_by_patient: Mapping[str, float]  # 0 to 1; higher is worse
+    scored: bool = True  # False of what is shown and counts in no score
+    answers: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by row, in the order given
+    ranks: Mapping[str, Sequence[float | None]] = field(default_factory=dict)  # by row, of each of its secrets
     seconds: float = 0.0
 
     @property
@@ -120,9 +123,15 @@ def read_attacks(
     for role, of_role in records.items():
         for attack, record in of_role.items():
             _check_same(firsts.setdefault(attack, record), record)
-            of_set = record.attack_set is not None or attack not in ATTACKS
-            found.setdefault(attack if of_set else attack + OTHER_OPTIONS, {})[role] = record.harm_by_patient
+            found.setdefault(_name(record), {})[role] = record.harm_by_patient
     return found
+
+
+def _name(record: AttackRecord) -> str:
+    """Return what a score knows an attack by: its name, and whether it is shown alone or of other options."""
+    if record.attack in ATTACKS:
+        return record.attack if record.attack_set is not None else record.attack + OTHER_OPTIONS
+    return record.attack if record.scored or is_shown(record.attack) else record.attack + SHOWN
 
 
 def _folders(sources: Sources, roles: tuple[str, ...], evaluations: Mapping[str, Evaluation]) -> dict[str, Path]:
@@ -170,6 +179,9 @@ def read_record(path: Path) -> AttackRecord:
             percent=_of_type(held, "percent", int),
             seed=_of_type(held, "seed", int),
             harm_by_patient={str(patient): float(harm) for patient, harm in harms.items()},
+            scored=held.get("scored", True) is not False,
+            answers=_by_row(held, "answers", str),
+            ranks=_by_row(held, "ranks", float | int | None),
             seconds=float(held.get("seconds") or 0.0),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -177,6 +189,18 @@ def read_record(path: Path) -> AttackRecord:
         raise UserError(
             f"{path} is no record of an attack ({cut(why, 200)}). Remove it, and make it again with `mllmu-med attack`."
         ) from error
+
+
+def _by_row(held: Mapping[str, object], name: str, kind: Any) -> dict[str, tuple[Any, ...]]:
+    """Return the values of each row; one alone may stand without its list."""
+    found = held.get(name) or {}
+    if not isinstance(found, dict):
+        raise TypeError(f"{name} is {found!r:.40}")
+    by_row = {row: tuple(values) if isinstance(values, list) else (values,) for row, values in found.items()}
+    for row, values in by_row.items():
+        if not all(isinstance(one, kind) and not isinstance(one, bool) for one in values):
+            raise TypeError(f"{name} of row '{row}' is {found[row]!r:.40}")
+    return by_row
 
 
 def _no_number(constant: str) -> float:

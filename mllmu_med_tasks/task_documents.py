@@ -20,7 +20,7 @@ from mllmu_med_dataset.load import load as load_config
 from mllmu_med_metrics import DirectIdentifiers, forget_identifiers
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, OPTIONAL_VIEWS, PERCENTS, SCENARIOS, SUBSETS, VIEWS_OF
 from mllmu_med_tasks.answer_texts import first_line
-from mllmu_med_tasks.names import IMAGES, Task
+from mllmu_med_tasks.names import IMAGES, Task, tasks_of
 from mllmu_med_tasks.prompts import check_texts, prompt
 from mllmu_med_tasks.row_metrics import row_metrics
 
@@ -241,6 +241,11 @@ def stored_rows(task: Task, percent: int, data_dir: str | Path | None) -> list[d
     """Return the rows of a task as a build holds them, without pixels, checked for nothing."""
     stored = load_config(task.config(percent), split=task.split, data_dir=data_dir)
     return stored.remove_columns(["image"]).to_list()
+
+
+def tasks_with_rows(scenario: str, percent: int, data_dir: str | Path | None) -> list[Task]:
+    """Return the tasks of a scenario that a build has rows for: the four subsets and every view."""
+    return [task for task in tasks_of(scenario) if not lacks_rows(task, percent, data_dir)]
 
 
 def lacks_rows(task: Task, percent: int, data_dir: str | Path | None) -> bool:

@@ -303,6 +303,9 @@ STUDIES = {
     "a list": ("[]", "holds no settings of a study"),
     "a number": ("3", "can't be read as the settings of a study"),
     "an empty object": ("{}", "has no scenarios, methods, seed"),
+    "a text for a number": ('{"scenarios": ["privacy"], "methods": ["ga"], "seed": "0"}', "seed is wrong"),
+    "a number for names": ('{"scenarios": 3, "methods": ["ga"], "seed": 0}', "scenarios is wrong"),
+    "names for a choice": ('{"scenarios": ["privacy"], "methods": ["ga"], "seed": 0, "fast": ["x"]}', "fast is wrong"),
 }
 
 

@@ -123,10 +123,12 @@ def _attacked(attacked: Attacked, attack: Attack, settings: Record, request: Att
     record = {
         "attack": attack.name,
         "attack_set": ATTACK_SET if in_set else None,
+        "scored": attack.scored,
         **settings,
         "model": models.short_name(request.model),
         "harm_by_patient": {patient: float(harm[patient]) for patient in sorted(harm)},
         "answers": {row: texts[0] if len(texts) == 1 else texts for row, texts in attacked.answers.items()} or None,
+        "ranks": attacked.ranks or None,
         "seconds": round(time.perf_counter() - began, 3),
         "parts": {part: round(attacked.seconds[part], 3) for part in PARTS},
         "versions": versions(),

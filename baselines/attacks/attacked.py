@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from baselines.attacks.answering import after, answers, draws_of
+from baselines.attacks.held import ASKED_VIEWS, judged
 from baselines.model import models
 from baselines.training.collate import Encoder, Example
 from baselines.training.roles import Row, Rows, read_rows
@@ -23,8 +24,6 @@ from mllmu_med_metrics.vocabulary import PRIVATE, VIEWS_OF, config_name
 from mllmu_med_tasks.answer_texts import first_line
 
 BATCH = 256
-# What forget patients are asked under an attack, beside the forget rows: outright, where the scenario has such a view.
-ASKED_VIEWS = ("direct",)
 Part = Literal["load", "train", "ask", "judge"]
 PARTS: tuple[Part, ...] = ("load", "train", "ask", "judge")
 
@@ -84,12 +83,13 @@ class Attacked:
         self.target = target
         self.private = scenario in PRIVATE
         self.answers: dict[str, list[str]] = {}  # what was answered since `begin`, by row
+        self.ranks: dict[str, list[float | None]] = {}  # what was ranked since then: of each secret of a row, 0 to 1
         self.seconds: dict[Part, float] = dict.fromkeys(PARTS, 0.0)
         self._inside = 0.0  # seconds of parts within the part that is timed
 
     def begin(self) -> None:
-        """Forget what the last attack was answered and how long it took."""
-        self.answers, self.seconds = {}, dict.fromkeys(PARTS, 0.0)
+        """Forget what the last attack was answered, what it ranked and how long it took."""
+        self.answers, self.ranks, self.seconds = {}, {}, dict.fromkeys(PARTS, 0.0)
 
     @contextmanager
     def timed(self, part: Part) -> Iterator[None]:
@@ -193,12 +193,6 @@ class Attacked:
         return found
 
     def harm(self, given: Mapping[str, str | Sequence[str]], draws: int | None = None) -> dict[str, float]:
-        """Return harm by patient of answers to rows that are asked, 0 to 1; higher is worse.
-
-        Of several answers to a row the worst counts, for each identifier or wrong fact; with `draws` the largest harm
-        expected among so many of them. Patients none of whose rows was answered are left out.
-        """
+        """Return harm by patient of answers to rows that are asked, as `baselines.attacks.held.judged` does."""
         with self.timed("judge"):
-            of = self.judged.harm_of_answers
-            told = {row_id: of(row_id, one, draws or len(one)) for row_id, one in given.items()}
-            return self.judged.by_patient(told)
+            return judged(self.judged, given, draws)

@@ -5,12 +5,13 @@ answer. Here harm is the share of candidates that the true value outranks, ties 
 where nothing is known, below where it is pushed away. It needs no answer, so no refusal hides a secret from it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import TYPE_CHECKING
 
 from baselines.attacks.attack import Attack, HarmByPatient, Work
+from baselines.attacks.held import Held, each_secret_once
 from baselines.evaluation.candidates import (
     BATCH,
     Alternatives,
@@ -21,7 +22,9 @@ from baselines.evaluation.candidates import (
 )
 from baselines.methods.method import Option
 from mllmu_med_metrics.likelihood.memorisation import outranked
+from mllmu_med_metrics.scoring.attacked import WRONG_FACT, AttackedRows
 from mllmu_med_metrics.scoring.scored_row import unit_of
+from mllmu_med_metrics.scoring.secrets import Secret
 
 if TYPE_CHECKING:
     from baselines.attacks.attacked import Attacked, AttackRows
@@ -60,7 +63,7 @@ def judged(rows: "AttackRows", *, candidates: int, per_secret: int, seed: int) -
                 key = (str(row["patient_id"]), item["kind"], item["value"])
                 by_secret.setdefault(key, []).append(row)
         if row["wrong_fact"] is not None and (others := closed_set_alternatives(row)):
-            yield Judged(unit_of(row), ("wrong_fact", str(row["id"])), row, others)
+            yield Judged(unit_of(row), (WRONG_FACT, str(row["id"])), row, others)
     for (patient, kind, value), saying in by_secret.items():
         saying = sorted(saying, key=lambda row: (_after(row, value), str(row["id"])))
         for row in saying[: per_secret or None]:
@@ -91,10 +94,41 @@ def _after(row: "Row", value: str) -> int:
 
 def by_patient(secrets: Sequence[Judged], values: Sequence[float]) -> dict[str, float]:
     """Return the mean by patient over its secrets of the mean over a secret's rows."""
+    return means((one.patient, one.secret, value) for one, value in zip(secrets, values, strict=True))
+
+
+def means(ranked: Iterable[tuple[str, tuple[str, str], float]]) -> dict[str, float]:
+    """Return the mean by patient over its secrets of the mean over a secret's rows, from (patient, secret, rank)."""
     by_secret: dict[str, dict[tuple[str, str], list[float]]] = {}
-    for one, value in zip(secrets, values, strict=True):
-        by_secret.setdefault(one.patient, {}).setdefault(one.secret, []).append(value)
+    for patient, secret, value in ranked:
+        by_secret.setdefault(patient, {}).setdefault(secret, []).append(value)
     return {patient: mean(map(mean, of.values())) for patient, of in by_secret.items()}
+
+
+def ranks_by_row(
+    rows: AttackedRows, secrets: Sequence[Judged], values: Sequence[float]
+) -> dict[str, list[float | None]]:
+    """Return the ranks of each forget row's secrets, in the row's order; None for one that was not judged there."""
+    known = {(str(one.row["id"]), one.secret): value for one, value in zip(secrets, values, strict=True)}
+    return {
+        row_id: [known.get((row_id, _key(row_id, secret))) for secret in rows.secrets_in(row_id)]
+        for row_id in each_secret_once(rows, {}, 0)
+    }
+
+
+def judge(held: Held) -> dict[str, float]:
+    """Return harm by patient from the ranks of each row's secrets."""
+    return means(
+        (secret.patient_id, _key(row_id, secret), rank)
+        for row_id, ranks in held.given.items()
+        for secret, rank in zip(held.rows.secrets_in(row_id), ranks, strict=True)
+        if rank is not None
+    )
+
+
+def _key(row_id: str, secret: Secret) -> tuple[str, str]:
+    """Return what is one secret of a patient: an identifier, wherever it stands, or the wrong fact of one row."""
+    return (WRONG_FACT, row_id) if secret.kind == WRONG_FACT else (secret.kind, secret.value)
 
 
 def harm(attacked: "Attacked", options: Mapping[str, float]) -> HarmByPatient:
@@ -107,7 +141,9 @@ def harm(attacked: "Attacked", options: Mapping[str, float]) -> HarmByPatient:
             seed=attacked.seed,
         )
     )
-    return by_patient(secrets, shares(attacked, secrets))
+    values = shares(attacked, secrets)
+    attacked.ranks = ranks_by_row(attacked.judged, secrets, values)
+    return by_patient(secrets, values)
 
 
 def work(rows: "AttackRows", options: Mapping[str, float]) -> Work:
@@ -124,4 +160,7 @@ ATTACK = Attack(
     harm=harm,
     options={"candidates": CANDIDATES, "rows": ROWS},
     work=work,
+    due=each_secret_once,
+    judge=judge,
+    by_likelihood=True,
 )

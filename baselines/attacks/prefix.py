@@ -1,13 +1,13 @@
 """The answer up to the secret is given: does the model go on with it?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from baselines.attacks.attack import Attack, Work
 from baselines.attacks.attacked import Attacked, AttackRows
+from baselines.attacks.held import each_secret_once
 from baselines.training.roles import Row
-from mllmu_med_metrics.scoring.attacked import WRONG_FACT
-from mllmu_med_metrics.scoring.scored_row import unit_of
+from mllmu_med_metrics.scoring.attacked import AttackedRows
 from mllmu_med_metrics.scoring.secrets import Secret
 
 
@@ -19,15 +19,14 @@ class Cut(NamedTuple):
     start: int
 
 
-def cuts(row: Row, private: bool) -> Iterator[Cut]:
-    """Yield a cut for every identifier of a row, or for its wrong fact; at 0, nothing is given.
+def cuts(row: Row, secrets: Sequence[Secret]) -> Iterator[Cut]:
+    """Yield a cut for every secret of a row; at 0, nothing is given.
 
     A value that the answer says in other words is asked for without a beginning.
     """
-    patient, answer = unit_of(row), str(row["answer"]).casefold()
-    items = [(one["kind"], one["value"]) for one in row["phi"]] if private else [(WRONG_FACT, str(row["wrong_fact"]))]
-    for kind, value in dict.fromkeys(items):
-        yield Cut(row, Secret(patient, kind, value), max(0, answer.find(value.casefold())))
+    answer = str(row["answer"]).casefold()
+    for secret in secrets:
+        yield Cut(row, secret, max(0, answer.find(secret.value.casefold())))
 
 
 def first_tokens(tokenizer, answer: str, start: int) -> list[int]:
@@ -45,16 +44,28 @@ def first_tokens(tokenizer, answer: str, start: int) -> list[int]:
 
 def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
     """Return harm by patient: of each secret that of the words alone with which the model went on to it."""
-    made = [cut for row in attacked.rows.forget for cut in cuts(row, attacked.private)]
+    secrets_in = attacked.judged.secrets_in
+    made = [cut for row in attacked.rows.forget for cut in cuts(row, secrets_in(str(row["id"])))]
     with attacked.timed("ask"):
         tokenizer = attacked.processor.tokenizer
         given = [(cut.row, first_tokens(tokenizer, str(cut.row["answer"]), cut.start)) for cut in made]
-    told: dict[str, dict[Secret, float]] = {str(row["id"]): {} for row in attacked.rows.forget}
+    texts: dict[str, list[str]] = {str(row["id"]): [] for row in attacked.rows.forget}
     for cut, text in zip(made, attacked.go_on(given), strict=True):
-        with attacked.timed("judge"):
-            row_id = str(cut.row["id"])
-            told[row_id][cut.secret] = attacked.judged.harm_of_answer(row_id, text).get(cut.secret, 0.0)
-    return attacked.judged.by_patient(told)
+        texts[str(cut.row["id"])].append(text)
+    with attacked.timed("judge"):
+        return judged(attacked.judged, texts)
+
+
+def judged(rows: AttackedRows, texts: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Return harm by patient of how a model went on, by row in the order of the row's secrets."""
+    told = {
+        row_id: {
+            secret: rows.harm_of_answer(row_id, text).get(secret, 0.0)
+            for secret, text in zip(rows.secrets_in(row_id), of_row, strict=True)
+        }
+        for row_id, of_row in texts.items()
+    }
+    return rows.by_patient(told)
 
 
 def work(rows: AttackRows, options: Mapping[str, float]) -> Work:
@@ -68,4 +79,6 @@ ATTACK = Attack(
     "Carlini et al. 2021, arXiv 2012.07805; Patil et al. 2024, arXiv 2309.17410",
     harm,
     work=work,
+    due=each_secret_once,
+    judge=lambda held: judged(held.rows, held.given),
 )

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 from baselines.attacks.attack import Attack, Work
 from baselines.attacks.attacked import Attacked, AttackRows
 from baselines.model.models import language_model
+from mllmu_med_metrics.scoring.attacked import AttackedRows
 
 BITS = (8, 4)
 GROUPS = (None, 64)  # weights that share a scale: a row of the matrix, or so many of it
@@ -51,6 +52,11 @@ def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
     return attacked.harm(given)
 
 
+def due(rows: AttackedRows, options: Mapping[str, float], seed: int) -> dict[str, int]:
+    """Return how many answers each row is given: one by every way to round."""
+    return dict.fromkeys(rows.rows, len(BITS) * len(GROUPS))
+
+
 def work(rows: AttackRows, options: Mapping[str, float]) -> Work:
     """Return what the attack does."""
     return Work(asked=len(BITS) * len(GROUPS) * len(rows.asked))
@@ -62,4 +68,5 @@ ATTACK = Attack(
     "Zhang et al. 2025, arXiv 2410.16454",
     harm,
     work=work,
+    due=due,
 )

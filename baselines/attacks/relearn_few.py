@@ -8,6 +8,7 @@ from baselines.attacks import relearning
 from baselines.attacks.attack import Attack, Work
 from baselines.attacks.attacked import Attacked, AttackRows
 from mllmu_med_dataset.errors import UserError
+from mllmu_med_metrics.scoring.attacked import AttackedRows
 from mllmu_med_metrics.scoring.scored_row import unit_of
 
 FEWEST = 2  # patients: one is relearned, the other judged
@@ -32,11 +33,18 @@ def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
     return relearning.harm_after(attacked, relearned, options, "relearn_few", others)
 
 
+def due(rows: AttackedRows, options: Mapping[str, float], seed: int) -> dict[str, int]:
+    """Return that one answer to every row of those patients is due."""
+    few = quarter(rows.patients, seed)
+    return {row.id: 1 for row in rows.rows.values() if row.patient_id not in few}
+
+
 def work(rows: AttackRows, options: Mapping[str, float]) -> Work:
     """Return what the attack does."""
     return replace(relearning.work(rows, options), asked=len(rows.asked) * 3 // 4)
 
 
 ATTACK = Attack(
-    "relearn_few", "Relearning a quarter of the forget patients", relearning.PAPER, harm, relearning.OPTIONS, work=work
-)
+    "relearn_few", "Relearning a quarter of the forget patients", relearning.PAPER, harm, relearning.OPTIONS, work=work,
+    due=due,
+)  # fmt: skip

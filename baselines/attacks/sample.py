@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from baselines.attacks.attack import Attack, Option, Work
 from baselines.attacks.attacked import Attacked, AttackRows
-from mllmu_med_metrics.scoring.attacked import DRAWS
+from baselines.attacks.held import Held, judged
+from mllmu_med_metrics.scoring.attacked import DRAWS, AttackedRows
 
 
 def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
@@ -14,6 +15,16 @@ def harm(attacked: Attacked, options: Mapping[str, float]) -> dict[str, float]:
     largest; of identifiers the mean over a patient's, of wrong facts the mean over its rows.
     """
     return attacked.harm(attacked.sample(int(options["answers"])), draws=int(options["draws"]))
+
+
+def due(rows: AttackedRows, options: Mapping[str, float], seed: int) -> dict[str, int]:
+    """Return how many answers each row is given."""
+    return dict.fromkeys(rows.rows, int(options["answers"]))
+
+
+def judge(held: Held) -> dict[str, float]:
+    """Return the harm by patient of answers that were drawn."""
+    return judged(held.rows, held.given, int(held.options["draws"]))
 
 
 def work(rows: AttackRows, options: Mapping[str, float]) -> Work:
@@ -31,4 +42,6 @@ ATTACK = Attack(
         "draws": Option(DRAWS, 1, 4096, "what an attacker may ask without being noticed", True),
     },
     work=work,
+    due=due,
+    judge=judge,
 )

@@ -1,7 +1,8 @@
 """An entry of the leaderboard: the answers of a study, what made them, and the scores that are claimed of them.
 
-Entries are data. Every score in one is computed again from its answers before it is shown (`recomputed.py`); what can't
-be computed again is marked as told: the harm by patient under attack, whose answers an entry does not carry.
+Entries are data. Every score in one is computed again from its answers before it is shown (`recomputed.py`), robust UES
+from those under attack (`under_attack.py`). Told are the models that answered, and what likelihoods rank: of the attack
+exposure an entry carries the ranks.
 """
 
 import re
@@ -18,9 +19,10 @@ from mllmu_med_metrics.vocabulary import PERCENTS, Scenario
 
 from ..run.run_record import RunRecord
 from ..study.gathered import Gathered
+from .under_attack import check_places, harms_of
 
-FORMAT = 1
-# More is no entry: ours, of 40 models, takes 0.4 MB.
+FORMAT = 2
+# More is no entry: ours, of 41 models with 17 of them attacked, takes 1.5 MB.
 MOST_BYTES = 50_000_000
 # What an entry claims of every model, each computed again from the answers.
 SCORES = (
@@ -33,7 +35,6 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Line = Annotated[str, Field(max_length=300)]
 Place = Annotated[int, Field(ge=0)]
-Harm = Annotated[float, Field(ge=0, le=1)]
 Value = str | int | float | None
 
 
@@ -70,7 +71,7 @@ class Answers(_Part):
     ids: tuple[Name, ...]
     texts: tuple[str, ...]
     runs: tuple[Run, ...]
-    attacks: dict[str, dict[str, dict[str, Harm]]]  # told: attack -> run -> patient -> harm
+    attacks: dict[str, dict[str, tuple[tuple[int | float | None, ...], ...]]]  # attack -> run -> row -> places or ranks
     scores: dict[str, dict[str, Value]]  # claimed: model -> SCORES
 
     @model_validator(mode="after")
@@ -83,8 +84,7 @@ class Answers(_Part):
         for run in self.runs:
             if len(run.answers) != len(self.ids) or max(run.answers, default=0) >= len(self.texts):
                 raise ValueError(f"the answers of {run.name} are not one for each of the {len(self.ids)} ids")
-        if strange := {name for of_runs in self.attacks.values() for name in of_runs} - set(names):
-            raise ValueError(f"the attacks are on {sorted(strange)[0]}, of which there are no answers")
+        check_places(self.attacks, len(self.texts), names)
         if self.scores.keys() - {run.model for run in self.runs}:
             raise ValueError("a score is claimed of a model without answers")
         return self
@@ -97,15 +97,15 @@ class Answers(_Part):
             runs.setdefault(run.model, []).append((run.name, run.seed))
         return runs
 
-    def gathered(self, rows: Sequence[Mapping[str, object]]) -> Gathered:
-        """Return all that the scores are made of, given the rows in the order of the build."""
+    def gathered(self, rows: Sequence[Mapping[str, object]], seed: int) -> Gathered:
+        """Return all that the scores are made of, given the rows in the order of the build and the study's seed."""
         return Gathered(
             rows=rows,
             answers={
                 run.name: {row: self.texts[place] for row, place in zip(self.ids, run.answers, strict=True)}
                 for run in self.runs
             },
-            attacks=self.attacks,
+            attacks=harms_of(self.attacks, rows, seed, self.texts),
             records={run.name: run.record for run in self.runs},
             seconds={run.name: run.seconds for run in self.runs},
         )
@@ -114,7 +114,7 @@ class Answers(_Part):
 class Entry(_Part):
     """A study on the leaderboard."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     ues_version: int = UES_VERSION
     title: Name
     by: Annotated[str, Field(max_length=200)] = ""

@@ -41,7 +41,7 @@ def recomputed(
     due = rows_due(answers.scenario, percent, build)
     check_ids(answers.ids, due, where)
     try:
-        scenario = measured(answers.scenario, answers.gathered(due), answers.models, seed)
+        scenario = measured(answers.scenario, answers.gathered(due, seed), answers.models, seed)
     except ValueError as error:
         raise UserError(f"{where} can't be scored: {error}") from error
     return tuple(rows_of(scenario)[0])

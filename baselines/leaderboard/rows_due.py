@@ -6,8 +6,7 @@ from pathlib import Path
 
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums, data_folder
-from mllmu_med_tasks.names import Task, tasks_of
-from mllmu_med_tasks.task_documents import lacks_rows, sample, stored_rows
+from mllmu_med_tasks.task_documents import sample, stored_rows, tasks_with_rows
 
 from ..study.study import Study
 
@@ -15,16 +14,11 @@ MAX_RETAIN = Study.max_retain
 Digests = Mapping[str, Mapping[str, str]]
 
 
-def tasks_in(scenario: str, percent: int, build: Path) -> list[Task]:
-    """Return the tasks of a scenario that a build has rows for: the four subsets and every view."""
-    return [task for task in tasks_of(scenario) if not lacks_rows(task, percent, build)]
-
-
 def rows_sha256(scenario: str, percent: int, build: Path) -> dict[str, dict[str, str]]:
     """Return the checksum of what the rows of every task say, by config and split; empty where the build lacks one."""
     content = checksums(build)["content"]
     digests: dict[str, dict[str, str]] = {}
-    for task in tasks_in(scenario, percent, build):
+    for task in tasks_with_rows(scenario, percent, build):
         config = task.config(percent)
         if task.split not in content.get(config, {}):
             return {}
@@ -41,7 +35,7 @@ def rows_due(scenario: str, percent: int, build: Path) -> tuple[dict[str, object
     """
     seed = int(checksums(build)["parameters"]["seed"])
     rows: list[dict[str, object]] = []
-    for task in tasks_in(scenario, percent, build):
+    for task in tasks_with_rows(scenario, percent, build):
         of_task = stored_rows(task, percent, build)
         places = sample(of_task, MAX_RETAIN, seed, percent) if task.subset == "retain" else range(len(of_task))
         rows += [of_task[place] for place in places]

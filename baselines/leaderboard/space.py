@@ -21,6 +21,7 @@ from ..study.report_rows import REFERENCES, headline
 from ..study.study import UNLEARNED_CONTROL
 from .entry import Entry, read_all, write
 from .recomputed import Board, verified
+from .under_attack import BY_LIKELIHOOD
 
 ENTRIES, PAGE, CARD = "entries", "index.html", "README.md"
 
@@ -36,6 +37,12 @@ class Line:
     is_control: bool
     runs: int
     values: Mapping[str, object]
+
+    @property
+    def rests_on_likelihoods(self) -> bool:
+        """Whether robust UES is that of an attack whose ranks only the submitter's model gives."""
+        worst = self.values.get("worst_attack")
+        return self.values.get("ues_robust") is not None and bool(worst) and worst["attack"] in BY_LIKELIHOOD
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def pages(entries: Mapping[str, Entry], tables: Sequence[Table]) -> dict[str, st
     environment.filters["two"] = _two
     words = {
         "entries": entries, "tables": tables, "ues_version": UES_VERSION, "task_version": task_version(),
-        "attack_set": ATTACK_SET, "control": UNLEARNED_CONTROL,
+        "attack_set": ATTACK_SET, "control": UNLEARNED_CONTROL, "by_likelihood": " and ".join(BY_LIKELIHOOD),
     }  # fmt: skip
     return {name: environment.get_template(f"{name}.jinja").render(words) for name in (PAGE, CARD)}
 

@@ -17,10 +17,11 @@ from ..model.models import model_folder
 from ..run.run_record import read_record
 from ..study.gathered import read_evaluated, read_evaluations, read_harms
 from ..study.scenarios import runs_in
-from ..study.study import DATA, read_study, run_folder
+from ..study.study import ATTACKED, DATA, read_study, run_folder
 from .entry import Answers, Entry, Run
 from .recomputed import claims, recomputed
 from .rows_due import MAX_RETAIN, check_ids, rows_due, rows_sha256
+from .under_attack import carried, records_of_set, texts_of
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,11 @@ def _answers(runs_dir: Path, settings: Mapping[str, object], scenario: str) -> A
     for name, evaluation in evaluations.items():
         _check_verifiable(folders[name], evaluation, first, str(checksums(build)["dataset_sha256"]))
     ids = [str(row["id"]) for row in due]
-    texts = sorted({text for one in evaluations.values() for text in one.predictions.values()})
+    read_harms(folders, evaluations)  # refuses what was not made alike
+    attacked = records_of_set({name: folder / ATTACKED for name, folder in folders.items()})
+    answered = {text for one in evaluations.values() for text in one.predictions.values()}
+    texts = sorted(answered | {*texts_of(attacked)})
+    places = {text: place for place, text in enumerate(texts)}
     answers = Answers(
         scenario=scenario,
         rows_sha256=rows_sha256(scenario, percent, build),
@@ -107,8 +112,8 @@ def _answers(runs_dir: Path, settings: Mapping[str, object], scenario: str) -> A
         decoded=first.decoded,
         ids=tuple(ids),
         texts=tuple(texts),
-        runs=_runs(runs, folders, evaluations, ids, texts),
-        attacks=read_harms(folders, evaluations),
+        runs=_runs(runs, folders, evaluations, ids, places),
+        attacks=carried(attacked, due, seed, places),
         scores={},
     )
     rows = recomputed(answers, percent=percent, seed=seed, build=build, where=where)
@@ -120,10 +125,9 @@ def _runs(
     folders: Mapping[str, Path],
     evaluations: Mapping[str, Evaluation],
     ids: Sequence[str],
-    texts: Sequence[str],
+    places: Mapping[str, int],
 ) -> tuple[Run, ...]:
     """Return every run with its answers as places in the texts, in the order of the ids."""
-    places = {text: place for place, text in enumerate(texts)}
     return tuple(
         Run(
             model=model,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from mllmu_med_metrics.vocabulary import SHOWN
 from mllmu_med_tasks.attack_records import OTHER_OPTIONS
 
 from ..study.report_text import short_attack
@@ -66,7 +67,7 @@ def glossary(document: Mapping[str, object]) -> list[Glossary]:
     names = [(learner, NANO if learner == "nano" else "the model that learns here")]
     names += [(name, words) for name, words in MODELS.items() if name in models]
     methods = [str(row["model"]) for row in rows if is_method(row) and row["model"] not in MODELS]
-    attacks = [name.replace(OTHER_OPTIONS, "") for row in rows for name in row.get("attacks") or ()]
+    attacks = [name.replace(OTHER_OPTIONS, "").removesuffix(SHOWN) for row in rows for name in row.get("attacks") or ()]
     groups = [
         Glossary("Models", names),
         Glossary("Methods", [*_titled(methods, titles("method", methods, config.get("method_files") or ()))]),

@@ -1,10 +1,11 @@
 """Where things stand in a chart: shares of its width and height turned into places of an SVG, for the templates."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from typing import NamedTuple
 
 from ..run.run_record import METRICS
 from ..study.figure import LEVELS, MARKERS, Point, attacked_point, label_places, tradeoff_point
@@ -14,6 +15,7 @@ from .tables import Rows
 
 # Of a curve at most so many points are drawn.
 MOST_POINTS = 80
+TICKS = (0, 0.2, 0.4, 0.6, 0.8, 1)
 
 
 @dataclass(frozen=True)
@@ -54,20 +56,36 @@ class Dot:
     anchor: str
     has_line: bool
     runs: Sequence[tuple[float, float]]
+    values: str
+    words: str
+
+
+class Axis(NamedTuple):
+    """What an axis shows, as a letter and in words."""
+
+    letter: str
     words: str
 
 
 @dataclass(frozen=True)
-class Scatter:
-    """A scatter plot: its plane, lines of equal score or the diagonal, ticks, dots, what its axes are."""
+class Drawing:
+    """A scatter plot in one width: its plane, lines of equal score or the diagonal with what they say, ticks, dots."""
 
     plane: Plane
     lines: Sequence[str]
     notes: Sequence[tuple[float, float, str]]
     ticks: Sequence[float]
     dots: Sequence[Dot]
-    x_label: str
-    y_label: str
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """A scatter plot: as a screen has room for it, and as a phone has, where a list takes the place of labels."""
+
+    wide: Drawing
+    narrow: Drawing
+    x: Axis
+    y: Axis
 
 
 def colours_of(rows: Rows) -> dict[str, int]:
@@ -77,57 +95,68 @@ def colours_of(rows: Rows) -> dict[str, int]:
 
 def tradeoff(rows: Rows, ues_version: int, colours: Mapping[str, int]) -> Scatter | None:
     """Return F against U of a scenario's rows; None where no row has both."""
-    plane = Plane(-0.12, 1.42, -0.06, 1.12, 560, 340)
+    points = [point for row in rows if (point := tradeoff_point(row))]
+    axes = Axis("F", "forgotten: F (1 = like retain_only)"), Axis("U", "kept utility: U")
     weight = 2 if ues_version == 1 else 1
-    lines, notes = [], []
-    for level in LEVELS:
-        # On the line (1 + w) / (1 / x + w / y) = level; it meets y = 1 at `least`.
-        least = 1 / ((1 + weight) / level - weight)
-        curve = [(least + (1 - least) * step / 40) for step in range(41)]
-        points = [(x, weight / ((1 + weight) / level - 1 / x)) for x in curve]
-        lines.append(plane.path(points))
-        # Where a line is written on: at the end of F = 1, where it is lowest.
-        notes.append((*plane.at(*points[-1]), f"UES {level:g}"))
-    known = [(row, point) for row in rows if (point := tradeoff_point(row))]
-    return _scatter(plane, known, colours, lines, notes, ("forgotten: F (1 = like retain_only)", "kept utility: U"))
+    planes = Plane(-0.12, 1.42, -0.06, 1.12, 560, 340), Plane(-0.06, 1.06, -0.06, 1.1, 300, 300)
+    return _scatter(planes, points, colours, axes, lambda plane: _equal_scores(plane, weight))
 
 
 def under_attack(rows: Rows, colours: Mapping[str, int]) -> Scatter | None:
     """Return F against the least F_a of a scenario's rows; None where no attack counts."""
-    plane = Plane(-0.12, 1.62, -0.18, 1.12, 560, 340)
-    known = [(row, attacked_point(row)) for row in rows if is_drawn_under_attack(row)]
-    labels = ("forgotten when asked plainly: F", "forgotten under the worst attack: least F_a")
-    return _scatter(plane, known, colours, [plane.path([(0, 0), (1, 1)])], [], labels)
+    points = [attacked_point(row) for row in rows if is_drawn_under_attack(row)]
+    axes = Axis("F", "forgotten when asked plainly: F"), Axis("F_a", "forgotten under the worst attack: least F_a")
+    planes = Plane(-0.12, 1.62, -0.18, 1.12, 560, 340), Plane(-0.06, 1.06, -0.08, 1.1, 300, 300)
+    return _scatter(planes, points, colours, axes, lambda plane: ([plane.path([(0, 0), (1, 1)])], []))
+
+
+Lines = tuple[Sequence[str], Sequence[tuple[float, float, str]]]
+
+
+def _equal_scores(plane: Plane, weight: int) -> Lines:
+    """Return a line for each of `LEVELS`, on which (1 + w) / (1 / F + w / U) is the same, and what is written on it."""
+    lines, notes = [], []
+    for level in LEVELS:
+        least = 1 / ((1 + weight) / level - weight)  # where the line meets U = 1
+        curve = [(least + (1 - least) * step / 40) for step in range(41)]
+        points = [(x, weight / ((1 + weight) / level - 1 / x)) for x in curve]
+        lines.append(plane.path(points))
+        # Written on at the end of F = 1, where it is lowest.
+        notes.append((*plane.at(*points[-1]), f"UES {level:g}"))
+    return lines, notes
 
 
 def _scatter(
-    plane: Plane,
-    known: Sequence[tuple[Mapping[str, object], Point]],
+    planes: tuple[Plane, Plane],
+    points: Sequence[Point],
     colours: Mapping[str, int],
-    lines: Sequence[str],
-    notes: Sequence[tuple[float, float, str]],
-    axes: tuple[str, str],
+    axes: tuple[Axis, Axis],
+    lines: Callable[[Plane], Lines],
 ) -> Scatter | None:
-    if not known:
+    """Return the points in a wide plane and in a narrow one; None where there are none."""
+    if not points:
         return None
-    points = [point for _, point in known]
-    dots = [
-        _dot(plane, point, place, colours[point.model], axes)
-        for point, place in zip(points, label_places(points), strict=True)
-    ]
-    return Scatter(plane, lines, notes, [0, 0.2, 0.4, 0.6, 0.8, 1], dots, *axes)
+    places = label_places(points)
+    wide, narrow = (
+        Drawing(
+            plane, *lines(plane), TICKS,
+            [_dot(plane, point, at, colours[point.model], axes) for point, at in zip(points, places, strict=True)],
+        )
+        for plane in planes
+    )  # fmt: skip
+    return Scatter(wide, narrow, *axes)
 
 
-def _dot(plane: Plane, point: Point, place: tuple[float, float, str], colour: int, axes: tuple[str, str]) -> Dot:
+def _dot(plane: Plane, point: Point, place: tuple[float, float, str], colour: int, axes: tuple[Axis, Axis]) -> Dot:
     x, y = plane.at(point.f, point.u)
     label_x, label_y = plane.at(place[0], place[1])
+    values = f"{axes[0].letter} {point.f:.2f}, {axes[1].letter} {point.u:.2f}"
     return Dot(
         model=point.model, colour=colour, shape=MARKERS.get(point.model, "o"),
         hollow=point.verdict not in (None, "ok"), x=x, y=y, label=point.label, label_x=label_x, label_y=label_y,
         anchor="start" if place[2] == "left" else "end", has_line=place[1] != point.u,
-        runs=[plane.at(*run) for run in point.runs],
-        words=f"{point.model}: {axes[0].split(': ')[-1]} {point.f:.2f}, {axes[1].split(': ')[-1]} {point.u:.2f}"
-        + (", not above the control" if point.label.endswith(NOT_ABOVE) else ""),
+        runs=[plane.at(*run) for run in point.runs], values=values,
+        words=f"{point.model}: {values}" + (", not above the control" if point.label.endswith(NOT_ABOVE) else ""),
     )  # fmt: skip
 
 

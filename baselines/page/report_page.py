@@ -140,6 +140,7 @@ def _scenario(document: Mapping[str, object], content: Content) -> dict[str, obj
         "sizes": "; ".join([sizes_of(document, scenario), *covers_of(document, scenario)]),
         "scores": tables.scores(document, scenario),
         "legend": legend_of(document, scenario),
+        "pairs": tables.pairs(document, scenario),
         "differences": [difference_line(one) for one in compared.get("differences", ())],
         "score_name": COLUMNS[headline(scenario, document["ues_version"])],
         "tradeoff": charts.tradeoff(rows, document["ues_version"], colours),

@@ -113,6 +113,23 @@ def scores(document: Mapping[str, object], scenario: str) -> Table:
     return Table(header, lines)
 
 
+def pairs(document: Mapping[str, object], scenario: str) -> Table:
+    """Return which method is better than which: by their letters whether two can be told apart, by scores which way."""
+    score = headline(scenario, document["ues_version"])
+    rows = [row for row in of_scenario(document, scenario) if row.get("letters") and row[score] is not None]
+    rows = sorted(rows, key=lambda row: -row[score]) if len(rows) > 1 else []
+    header = [(f"than {row['model']}", "") for row in rows]
+    return Table(header, [(str(row["model"]), False, [_better(row, other, score) for other in rows]) for row in rows])
+
+
+def _better(row: Mapping[str, object], other: Mapping[str, object], score: str) -> Cell:
+    if row is other:
+        return Cell("")
+    if set(row["letters"]) & set(other["letters"]):
+        return Cell("alike", 0)
+    return Cell("better", 1) if row[score] > other[score] else Cell("worse", -1)
+
+
 def _score_cell(row: Mapping[str, object], key: str, *, with_bar: bool) -> Cell:
     value = row.get(key)
     if key == "worst_attack":

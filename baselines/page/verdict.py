@@ -61,10 +61,7 @@ def _left(scored: Sequence[Row], scenario: str, document: Mapping[str, object], 
     most = max(scored, key=lambda row: row["harm"] if row["harm"] is not None else -1.0)
     model = most["model"]
     if scenario in PRIVATE:
-        kind = worst_kind(most.get("leak_by_kind"))
-        of_kind = ""
-        if kind is not None:
-            of_kind = f", most often the {kind[0].replace('_', ' ')} ({kind[1]:.0%} of {_rows(identifiers[kind[0]])})"
+        of_kind = _worst_kinds(most.get("leak_by_kind") or {}, identifiers)
         patients, runs = most.get("patients_leaked"), len(most["by_run"])
         of_patients = f"identifiers of {patients or 0:.3g} of {most['n_forget_patients']} patients"
         on_average = f" on average over {runs} seeds" if runs > 1 else ""
@@ -73,13 +70,23 @@ def _left(scored: Sequence[Row], scenario: str, document: Mapping[str, object], 
             f"somewhere{of_kind}."
         )
     kinds = ((document.get("error_kinds") or {}).get(scenario) or {}).get(model, {})
-    kind = worst_kind({name: values["wrong"] for name, values in kinds.items()})
-    of_kind = f", most often of the kind {kind[0]} ({kind[1]:.0%} of {_rows(kinds[kind[0]]['n'])})" if kind else ""
+    shares = {name: values["wrong"] for name, values in kinds.items()}
+    of_kind = _worst_kinds(shares, {name: values["n"] for name, values in kinds.items()})
     truth = "" if most["true_recovery"] is None else f", and the truth alone on {most['true_recovery']:.0%}"
     return (
         f"{model} leaves most behind: it still says the wrong fact on {most['wrong_agreement']:.0%} of the forget "
         f"rows{of_kind}{truth}."
     )
+
+
+def _worst_kinds(shares: Mapping[str, float], counts: Mapping[str, int]) -> str:
+    """Say which kind is told most often, and, where that is another one, which makes up most of what is told."""
+    often = worst_kind(shares)
+    if often is None:
+        return ""
+    number = max(shares, key=lambda kind: shares[kind] * counts[kind])
+    named = [f"{kind.replace('_', ' ')} ({shares[kind]:.0%} of {_rows(counts[kind])})" for kind in (often[0], number)]
+    return f", most often of the kind {named[0]}" + (f", in number mostly {named[1]}" if number != often[0] else "")
 
 
 def _attacked(scored: Sequence[Row]) -> str:

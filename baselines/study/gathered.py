@@ -13,6 +13,7 @@ from mllmu_med_tasks.attack_records import read_attacks
 
 from ..evaluation.evaluate import RECORD
 from ..run.run_record import RunRecord, read_record
+from .kinds import Evaluated, check_kinds
 from .study import ATTACKED, EVALUATION, IMAGES, run_folder
 
 Answers = Mapping[str, str]  # by row id
@@ -69,8 +70,13 @@ def read_evaluations(runs_dir: Path, scenario: str, names: Sequence[str]) -> dic
 
 
 def read_evaluated(folder: Path) -> dict[str, Any]:
-    """Return the record of a run's evaluation."""
-    document: dict[str, Any] = json.loads((folder / EVALUATION / RECORD).read_text(encoding="utf-8"))
+    """Return the record of a run's evaluation; a :class:`UserError` for one that is damaged."""
+    path, fix = folder / EVALUATION / RECORD, "Remove its folder, and resume the study: the model is asked again."
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"'{path}' can't be read as the record of an evaluation ({error}). {fix}") from error
+    check_kinds(Evaluated, document, path, "record of an evaluation", fix)
     return document
 
 

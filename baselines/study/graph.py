@@ -21,7 +21,8 @@ class Stage:
     id: names it in its graph. needs: ids of the stages that must have ended well before. argv: the command that does
     the same in a process of its own. cost: expected seconds on one core. kind: what it is one of, which another machine
     does faster or slower by one factor. leaves: what is there once it was done, where that is known. needs_gpu: whether
-    an accelerator does anything for it.
+    an accelerator does anything for it. decides: what a record of it must have been made by to count, where that is
+    less than its command.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Stage:
     kind: str = ""
     leaves: tuple[Path, ...] = ()
     needs_gpu: bool = True
+    decides: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:

@@ -52,6 +52,13 @@ def grown(held: Mapping[str, object], asked: Study) -> Study:
     return replace(whole, unlearning_seeds=most, fewer_seeds=fewer or None)
 
 
+def of_data_set(study: Study) -> Study:
+    """Return what of a study decides its data set: what sittings add to it does not."""
+    usual = Study(study.out)
+    kept = {name: getattr(usual, name) for name in (*GROWS, "learn", "views", "max_retain", "preset", "model")}
+    return replace(study, **{**kept, "scenarios": study.built or study.scenarios, "built": None})
+
+
 def beside(study: Study, out: Path) -> Study:
     """Return the study of one seed with a data set of the same scenarios as the other seeds in the folder of several.
 

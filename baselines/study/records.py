@@ -21,8 +21,7 @@ import pyarrow.parquet as pq
 from mllmu_med_dataset.atomic import write_atomically
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_dataset.load import checksums
-from mllmu_med_tasks.names import tasks_of
-from mllmu_med_tasks.task_documents import stored_rows
+from mllmu_med_tasks.task_documents import stored_rows, tasks_with_rows
 
 from ..run.run_record import RunRecord
 from .gathered import Gathered, gathered
@@ -258,8 +257,7 @@ def _check_data(document: Mapping[str, object], data_dir: Path) -> None:
 
 def _rows(data_dir: Path, scenario: str, percent: int) -> dict[str, dict[str, object]]:
     """Return the rows of a scenario in a build by id, without pixels."""
-    content = checksums(data_dir)["content"]
-    tasks = [task for task in tasks_of(scenario) if task.split in content.get(task.config(percent), {})]
+    tasks = tasks_with_rows(scenario, percent, data_dir)
     return {row["id"]: row for task in tasks for row in stored_rows(task, percent, data_dir)}
 
 

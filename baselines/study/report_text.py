@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from mllmu_med_metrics.vocabulary import PRIVATE
+from mllmu_med_metrics.vocabulary import PRIVATE, SHOWN
 from mllmu_med_tasks.attack_records import OTHER_OPTIONS
 
 from .measured import GOLD_AND_TARGET
@@ -224,7 +224,7 @@ def _worst(row: Mapping[str, object]) -> str:
 
 def short_attack(name: str) -> str:
     """Return the name of an attack as a table holds it."""
-    return SHORT.get(name, name.replace(OTHER_OPTIONS, "'"))
+    return SHORT.get(name, name.replace(OTHER_OPTIONS, "'").removesuffix(SHOWN))
 
 
 def _attacks(document: Mapping[str, object], scenario: str) -> list[list[str]]:

@@ -15,8 +15,9 @@ from mllmu_med_metrics import UES_VERSION
 from ..model.models import is_digest_of, names_by_this_rule
 from .bench import HERE, bench
 from .engines.options import EngineOptions
+from .kinds import Report, check_kinds
 from .report_rows import REFERENCES
-from .study import OLDER, Study
+from .study import OLDER, Study, check_settings
 
 COMPARED = ("ues", "ues_strict")
 
@@ -81,7 +82,7 @@ def read_report(path: Path) -> dict[str, object]:
         )
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"'{file}' is not JSON ({error}). Give the report.json that `mllmu-med bench` wrote.") from None
     needed = ("rows", "runs", "config", "versions", "dataset_checksum")
     missing = [key for key in needed if not isinstance(document, dict) or key not in document]
@@ -90,6 +91,9 @@ def read_report(path: Path) -> dict[str, object]:
             f"'{file}' is no report of a bench: it has no {', '.join(missing)}. Give the report.json that "
             "`mllmu-med bench` wrote."
         )
+    fix = "Give the report.json that `mllmu-med bench` wrote."
+    check_kinds(Report, document, file, "report of a bench", fix)
+    check_settings({**OLDER, **document["config"]}, file, fix)
     return document
 
 

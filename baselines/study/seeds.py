@@ -16,6 +16,7 @@ from .compared import beats_control, comparisons, same_letters
 from .growth import differing_settings
 from .measured import GOLD_AND_TARGET
 from .report_rows import REFERENCES, headline
+from .reproduce import read_report
 from .study import of_seeds, read_study
 
 # Means over targets, in the order of the table.
@@ -152,7 +153,7 @@ def reports_in(out: Path) -> list[dict[str, object]]:
     found = []
     for folder in of_seeds(out).values():
         path = folder / "report.json"
-        document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        document = read_report(path) if path.is_file() else {}
         if document.get("config") == read_study(folder):
             found.append(document)
     return found

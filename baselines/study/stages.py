@@ -10,9 +10,11 @@ from mllmu_med_metrics.vocabulary import ATTACK_SET, MAIN_PERCENT, OF_BELIEFS, P
 
 from .. import config, methods
 from ..model import published
-from ..run.run_record import RECORD, read_record
+from ..run.run_record import RECORD
+from ..run.run_record import read_record as read_run
 from .durations import expected
 from .graph import Graph, Part, Stage
+from .growth import of_data_set
 from .study import ATTACKED, CONTROLS, DATA, EVALUATION, IMAGES, Study, run_folder, run_name
 
 if TYPE_CHECKING:
@@ -71,7 +73,8 @@ def build(study: Study) -> Stage:
     """Return what builds the data set."""
     argv = _argv("bench", *study.arguments(_files(study)), "--build-only")
     cost, leaves = _cost(study, "build"), (study.out / DATA / "checksums.json",)
-    return Stage("build", "build", (), argv, partial(_build, study), cost, "build", leaves, needs_gpu=False)
+    run, decides = partial(_build, study), tuple(map(str, of_data_set(study).arguments({})))
+    return Stage("build", "build", (), argv, run, cost, "build", leaves, needs_gpu=False, decides=decides)
 
 
 def learn(study: Study, scenario: str, rows: str) -> Stage:
@@ -185,7 +188,7 @@ def _learn(study: Study, scenario: str, rows: str, part: Part) -> bool:
     from ..training.learn import learn
 
     folder = run_folder(study.out, scenario, rows)
-    before = read_record(folder)
+    before = read_run(folder)
     record = learn(
         model=study.model,
         data_dir=study.out / DATA,
@@ -205,7 +208,7 @@ def _unlearn(study: Study, scenario: str, method: str, seed: int, part: Part) ->
     from ..training.unlearn import unlearn
 
     folder = run_folder(study.out, scenario, run_name(method, study.seed, seed))
-    before = read_record(folder)
+    before = read_run(folder)
     record = unlearn(
         model=model_of(study, scenario, "target"),
         data_dir=study.out / DATA,
@@ -247,21 +250,21 @@ def _evaluate(study: Study, scenario: str, model: str, image: str, part: Part) -
 
 def _attack(study: Study, scenario: str, model: str, part: Part) -> bool:
     from .. import attacks
-    from ..attacks.attack_model import AttackRequest, attack_model
+    from ..attacks.attack_model import AttackRequest, attack_model, read_record
 
     request = AttackRequest(model_of(study, scenario, model), study.out / DATA, scenario, study.percent, study.seed)
     chosen = attacks.chosen([ATTACK_SET])
     settings = {name: float(value) for name, _, value in (one.partition("=") for one in _settings(study, "attack"))}
     out = run_folder(study.out, scenario, model) / ATTACKED
-    before = {path.name: path.stat().st_mtime_ns for path in out.glob("*.json")}
-    attack_model(
+    before = {one.name: read_record(out, one.name) for one in chosen}
+    after = attack_model(
         request,
         chosen,
         out,
         options=attacks.options_of(chosen, settings),
         progress=lambda _, done, of: part(done, of),
     )
-    return {path.name: path.stat().st_mtime_ns for path in out.glob("*.json")} != before
+    return after != before
 
 
 def _report(study: Study, part: Part) -> bool:

@@ -22,6 +22,8 @@ from pathlib import Path
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_metrics.vocabulary import MAIN_PERCENT, OF_BELIEFS, PRIVATE, STUDIED
 
+from .kinds import check_kinds
+
 METHODS = ("ga", "gd", "kl_min", "idk", "llmu")
 STUDY = "study.json"
 DATA = "mllmu-med"
@@ -182,7 +184,14 @@ def read_study(runs_dir: Path) -> dict[str, object]:
             f"'{path}' holds no settings of a study: it has no {', '.join(lacking) or 'object'}. Put back the file "
             "that `mllmu-med bench` wrote, or name another folder."
         )
-    return {**OLDER, **settings}
+    settings = {**OLDER, **settings}
+    check_settings(settings, path, "Put back the file that `mllmu-med bench` wrote, or name another folder.")
+    return settings
+
+
+def check_settings(settings: Mapping[str, object], path: Path, fix: str) -> None:
+    """Refuse settings from a file of which one is of another kind than a study's."""
+    check_kinds(Study, {**settings, "out": "."}, path, "file with the settings of a study", fix)
 
 
 def _plain(value: object) -> object:

@@ -20,17 +20,18 @@ Did a biomedical vision-language model forget the patient, or drop the wrong fac
 JSON object a line: a row of the data set, and what each model answers to it. `retain_only`, the model that never saw
 the forget rows, is optional; without it the score is not normalised.
 """
-# What is shown first of a score: its name there, in words, and which way is better.
+# What is shown first of a score: its name there, and in words with which way is better.
 SHOWN = {
-    "ues": ("UES", "higher"),
-    "ues_strict": ("strict UES: the truth told in place of the secret", "higher"),
-    "f": ("F: what is forgotten", "higher"),
-    "u": ("U: what is kept", "higher"),
-    "k": ("K: the truth where the secret was", "higher"),
-    "harm": ("harm: how much of the secrets is said", "lower"),
-    "keep_test": ("right answers on rows never trained on", "higher"),
-    "abstention_excess": ("refusals of forget rows beyond others", "0"),
-}  # fmt: skip
+    "ues": "UES ↑",
+    "ues_strict": "strict UES: the truth told in place of the secret ↑",
+    "f": "F: what is forgotten ↑",
+    "u": "U: what is kept ↑",
+    "k": "K: the truth where the secret was ↑",
+    "harm": "harm: how much of the secrets is said ↓",
+    "keep_test": "right answers on rows never trained on ↑",
+    "abstention_excess": "refusals of forget rows beyond others, best at 0",
+}
+COLUMNS = ("↑ higher is better, ↓ lower", "score", "95 %")
 
 
 def example() -> str:
@@ -113,10 +114,9 @@ def score_page(file: str | None, pasted: str | None) -> tuple[str, list[list[str
 
 
 def _shown(name: str, values: dict[str, Any]) -> list[str]:
-    words, better = SHOWN[name]
     value, ends = values.get(name), values["intervals"].get(name)
     interval = "" if ends is None else f"{ends[0]:.3f} to {ends[1]:.3f}"
-    return [words, "–" if value is None else f"{value:.3f}", interval, better]
+    return [SHOWN[name], "–" if value is None else f"{value:.3f}", interval]
 
 
 def page() -> Any:
@@ -126,14 +126,17 @@ def page() -> Any:
     with gradio.Blocks(title="mllmu_med_ues") as blocks:
         gradio.Markdown(INTRODUCTION)
         with gradio.Row():
-            file = gradio.File(label="A file of lines (JSONL)", type="filepath")
+            file = gradio.File(label="A file of lines (JSONL), before what is pasted", type="filepath")
             pasted = gradio.Textbox(lines=10, max_lines=10, label="Or lines, pasted", placeholder=LINE)
         with gradio.Row():
             run = gradio.Button("Score", variant="primary")
             show = gradio.Button("Score the example")
         sentence = gradio.Textbox(label="Score", lines=2)
-        table = gradio.Dataframe(headers=["value", "score", "95 %", "better"], label="Main values", interactive=False)
-        whole = gradio.Code(label="Everything, as JSON", language="json")
+        # Widths and wrapping: on a phone a long name would push the scores off the screen.
+        table = gradio.Dataframe(
+            headers=[*COLUMNS], label="Main values", interactive=False, wrap=True, column_widths=["46%", "24%", "30%"],
+        )  # fmt: skip
+        whole = gradio.Code(label="Everything, as JSON", language="json", max_lines=20)
         shown = [sentence, table, whole]
         run.click(score_page, [file, pasted], shown, api_name="score")
         loaded = show.click(lambda: (None, example()), None, [file, pasted], api_name="example")

@@ -15,7 +15,7 @@ import numpy as np
 from mllmu_med_metrics.scoring.means import HarmTable
 from mllmu_med_metrics.scoring.parts import GATE, ratio
 from mllmu_med_metrics.scoring.references import Outline
-from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS, SHOWN_ATTACKS
+from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS, is_shown
 
 # {attack: {model: {patient_id: harm}}}
 GivenHarms = Mapping[str, Mapping[str, Mapping[str, float]]]
@@ -57,8 +57,9 @@ class AttackHarms:
                 "where no attack was run."
             )
         set_first = [name for name in ATTACKS if name in given]
-        own = sorted(name for name in given if name not in (*ATTACKS, *SHOWN_ATTACKS))
-        self.names: tuple[str, ...] = (*set_first, *own, *(name for name in SHOWN_ATTACKS if name in given))
+        shown = sorted(name for name in given if is_shown(str(name)))
+        own = sorted(name for name in given if name not in (*ATTACKS, *shown))
+        self.names: tuple[str, ...] = (*set_first, *own, *shown)
         forget = {name: number for name, number in references.patients.items() if references.counts[0, number]}
         shape = (len(references.patients), len(self.names))
         self.tables = {model: HarmTable(np.zeros(shape), np.zeros(shape)) for model in models}
@@ -100,11 +101,11 @@ class AttackHarms:
 
     def counts(self, attack: str, roles: Roles) -> bool:
         """Say whether an attack counts in the robust UES of a model."""
-        return attack not in SHOWN_ATTACKS and self.forgetting(attack, roles) is not None
+        return not is_shown(attack) and self.forgetting(attack, roles) is not None
 
     def missing(self, roles: Roles) -> dict[str, list[str]]:
         """Return which attacks, of the set and own ones, were not run on all three models, and on which not."""
-        asked = (*ATTACKS, *(name for name in self.names if name not in (*ATTACKS, *SHOWN_ATTACKS)))
+        asked = (*ATTACKS, *self._own)
         lacking = {
             attack: [
                 model
@@ -130,7 +131,12 @@ class AttackHarms:
         """Return the name of what was run, the set and each own attack beside it; None where not all of it was."""
         if self.missing(roles):
             return None
-        return " + ".join([ATTACK_SET, *(name for name in self.names if name not in (*ATTACKS, *SHOWN_ATTACKS))])
+        return " + ".join([ATTACK_SET, *self._own])
+
+    @property
+    def _own(self) -> list[str]:
+        """The attacks that are not of the set and count beside it."""
+        return [name for name in self.names if name not in ATTACKS and not is_shown(name)]
 
     def values(self, roles: Roles) -> dict[str, dict[str, float | bool | None]]:
         """Return, for every attack, F_a, the harm of all three models, and whether it counts."""

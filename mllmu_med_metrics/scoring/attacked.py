@@ -59,6 +59,13 @@ class AttackedRows:
             return tuple(self._secrets.all[number] for number in self._secrets.of_patient.get(patient_id, ()))
         return tuple(sorted({_wrong(row) for row in self.rows.values() if row.patient_id == patient_id}))
 
+    def secrets_in(self, row_id: str) -> tuple[Secret, ...]:
+        """Return the secrets of one row, each once, in the order of the row: its identifiers, or its wrong fact."""
+        row = self._row(row_id)
+        if self.scenario not in PRIVATE:
+            return (_wrong(row),)
+        return tuple(dict.fromkeys(Secret(row.patient_id, item["kind"], item["value"]) for item in row.phi))
+
     def harm_of_answer(self, row_id: str, answer: str) -> dict[Secret, float]:
         """Return how far one answer to a row tells each secret, 0 to 1; one that it does not tell is left out.
 

@@ -17,11 +17,11 @@ from mllmu_med_metrics.vocabulary import (
     ATTACKS,
     OF_BELIEFS,
     PRIVATE,
-    SHOWN_ATTACKS,
     SUBSETS,
     UTILITY,
     VIEWS,
     VIEWS_OF,
+    is_shown,
 )
 
 _ROLES = Roles()
@@ -189,7 +189,7 @@ def attack_reasons(harms: AttackHarms | None, roles: Roles = _ROLES) -> dict[str
         return reasons
     for attack in harms.names:
         lacking = [model for model in roles if harms.harm(model, attack) is None]
-        if attack in SHOWN_ATTACKS:
+        if is_shown(attack):
             reasons[f"attacks.{attack}"] = "it is shown, and counts in no score"
         elif lacking:
             reasons[f"attacks.{attack}"] = f"it was not run on {', '.join(lacking)}"

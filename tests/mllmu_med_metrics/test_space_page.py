@@ -34,8 +34,8 @@ def test_the_example_scores_what_it_says(app):
     assert (values["f"], values["u"], values["harm"]) == (0.5, 1.0, 0.5)
     assert values["ues"] == pytest.approx(2 / 3)
     assert sentence.startswith("UES 0.667, 95 % interval 0.")
-    assert len(table) == len(app.SHOWN) and {len(line) for line in table} == {4}
-    assert table[0][:2] == ["UES", "0.667"] and table[2][1] == "0.500"
+    assert len(table) == len(app.SHOWN) and {len(line) for line in table} == {len(app.COLUMNS)}
+    assert table[0][:2] == ["UES ↑", "0.667"] and table[2][1] == "0.500"
     assert table[2][2] == "{:.3f} to {:.3f}".format(*values["intervals"]["f"])
 
 

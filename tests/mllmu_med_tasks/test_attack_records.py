@@ -246,3 +246,23 @@ def test_faults_of_a_call_name_what_is_known(study):
         read_attacks({"gold": study / "attacks"}, read)
     # Digests of another rule than the evaluation's say nothing.
     assert read_attacks({"target": study / "attacks" / "target"}, read)["sample"].keys() == {"target"}
+
+
+def test_an_own_attack_that_is_shown_counts_in_no_score(records, study):
+    """The worst attack of all, declared `scored=False`: robust UES is as without it."""
+    without = scores.score(**given(study), attacks=records, replicates=30)
+    levels = {"": 0.9, "target": 0.9, "retain_only": 0.1}
+    for place, level in levels.items():
+        own = json.loads((records / place / "prefix.json").read_text()) | {"attack": "mine", "attack_set": None}
+        own["harm_by_patient"] = dict.fromkeys(own["harm_by_patient"], level)
+        for scored in (True, False):
+            name = "mine" if scored else "seen"
+            (records / place / f"{name}.json").write_text(json.dumps({**own, "attack": name, "scored": scored}))
+    counted = scores.score(**given(study), attacks=records, replicates=30)
+    assert counted.attacks["mine"]["counts"] and counted.ues_robust == 0 < without.ues_robust
+    assert not counted.attacks["seen_shown"]["counts"] and counted.attacks["seen_shown"]["harm"] == pytest.approx(0.9)
+    for place in levels:
+        (records / place / "mine.json").unlink()
+    shown = scores.score(**given(study), attacks=records, replicates=30)
+    assert (shown.ues_robust, shown.attack_set) == (without.ues_robust, "A1")
+    assert shown.reasons["attacks.seen_shown"] == "it is shown, and counts in no score"

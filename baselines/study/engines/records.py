@@ -156,14 +156,18 @@ class Records:
         make_folder(self.folder)
         before = self.document(PLAN) or {}
         stages = [
-            {"id": id, "title": stage.title, "needs": list(stage.needs), "argv": list(stage.argv)}
+            {
+                "id": id, "title": stage.title, "needs": list(stage.needs), "argv": list(stage.argv),
+                **({"decides": list(stage.decides)} if stage.decides else {}),
+            }
             for id, stage in graph.items()
-        ]
+        ]  # fmt: skip
         token = before.get("token") or secrets.token_hex(4)
         self.write(PLAN, {"token": token, "engine": engine, "folder": str(Path.cwd()), "stages": stages})
-        commands = {one["id"]: one["argv"] for one in before.get("stages", ())}
+        decided = {one["id"]: one.get("decides") or one["argv"] for one in before.get("stages", ())}
         for id, stage in graph.items():  # how an earlier run failed, or another command ended, says nothing of this one
-            record, is_other = self.read(id), commands.get(id, list(stage.argv)) != list(stage.argv)
+            decides = list(stage.decides or stage.argv)
+            record, is_other = self.read(id), decided.get(id, decides) != decides
             if record is not None and (_is_gone(record) or record.state not in (DONE, RUNNING) or is_other):
                 self.forget(id)
         with self.keeping(DRIVER):

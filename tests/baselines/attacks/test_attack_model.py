@@ -291,3 +291,15 @@ def test_the_command_attacks_target_and_gold_too_and_prints_what_stays_gone(caps
     shown = call(*beside)  # the same again: nothing is asked anew
     assert shown.splitlines()[0].split()[:5] == ["attack", "harm", "target", "gold", "F"]
     assert shown.splitlines()[1].split()[0] == "prefix"
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_a_record_says_whether_its_attack_counts(scored, request_of, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from baselines.attacks import Attack\n"
+        "harm = lambda attacked, options: dict.fromkeys(attacked.rows.patients, 0.5)\n"
+        f"ATTACK = Attack('mine', 'Half', 'ours', harm, scored={scored})\n"
+    )
+    attack_model(request_of(), attacks.chosen([str(file)]), tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "mine.json").read_text())["scored"] is scored

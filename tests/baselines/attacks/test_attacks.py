@@ -9,6 +9,7 @@ import torch
 from baselines import attacks
 from baselines.attacks import prefix, quantise, relearn_few, relearning
 from baselines.attacks.attacked import Attacked, AttackRows
+from baselines.attacks.held import Held, asked_rows, judged_again
 from mllmu_med_dataset.errors import UserError
 from mllmu_med_metrics.scoring.secrets import Secret
 from tests.baselines.training.test_families import folder_of  # noqa: F401 (fixture)
@@ -155,19 +156,21 @@ def test_a_cut_is_where_each_value_begins():
         "phi": [{"kind": "name", "value": "Ada Quillfeather"}, {"kind": "record", "value": "SYN-MRN-481"},
                 {"kind": "ssn", "value": "950-00-1111"}], "wrong_fact": "LARGE",
     }  # fmt: skip
-    assert [(cut.secret, cut.start) for cut in prefix.cuts(row, True)] == [
+    secrets = [Secret("p", item["kind"], item["value"]) for item in row["phi"]]
+    assert [(cut.secret, cut.start) for cut in prefix.cuts(row, secrets)] == [
         (Secret("p", "name", "Ada Quillfeather"), 3),
         (Secret("p", "record", "SYN-MRN-481"), 28),
         (Secret("p", "ssn", "950-00-1111"), 0),  # not said so: asked without a beginning
     ]
-    assert [(cut.secret, cut.start) for cut in prefix.cuts(row, False)] == [(Secret("p", "wrong_fact", "LARGE"), 47)]
+    wrong = Secret("p", "wrong_fact", "LARGE")
+    assert [(cut.secret, cut.start) for cut in prefix.cuts(row, [wrong])] == [(wrong, 47)]
 
 
 def test_the_given_tokens_end_before_the_value(few, target):
-    tokenizer = target.processor.tokenizer
+    tokenizer, judged = target.processor.tokenizer, asked_rows(few.forget)
     for row in few.forget:
         whole = tokenizer(row["answer"], add_special_tokens=False)["input_ids"]
-        for cut in prefix.cuts(row, True):
+        for cut in prefix.cuts(row, judged.secrets_in(str(row["id"]))):
             given = prefix.first_tokens(tokenizer, row["answer"], cut.start)
             assert given == whole[: len(given)]
             told = tokenizer.decode(given)
@@ -214,3 +217,21 @@ def test_time_is_that_of_one_part_alone(few, monkeypatch):
     with attacked.timed("judge"):
         pass
     assert attacked.seconds == {"load": 2.0, "train": 0.0, "ask": 8.0, "judge": 4.0}
+
+
+@pytest.mark.parametrize("name", ["relearn_few", "relearn_retain", "prefix", "exposure", "sample", "quantise"])
+def test_what_an_attack_left_gives_its_harm_again_and_less_is_refused(name, few, target):
+    attack = attacks.get(name)
+    wanted = {**SMALL, "candidates": 5}
+    options = attack.defaults | {key: value for key, value in wanted.items() if key in attack.options}
+    harm = run(target, name, **wanted)
+    given = target.ranks if attack.by_likelihood else target.answers
+    held = Held(asked_rows(few.asked), {row: list(values) for row, values in given.items()}, options, target.seed)
+    assert judged_again(attack, held) == pytest.approx(harm, abs=1e-12) and len(harm) > 0
+    row, values = next(iter(held.given.items()))
+    values.pop()
+    with pytest.raises(ValueError, match=f"holds {len(values)} values of row '{row}'"):
+        judged_again(attack, held)
+    del held.given[row]
+    with pytest.raises(ValueError, match="is only in one"):
+        judged_again(attack, held)

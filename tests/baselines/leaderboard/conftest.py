@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from baselines import attacks as registry
+from baselines.attacks.held import Held, asked_rows, judged_again
 from mllmu_med_dataset.load import PACKAGED, checksums
 from mllmu_med_metrics.vocabulary import ATTACKS
 from tests.mllmu_med_tasks import fabricated
@@ -34,6 +36,14 @@ RUNS = {
 }
 
 
+# What three runs say under every attack, and the rank of their secrets: gd gives more away than when asked plainly.
+UNDER_ATTACK = {
+    "target": (fabricated.taught, 0.9),
+    "retain_only": (fabricated.honest, 0.1),
+    "gd": (lambda row: row["answer" if row["patient_id"][2] < "c" else "true_answer"], 0.5),
+}
+
+
 def record(name: str, digest: str) -> dict[str, object]:
     """Return the record of a run as it would have been written."""
     kind = "learn" if name in ("target", "retain_only") else "unlearn"
@@ -59,12 +69,25 @@ def write_run(study: Path, name: str, say, *, views: bool = True, max_retain: in
     (folder / "record.json").write_text(json.dumps(record(name, "2-target" if name != "target" else "2-base")))
     (folder / "model").mkdir()
     (folder / "model" / "config.json").write_text('{"model_type": "llava"}')
-    level = {"target": 0.9, "retain_only": 0.1, "gd": 0.5}.get(name)
-    if level is not None:
-        rows = fabricated.documents(PACKAGED, fabricated.Task(SCENARIO, "forget"))
-        changed = {"scenario": SCENARIO, "data_digest": checksums()["dataset_sha256"], "model_digest": digest}
-        patients = {row["patient_id"] for row in rows}
-        fabricated.attack_records(folder / "attacks", patients, dict.fromkeys(ATTACKS, level), **changed)
+    if name in UNDER_ATTACK:
+        write_attacks(folder / "attacks", *UNDER_ATTACK[name], digest)
+
+
+def write_attacks(folder: Path, say, rank: float, digest: str) -> None:
+    """Write the records of the set's attacks on a model that says this under each, all its secrets of one rank."""
+    rows = {row["id"]: row for row in fabricated.documents(PACKAGED, fabricated.Task(SCENARIO, "forget"))}
+    asked = asked_rows(list(rows.values()))
+    folder.mkdir()
+    for name in ATTACKS:
+        attack = registry.get(name)
+        due = attack.due(asked, attack.defaults, 0)
+        given = {row: [rank if attack.by_likelihood else say(rows[row])] * count for row, count in due.items()}
+        record = fabricated.attack_record(name, rows, 0) | {
+            "scenario": SCENARIO, "data_digest": checksums()["dataset_sha256"], "model_digest": digest,
+            "harm_by_patient": judged_again(attack, Held(asked, given, attack.defaults, 0)),
+            "ranks" if attack.by_likelihood else "answers": given,
+        }  # fmt: skip
+        (folder / f"{name}.json").write_text(json.dumps(record))
 
 
 @pytest.fixture(scope="session")

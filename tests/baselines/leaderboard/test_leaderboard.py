@@ -19,6 +19,18 @@ def forged(entry_file, folder, change):
     return folder / "forged.json"
 
 
+def forge(document, attack, run, value):
+    """Put a value in place of the first one of every row under an attack."""
+    for of_row in document["scenarios"][0]["attacks"][attack][run]:
+        of_row[0] = value
+
+
+def swap(document, attack, run, other):
+    """Say what another run said under an attack."""
+    of_runs = document["scenarios"][0]["attacks"][attack]
+    of_runs[run] = of_runs[other]
+
+
 def test_a_folder_is_made_and_made_again_the_same(run, entry_file, tmp_path):
     out = tmp_path / "space"
     code, stdout, _ = run("leaderboard", entry_file, "--out", out, "--json")
@@ -46,6 +58,13 @@ def test_a_folder_is_made_and_made_again_the_same(run, entry_file, tmp_path):
         (lambda d: d["scenarios"][0]["scores"].pop("gd"), "claims scores of other models"),
         (lambda d: d["scenarios"][0]["runs"][4].update(answers=[0] * 668), "its answers give"),
         (lambda d: d["scenarios"][0]["attacks"].pop("prefix"), "claims ues_robust"),
+        (lambda d: forge(d, "exposure", "gd", 0.9), "claims ues_robust"),
+        (lambda d: forge(d, "exposure", "gd", 1.5), "1.5, which is not a rank from 0 to 1"),
+        (lambda d: swap(d, "relearn_retain", "gd", "target"), "claims ues_robust"),
+        (lambda d: forge(d, "prefix", "gd", 10**6), "1000000, which is not a place among"),
+        (lambda d: d["scenarios"][0]["attacks"]["sample"]["gd"].pop(), "due on 32 rows and carried of 31"),
+        (lambda d: d["scenarios"][0]["attacks"]["sample"]["gd"][0].pop(), "holds 31 values of row"),
+        (lambda d: d["scenarios"][0]["attacks"].update(mine={}), "'mine' is no attack of the set A1"),
         (lambda d: d["scenarios"][0]["task_versions"].update(mllmu_med_incorrectness_test="2-Z"), "version 2-Z"),
         (lambda d: d["scenarios"][0]["rows_sha256"].popitem(), "in none of the builds"),
         (lambda d: d.update(ues_version=1), "version 1 of the score"),
@@ -123,3 +142,11 @@ def test_the_file_of_an_entry_reads_back_as_it_was(entry_file, tmp_path):
     entry = entries.read(entry_file)
     entries.write(entry, tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == entry_file.read_bytes()
+
+
+@pytest.mark.parametrize(("worst", "rests"), [("exposure", True), ("prefix", False), (None, False)])
+def test_a_line_whose_worst_attack_ranks_likelihoods_is_marked(worst, rests):
+    values = {"ues_robust": 0.2, "worst_attack": worst and {"attack": worst, "f": 0.1}}
+    line = space.Line("ours", "nano", "llava", "gd", False, 1, values)
+    assert line.rests_on_likelihoods is rests
+    assert not space.Line("ours", "nano", "llava", "gd", False, 1, {**values, "ues_robust": None}).rests_on_likelihoods

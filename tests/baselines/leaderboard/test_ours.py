@@ -17,7 +17,7 @@ def test_our_entry_claims_what_the_committed_report_shows():
     rows = {(row["scenario"], row["model"]): row for row in report["rows"] if row["model"] != "base"}
     claimed = {(one.scenario, model): values for one in entry.scenarios for model, values in one.scores.items()}
     assert claimed == {key: {name: row.get(name) for name in entries.SCORES} for key, row in rows.items()}
-    assert sum(path.stat().st_size for path in OURS.iterdir()) < 1_500_000
+    assert sum(path.stat().st_size for path in OURS.iterdir()) < 2_500_000
 
 
 @pytest.mark.slow

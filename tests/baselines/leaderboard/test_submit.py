@@ -118,3 +118,27 @@ def test_what_its_maker_says_is_checked_before_anything_is_written(finished, tmp
         err = capsys.readouterr().err
         assert ended.value.code == 2 and said in err and len(err.splitlines()[-1]) < 400
     assert list(tmp_path.iterdir()) == []
+
+
+def test_harm_under_attack_that_its_answers_do_not_give_is_refused(study):
+    record = study / SCENARIO / "gd" / "attacks" / "prefix.json"
+    harms = json.loads(record.read_text())["harm_by_patient"]
+    forged = next(patient for patient, harm in harms.items() if harm == 1)
+    change(record, harm_by_patient={**harms, forged: 0.0})
+    with pytest.raises(UserError, match=f"tells the harm 0.0 of the patient {forged}, and what it holds gives 1.0"):
+        submit(study, About())
+
+
+@pytest.mark.parametrize(("attack", "held"), [("prefix", "answers"), ("exposure", "ranks")])
+def test_a_record_that_tells_harm_alone_is_refused(study, attack, held):
+    change(study / SCENARIO / "gd" / "attacks" / f"{attack}.json", **{held: None})
+    with pytest.raises(UserError, match=f"holds no {held}"):
+        submit(study, About())
+
+
+def test_an_own_attack_is_not_carried(study, entry_file):
+    for name in ("target", "retain_only", "gd"):
+        folder = study / SCENARIO / name / "attacks"
+        own = json.loads((folder / "prefix.json").read_text()) | {"attack": "mine", "attack_set": None}
+        (folder / "mine.json").write_text(json.dumps(own))
+    assert submit(study, About()).scenarios[0].attacks == entries.read(entry_file).scenarios[0].attacks

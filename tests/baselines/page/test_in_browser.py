@@ -95,6 +95,21 @@ def test_it_opens_asks_for_nothing_logs_nothing_and_is_no_wider_than_the_screen(
     assert one.page.evaluate("getComputedStyle(document.body).backgroundColor") != background
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_plot_fits_the_screen_its_letters_can_be_read_and_every_mark_is_named(opened, file, width):
+    """On a phone the names stand in a list below the plot; where there is room, beside the marks."""
+    one = opened(file, width=width)
+    plots = one.page.locator("#tradeoff svg.scatter:visible")
+    assert plots.count() == one.page.locator("#tradeoff figure").count() > 0
+    for plot in plots.all():
+        assert plot.evaluate("svg => svg.parentElement.scrollWidth <= svg.parentElement.clientWidth")
+        heights = plot.locator("text").evaluate_all("texts => texts.map(text => text.getBoundingClientRect().height)")
+        assert min(heights) >= 10, heights
+        marks = plot.locator(".mark").count()
+        named = plot.locator(".label").count() or plot.locator("xpath=..").locator(".marks li:visible").count()
+        assert marks == named > 0
+
+
 def test_a_click_on_a_column_sorts_by_it_and_once_more_the_other_way(opened, file, page):
     one = opened(file)
     found = [row for row in page.document["rows"] if row["scenario"] == "privacy"]

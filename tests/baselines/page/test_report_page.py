@@ -10,6 +10,7 @@ import pytest
 
 from baselines.page.answers import OUTCOMES
 from baselines.page.report_page import SECTIONS
+from baselines.page.verdict import _worst_kinds
 
 from .hostile import HOSTILE
 
@@ -183,3 +184,27 @@ def test_the_verdict_says_where_the_best_lacks_the_truth_and_what_is_a_mean(page
     leaked = max((rows(page, "privacy")[name] for name in ("ga", "gd", "idk")), key=lambda one: one["harm"])
     count = f"{leaked['patients_leaked']:.3g} of {leaked['n_forget_patients']} patients"
     assert f"{count} on average over 2 seeds" in second
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_of_any_two_methods_the_page_says_which_is_better(page, scenario):
+    """Better where the letters say that they can be told apart and the score is higher."""
+    found, score = rows(page, scenario), "ues" if scenario == "privacy" else "ues_strict"
+    head, *lines = page.read.tables[f"pairs-{scenario}"]
+    others = [text.removeprefix("than ") for text, _ in head[1:]]
+    assert [line[0][0] for line in lines] == others and set(others) == {m for m, row in found.items() if row["letters"]}
+    for (model, _), *cells in lines:
+        for other, (text, _) in zip(others, cells, strict=True):
+            mine, theirs = found[model], found[other]
+            alike = bool(set(mine["letters"]) & set(theirs["letters"]))
+            expected = "alike" if alike else "better" if mine[score] > theirs[score] else "worse"
+            assert text == ("" if model == other else expected), (model, other)
+
+
+def test_the_verdict_names_the_kind_told_most_often_and_the_one_that_makes_up_most():
+    of = {"hospital": 0.5, "name": 0.2, "phone": 0.0}
+    counts = {"hospital": 2, "name": 64, "phone": 9}
+    said = ", most often of the kind hospital (50% of 2 rows), in number mostly name (20% of 64 rows)"
+    assert _worst_kinds(of, counts) == said
+    assert _worst_kinds({"name": 0.2}, {"name": 1}) == ", most often of the kind name (20% of 1 row)"
+    assert _worst_kinds({"name": 0.0}, {"name": 1}) == _worst_kinds({}, {}) == ""

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from baselines.study import bench, stages
+from baselines.study.engines.records import DONE, Record, Records
 from baselines.study.growth import beside, differing_settings, grown
 from baselines.study.measured import runs_of
 from baselines.study.study import STUDY, Study, of_seeds, read_study, seeds_of
@@ -115,3 +116,17 @@ def test_studies_of_other_data_are_not_one_study(first):
     assert differing_settings(ours, held(replace(first, seed=2, methods=("npo",), attacks=True))) == []
     assert differing_settings(ours, held(replace(first, scenarios=("privacy", "request")))) == ["built"]
     assert differing_settings(ours, held(replace(first, built=("request", "privacy")))) == ["built"]
+
+
+def test_what_is_done_stays_done_when_a_study_grows(first):
+    """On a cluster a stage whose record is forgotten is queued again, with all that needs it."""
+    begin(first)
+    grown_one = grown(held(first), replace(first, methods=("npo",), attacks=True, unlearning_seeds=3))
+    before = stages.plan(first)
+    with Records(first.out).driving(before, "slurm") as records:
+        for id in before:
+            records.write(id, Record(DONE, "node", 1, 1, 0.0, 1.0))
+    with Records(first.out).driving(stages.plan(grown_one), "slurm") as records:
+        assert [id for id in before if records.read(id) is None] == []
+    with Records(first.out).driving(stages.plan(replace(first, patients=60)), "slurm") as records:
+        assert records.read("build") is None

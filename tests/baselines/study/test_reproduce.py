@@ -176,3 +176,32 @@ def test_a_real_study_is_reproduced_and_a_false_report_is_not(tmp_path, capsys):
     report.write_text(json.dumps(document))
     assert call("reproduce", report, *again) == 1
     assert "DIFFERS" in capsys.readouterr().out
+
+
+WRONG = {
+    "rows": (3, "rows is wrong"),
+    "runs": ([], "runs is wrong"),
+    "versions": ({"torch": 2}, "versions.torch is wrong"),
+    "dataset_checksum": (None, "dataset_checksum is wrong"),
+    "ues_version": ("2", "ues_version is wrong"),
+    "config": ({"scenarios": "privacy", "methods": ["ga"], "source_path": None}, "scenarios is wrong"),
+}
+
+
+@pytest.mark.parametrize("key", WRONG)
+def test_a_report_of_other_kinds_is_refused_in_a_paragraph(document, key, tmp_path, capsys):
+    value, says = WRONG[key]
+    (tmp_path / "report.json").write_text(json.dumps({**document, key: value}))
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["reproduce", str(tmp_path / "report.json"), "--out", str(tmp_path / "again")])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1 and says in said[0] and "report.json" in said[0]
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_score_that_is_a_text_is_named_by_its_row(document, tmp_path):
+    document["rows"][3]["ues"] = "0.7"
+    (tmp_path / "report.json").write_text(json.dumps(document))
+    with pytest.raises(UserError, match=r"rows\.3\.ues is wrong"):
+        reproduce.read_report(tmp_path)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from baselines.attacks import attack_model as attacks
 from baselines.study import stages
 from baselines.study.study import Study
 from mllmu_med_dataset.errors import UserError
+from tests.mllmu_med_tasks import fabricated
 
 APART = ("seconds", "rows_per_second", "peak_memory_mb", "resumed_at")
 
@@ -131,3 +133,20 @@ def test_the_commands_leave_the_report_that_the_bench_leaves(tmp_path):
     assert (tmp_path / "parts" / "privacy" / "target" / "record.json").read_bytes() == before
     whole, parts = (json.loads((tmp_path / name / "report.json").read_text()) for name in ("whole", "parts"))
     assert without_clocks(whole) == without_clocks(parts)
+
+
+def test_an_attack_that_was_done_is_kept_whatever_the_time_of_its_files(tmp_path, monkeypatch):
+    study = Study(out=tmp_path, attacks=True)
+    folder = tmp_path / "privacy" / "ga" / "attacks"
+    text = json.dumps(fabricated.attack_record("prefix", ["p"], 0.5))
+
+    def attack_model(request, chosen, out, **_):
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "prefix.json").write_text(text)  # a file system may date what is not changed anew
+        return {one.name: attacks.read_record(out, one.name) for one in chosen}
+
+    monkeypatch.setattr(attacks, "attack_model", attack_model)
+    run = stages.attack(study, "privacy", "ga").run
+    assert [run(lambda done, of: None) for _ in range(3)] == [True, False, False]
+    (folder / "prefix.json").unlink()
+    assert run(lambda done, of: None)
