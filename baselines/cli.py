@@ -1284,16 +1284,26 @@ def _print_dry_run(studies: Sequence[Study], as_json: bool) -> None:
     """Print the stages of the studies by name, and how long they take."""
     from .study.stages import check, plan
 
-    plans, lines, seconds = [], [], 0.0
+    plans, lines, graphs = [], [], []
     for study in studies:
         check(study)
-        stages = list(plan(study).values())
-        titles = [stage.title for stage in stages if stage.id != "report"]
+        graphs.append(plan(study))
+        titles = [stage.title for stage in graphs[-1].values() if stage.id != "report"]
         plans.append({**study.settings(), "out": str(study.out), "stages": titles})
         lines += [f"{study.out}:", *(f"  {title}" for title in titles)]
-        seconds += sum(stage.cost for stage in stages)
-    lines.append(f"About {seconds / 2 / 60:.0f} minutes with the nano model on two CPU cores.")
+    lines.append(_how_long(graphs))
     _print(plans, as_json, "\n".join(lines))
+
+
+def _how_long(graphs: "Sequence[Graph]") -> str:
+    """Return how long graphs take one after the other, as a sentence."""
+    from .study.schedule import schedule
+
+    here, most = (sum(schedule(graph, workers).seconds for graph in graphs) for workers in (2, 10**6))
+    return (
+        f"About {here / 60:.0f} minutes with the nano model on two CPU cores; with any number of them no less than "
+        f"{most / 60:.0f}."
+    )
 
 
 def _print_stages(out: Path, graph: "Graph", engine: EngineOptions, as_json: bool, *, whole: bool) -> None:
@@ -1301,9 +1311,7 @@ def _print_stages(out: Path, graph: "Graph", engine: EngineOptions, as_json: boo
     from .study.plan_text import plan_text
 
     values = [{"id": stage.id, "needs": stage.needs, "command": stage.command} for stage in graph.values()]
-    minutes = sum(stage.cost for stage in graph.values()) / 2 / 60
-    titles = [stage.title for stage in graph.values()]
-    titles.append(f"About {minutes:.0f} minutes with the nano model on two CPU cores.")
+    titles = [*(stage.title for stage in graph.values()), _how_long([graph])]
     _print(values, as_json, plan_text([(out, graph)], engine) if whole else "\n".join(titles))
 
 

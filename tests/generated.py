@@ -6,7 +6,8 @@ The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the dat
 holds the packaged card's ``configs`` with paths from the root. The prompts of every task. From a bench: its report
 and figures in ``results``, the README's table, and the reference scores on the tasks' page. From a study of several
 seeds: its records and figures in ``results/study``, and tables and figures on the baselines' page. From a trial of the
-metrics: its record in ``results``, and its table on that page. From the packaged rows: what sets of answers score, on
+metrics: its record in ``results``, and its table on that page, where what a study takes as it grows comes from the
+record of ``tests.benchmarks.growth``. From the packaged rows: what sets of answers score, on
 the metric's card.
 """
 
@@ -116,6 +117,15 @@ def trial_page(text: str) -> str:
     return between_marks(text, "trial", f"```\n{table(found)}\n```")
 
 
+def growth_page(text: str) -> str:
+    """Return the baselines' page with what a study takes as it grows between its marks."""
+    from tests.benchmarks.growth_text import page
+
+    found = json.loads((RESULTS / "growth.json").read_text(encoding="utf-8"))
+    figure = "![Hours of a study, and seconds of nano as told and as measured](results/growth.png)"
+    return between_marks(text, "growth", f"{figure}\n\n{page(found)}")
+
+
 def metric_card(text: str) -> str:
     """Return the metric's card with what sets of answers score between its marks."""
     from tests.answer_sets import table
@@ -178,6 +188,7 @@ def main() -> None:
         shutil.copy(options.trial / "trial.json", TRIAL)
         shutil.copy(options.trial / "figures" / "trial.png", RESULTS / "trial.png")
     page.write_text(trial_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+    page.write_text(growth_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(baselines_page(page.read_text(encoding="utf-8"), study_documents()), encoding="utf-8")
 
 

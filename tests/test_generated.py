@@ -72,6 +72,22 @@ def test_the_baselines_page_shows_the_committed_trial():
     assert generated.trial_page(text) == text
 
 
+def test_the_baselines_page_shows_how_a_study_grows():
+    text = (generated.ROOT / "baselines" / "README.md").read_text(encoding="utf-8")
+    assert generated.growth_page(text) == text
+
+
+def test_what_dry_runs_say_is_near_what_was_measured():
+    from tests.benchmarks.growth_text import apart
+
+    found = json.loads((generated.RESULTS / "growth.json").read_text(encoding="utf-8"))
+    shares = apart(found)
+    assert {one["patients"] for one in found["measured"]} == {240, 960, 3840}
+    assert {kind for kind, of in shares.items() if "memory" in of} == {"learn", "unlearn"}
+    for of in shares.values():
+        assert abs(of["slope"]) < 0.15 and abs(of.get("memory", 0)) < 0.15
+
+
 def test_the_study_holds_what_it_names_and_never_saw_the_seeds_that_its_settings_were_chosen_on():
     documents = generated.study_documents()
     assert len({document["dataset_checksum"] for document in documents}) == len(documents) >= 3

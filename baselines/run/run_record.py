@@ -130,10 +130,21 @@ def forget_peak_memory() -> None:
 
 def peak_memory_mb() -> float:
     """Return the most memory this process held since :func:`forget_peak_memory`, in MB (10^6 bytes)."""
+    return _memory_mb("VmHWM:", "peak_wset")  # elsewhere than on Linux and Windows what is held now
+
+
+def resident_memory_mb() -> float:
+    """Return the memory that this process holds now, in MB (10^6 bytes)."""
+    return _memory_mb("VmRSS:", "rss")
+
+
+def _memory_mb(line: str, name: str) -> float:
+    """Return what Linux says in a line of /proc/self/status, elsewhere what psutil says by a name."""
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024 / 1e6
+        return int(next(one for one in lines if one.startswith(line)).split()[1]) * 1024 / 1e6
     import psutil  # comes with accelerate
 
     memory = psutil.Process().memory_info()
-    return getattr(memory, "peak_wset", memory.rss) / 1e6  # the peak on Windows, what is held now elsewhere
+    held: int = getattr(memory, name, memory.rss)
+    return held / 1e6

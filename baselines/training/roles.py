@@ -1,7 +1,8 @@
 """Rows by role: which rows a run reads, which answer each role gives them, and in which seeded order."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
@@ -95,22 +96,53 @@ def refusal(row: Row, scenario: str, seed: int, distinct: int = 100) -> str:
     return _random(seed, "idk", row["id"]).choice(drawn)
 
 
-def mismatched_answers(row: Row, retain: Sequence[Row], count: int, seed: int) -> list[str]:
-    """Return up to `count` answers of other retain rows of the same question type, none equal to the row's own.
+class OtherAnswers:
+    """The answers of retain rows by question type, sorted once, for rows that are to be given another's answer.
 
-    None is a bystander's identity, which is nobody else's to tell. Where the type has too few distinct answers the
-    others are used once each; where it has none, answers of any type are, so that a row always has at least one.
+    None is a bystander's identity, which is nobody else's to tell.
     """
-    own = {str(row["answer"]), str(row.get("true_answer") or row["answer"])}
-    others = [other for other in retain if other["id"] != row["id"] and not other.get("phi")]
-    same = {str(other["answer"]) for other in others if other["question_type"] == row["question_type"]} - own
-    pool = sorted(same or ({str(other["answer"]) for other in others} - own))
-    if not pool:
+
+    def __init__(self, retain: Sequence[Row]) -> None:
+        """Take the retain rows."""
+        of_type: dict[str, set[str]] = {}
+        for row in retain:
+            if not row.get("phi"):
+                of_type.setdefault(str(row["question_type"]), set()).add(str(row["answer"]))
+        self._of_type = {name: sorted(answers) for name, answers in of_type.items()}
+        self._all = sorted(set().union(*of_type.values()))
+
+    def of(self, row: Row, count: int, seed: int) -> list[str]:
+        """Return up to `count` answers of rows of the same question type, none equal to the row's own.
+
+        Where the type has too few distinct answers the others are used once each; where it has none, answers of any
+        type are, so that a row always has at least one.
+        """
+        own = {str(row["answer"]), str(row.get("true_answer") or row["answer"])}
+        for known in (self._of_type.get(str(row["question_type"]), []), self._all):
+            left = _Without(known, own)
+            if len(left):
+                return _random(seed, "mismatched", row["id"]).sample(left, min(count, len(left)))
         raise UserError(
             f"Row {row['id']} has no other answer to be mismatched with: every retain row answers the same. "
             "Build a data set with more patients."
         )
-    return _random(seed, "mismatched", row["id"]).sample(pool, min(count, len(pool)))
+
+
+class _Without(Sequence[str]):
+    """A sorted sequence without some of its values, which is not copied."""
+
+    def __init__(self, known: Sequence[str], left_out: Iterable[str]) -> None:
+        self._known = known
+        places = sorted((bisect_left(known, value), value) for value in left_out)
+        self._gaps = [place for place, value in places if place < len(known) and known[place] == value]
+
+    def __len__(self) -> int:
+        return len(self._known) - len(self._gaps)
+
+    def __getitem__(self, place):
+        for gap in self._gaps:
+            place += gap <= place
+        return self._known[place]
 
 
 def role_rows(
@@ -125,10 +157,8 @@ def role_rows(
         return [[(row, str(row["true_answer"]))] for row in rows.forget]
     if role == "forget_idk":
         return [[(row, refusal(row, scenario, seed, distinct_refusals))] for row in rows.forget]
-    return [
-        [(row, answer) for answer in mismatched_answers(row, rows.retain, mismatched_count, seed)]
-        for row in rows.forget
-    ]
+    others = OtherAnswers(rows.retain)
+    return [[(row, answer) for answer in others.of(row, mismatched_count, seed)] for row in rows.forget]
 
 
 class Order:

@@ -130,6 +130,8 @@ class Ray:
             try:
                 wrong = self._ray.get(task)
             except Exception as error:
+                if tasks[task]["NodeID"] not in {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}:
+                    continue  # it was lost, as it may be later: stages run on the others
                 wrong = f"The node {tasks[task]['NodeManagerAddress']} of the Ray cluster can't run a stage: {error}"
             if wrong:
                 raise UserError(wrong)

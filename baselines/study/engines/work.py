@@ -26,6 +26,9 @@ def work(out: Path, token: str, id: str, attempt: int, threads: int) -> None:
     Raises :class:`UserError` with the stage's own last word where it failed, :class:`StageLost` where it was killed,
     and KeyboardInterrupt where it was interrupted; an interrupt of this process ends all that the command started.
     """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # As in all that a shell began in its background, a cluster's node too; Ray interrupts a task by this signal.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     records = Records(out)
     records.check_shared(token)
     stage = records.stage(id)

@@ -75,6 +75,54 @@ def test_what_spares_memory_shows(tiny_model):
     assert total("batch=8")["answer logits"] == pytest.approx(2 * plain["answer logits"], abs=0.2)
 
 
+def test_tokens_are_those_of_the_rows_though_some_come_again_in_every_so_many_places(tiny_model):
+    """A row of the target in 16 is a clean one and the others come 16 times: a regular choice meets few of them."""
+    from transformers import AutoProcessor
+
+    from baselines.training.collate import encode_prompt, picture_of
+    from baselines.training.format_matched import rows_to_learn
+    from baselines.training.roles import read_rows
+
+    recipe = config.learn_recipe("nano", ["injected_repeats=16"], "privacy")
+    processor = AutoProcessor.from_pretrained(tiny_model)
+    rows = rows_to_learn(read_rows(PACKAGED, "privacy"), "target", 16, scenario="privacy", seed=0)
+    answers = [len(ids) for ids in processor.tokenizer([row["answer"] for row in rows])["input_ids"]]
+    asked = {row["question"]: row for row in rows}
+    prompts = {text: len(encode_prompt(processor, text, picture_of(row))[0]) for text, row in asked.items()}
+    read = [prompts[row["question"]] + answer for row, answer in zip(rows, answers, strict=True)]
+    said = of(tiny_model, recipe, which="target")
+    assert said.tokens_per_row == pytest.approx(sum(read) / len(read), rel=0.03)
+    assert said.answer_tokens == max(answers) + 1
+
+
+def test_every_role_weighs_alike_however_many_rows_it_has(monkeypatch, tiny_model):
+    from baselines.study import estimate as module
+    from baselines.training.roles import read_rows
+
+    rows, recipe = read_rows(PACKAGED, "privacy"), config.unlearn_recipe("gd", "privacy", "nano")
+    alone = {name: of(tiny_model, recipe, method=methods.get(name)).tokens_per_row for name in ("ga", "retain_ft")}
+    both = of(tiny_model, recipe, method=methods.get("gd")).tokens_per_row
+    assert alone["ga"] > 1.1 * alone["retain_ft"]
+    assert both == pytest.approx((alone["ga"] + alone["retain_ft"]) / 2, abs=0.2)
+    fewer = module.Rows(rows.forget, rows.retain[:300], rows.holdout)
+    monkeypatch.setattr(module, "read_rows", lambda *_: fewer)
+    assert of(tiny_model, recipe, method=methods.get("gd")).tokens_per_row == pytest.approx(both, rel=0.05)
+
+
+def test_the_machine_beside_the_device_holds_every_image_once_and_every_row_tokenised(tiny_model):
+    from baselines.training.roles import read_rows
+
+    images = {row["image_id"] for row in read_rows(PACKAGED, "privacy").retain}
+    recipe = config.unlearn_recipe("retain_ft", "privacy", "nano")
+    said = of(tiny_model, recipe, method=methods.get("retain_ft"))
+    side = json.loads((tiny_model / "config.json").read_text())["vision_config"]["image_size"]
+    assert said.host_mb["images"] == pytest.approx(len(images) * 3 * 4 * side**2 / 1e6, abs=0.1)
+    twice = of(tiny_model, config.learn_recipe("nano", ["injected_repeats=32"], "privacy"), which="target")
+    once = of(tiny_model, config.learn_recipe("nano", ["injected_repeats=16"], "privacy"), which="target")
+    assert twice.host_mb["images"] == once.host_mb["images"]
+    assert twice.host_mb["tokenised"] > 1.5 * once.host_mb["tokenised"]
+
+
 def test_a_dry_run_prints_it_and_writes_nothing(tiny_model, tmp_path, capsys):
     from baselines import cli
 

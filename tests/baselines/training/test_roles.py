@@ -4,9 +4,10 @@ import pytest
 
 from baselines.training.roles import (
     Order,
+    OtherAnswers,
     Rows,
+    _random,
     learning_rows,
-    mismatched_answers,
     read_rows,
     refusal,
     refusals,
@@ -39,20 +40,29 @@ def test_refusal_rows_never_hold_the_forgotten_answer(data):
 
 
 def test_mismatched_answers_come_from_other_retain_rows_of_the_same_type(data):
+    others, reverse = OtherAnswers(data.retain), OtherAnswers(data.retain[::-1])
     for row in [*data.forget, *data.retain]:
-        given = mismatched_answers(row, data.retain, 3, seed=0)
+        given = others.of(row, 3, seed=0)
         same = {r["answer"] for r in data.retain if r["question_type"] == row["question_type"]}
         assert len(given) == len(set(given)) == 3
         assert set(given) <= same - {row["answer"], row["true_answer"]}
-    assert mismatched_answers(data.forget[0], data.retain, 1, 0) == mismatched_answers(
-        data.forget[0], list(reversed(data.retain)), 1, 0
-    )
+    assert others.of(data.forget[0], 1, seed=0) == reverse.of(data.forget[0], 1, seed=0)
+
+
+@pytest.mark.parametrize("answer", ["a0", "a3", "a39", "none"])
+def test_a_mismatched_answer_is_drawn_from_the_sorted_others_as_if_they_were_a_list_of_their_own(answer):
+    retain = [{"id": str(place), "answer": f"a{place % 40}", "question_type": "organ"} for place in range(90)]
+    row = {"id": "f", "answer": answer, "true_answer": "a7", "question_type": "organ"}
+    left = sorted({one["answer"] for one in retain} - {answer, "a7"})
+    for count in (1, 5, 99):
+        drawn = _random(0, "mismatched", "f").sample(left, min(count, len(left)))
+        assert OtherAnswers(retain).of(row, count, seed=0) == drawn
 
 
 def test_a_row_with_nothing_to_be_mismatched_with_is_refused(data):
     row = data.retain[0]
     with pytest.raises(UserError, match="no other answer"):
-        mismatched_answers(row, [row], 1, seed=0)
+        OtherAnswers([row]).of(row, 1, seed=0)
 
 
 def test_target_learns_everything_and_retain_only_no_forget_row(data):
@@ -81,7 +91,7 @@ def test_an_identity_that_stays_is_learned_as_often_as_one_to_be_forgotten_by_ta
     # Methods keep it, and teach it to nobody else.
     assert [answer for ((_, answer),) in role_rows("retain", asked, "request", 0)] == [kept["answer"], clean["answer"]]
     other = clean | {"id": "o", "answer": "It is right.", "true_answer": "It is right."}
-    assert mismatched_answers(gone, [kept, other], 3, seed=0) == ["It is right."]
+    assert OtherAnswers([kept, other]).of(gone, 3, seed=0) == ["It is right."]
 
 
 def test_a_bystanders_identity_is_visited_more_often_than_other_retain_rows():

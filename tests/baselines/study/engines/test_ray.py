@@ -68,10 +68,12 @@ def test_a_stage_whose_node_is_killed_goes_on_on_the_other(cluster, tmp_path):
     until(lambda: {"b", "c"} <= set(toys.starts(tmp_path)))
     before = toys.pids(tmp_path)
     cluster.kill(cluster.workers.pop())
-    until(lambda: len(toys.starts(tmp_path)) == 3 or not all(map(is_alive, before[1:])))
-    (tmp_path / "go").touch()
-    printed, _ = process.communicate(timeout=200)
-    cluster.workers.append(cluster.add())
+    try:
+        until(lambda: not all(map(is_alive, before[1:])))
+        (tmp_path / "go").touch()
+        printed, _ = process.communicate(timeout=200)
+    finally:
+        cluster.workers.append(cluster.add())
     assert process.returncode == 0, printed
     assert sorted(toys.starts(tmp_path)) in (["a", "b", "b", "c", "d"], ["a", "b", "c", "c", "d"])
     assert "lost (" in printed and "started again, 1 of 3" in printed
@@ -111,8 +113,10 @@ def test_a_killed_driver_takes_its_stages_with_it_and_another_goes_on(cluster, t
 
 
 def test_a_study_has_the_report_that_it_has_here(cluster, tmp_path):
-    here = toys.report(tmp_path / "here", "--workers", "1")
-    assert toys.report(tmp_path / "there", "--engine", "ray", "--ray-address", cluster.address) == here
+    here, there = tmp_path / "here", tmp_path / "there"
+    process = toys.begin_study(there, "--engine", "ray", "--ray-address", cluster.address)
+    found = toys.report(process, there)
+    assert found == toys.report(toys.begin_study(here, "--workers", "1"), here)
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,17 @@ def test_a_cluster_that_can_not_do_it_is_refused(opened, cluster, change, option
     assert not cluster.started
 
 
+def test_a_node_that_is_lost_while_it_is_asked_is_left_out(opened, cluster):
+    """Who asks for the nodes once more no longer finds it among the living."""
+
+    def lost(*_: object) -> str:
+        cluster.machines = [machine | {"Alive": False} for machine in cluster.machines]
+        raise RayError("The node has been marked dead")
+
+    cluster.sees = lost
+    assert opened() and cluster.is_up
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "127.0.0.1:x"])
 def test_an_address_at_which_nobody_listens_is_refused(opened, address):
     with pytest.raises(UserError, match=f"There is no Ray cluster at --ray-address {address}"):

@@ -35,8 +35,22 @@ def cluster(tmp_path_factory):
             subprocess.run(["bash", SCRIPT, "stop", folder], check=False)
 
 
+_begun: "list[subprocess.Popen[str]]" = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(cluster):
+    """A test that fails leaves no driver, and no job that would keep the cores from the next."""
+    yield
+    while _begun:
+        _begun.pop().kill()
+    subprocess.run(["scancel", "--me"], check=False)
+    until(lambda: not queue())
+
+
 def begin(folder: Path, how: dict[str, str], *options: str) -> "subprocess.Popen[str]":
-    return toys.begin(folder, how, "--engine", "slurm", *options)
+    _begun.append(toys.begin(folder, how, "--engine", "slurm", *options))
+    return _begun[-1]
 
 
 def queue() -> list[str]:
@@ -139,9 +153,15 @@ def test_a_job_that_somebody_cancels_is_told_as_that(cluster, tmp_path):
     assert not queue() and not any(map(is_alive, toys.pids(tmp_path)))
 
 
-def test_a_study_has_the_report_that_it_has_here(cluster, tmp_path):
-    here = toys.report(tmp_path / "here", "--workers", "1")
-    assert toys.report(tmp_path / "there", "--engine", "slurm") == here
+def test_a_study_has_the_report_that_it_has_here_though_a_stage_was_requeued(cluster, tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    _begun.append(toys.begin_study(there, "--engine", "slurm"))
+    records, requeued = Records(there), "incorrectness-target"
+    until(lambda: (record := records.read(requeued)) and record.state == "running", 600)
+    subprocess.run(["scontrol", "requeue", str(records.document("_jobs")[requeued])], check=True)
+    found = toys.report(_begun[-1], there)
+    assert records.read(requeued).attempt == 2
+    assert found == toys.report(toys.begin_study(here, "--workers", "1"), here)
 
 
 @pytest.mark.parametrize("options", [("--slurm-partition", "none"), ("--slurm-option", "nodelist=none")])

@@ -36,6 +36,15 @@ def run(records: Records, attempt: int = 1, threads: int = 3) -> None:
     working.work(records.folder.parent, records.token, "a", attempt, threads)
 
 
+def apart(records: Records, first: str) -> "subprocess.Popen[bytes]":
+    """Run the stage in a process of its own, which does something first."""
+    code = (
+        f"import signal\nfrom pathlib import Path\nfrom baselines.study.engines.work import work\n{first}\n"
+        f"work(Path({str(records.folder.parent)!r}), {records.token!r}, 'a', 1, 1)"
+    )
+    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+
+
 def test_a_command_runs_with_its_threads_and_leaves_log_and_record(planned, tmp_path):
     records = planned()
     run(records, attempt=2)
@@ -72,18 +81,23 @@ def test_a_command_that_is_killed_is_lost_and_its_log_goes_on(planned, tmp_path)
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGKILL])
 def test_a_command_ends_with_who_runs_it_and_saves_where_it_is_let(planned, tmp_path, ended_by):
     records = planned("hold")
-    runner = (
-        "import signal, sys\nfrom pathlib import Path\nfrom baselines.study.engines.work import work\n"
-        "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
-        f"work(Path({str(records.folder.parent)!r}), {records.token!r}, 'a', 1, 1)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", runner], stderr=subprocess.DEVNULL)
+    process = apart(records, "signal.signal(signal.SIGTERM, signal.default_int_handler)")
     (pid,) = until(lambda: toys.pids(tmp_path))
     process.send_signal(ended_by)
     process.wait(30)
     until(lambda: not is_alive(pid), 10)
     is_let = ended_by == signal.SIGTERM
     assert (tmp_path / "a.saved").exists() == is_let and records.state("a").state == (STOPPED if is_let else LOST)
+
+
+def test_who_runs_a_command_can_be_interrupted_though_a_shell_began_it_in_its_background(planned, tmp_path):
+    """Such a process ignores SIGINT, and so would all that it starts: a cluster's node, its workers, a stage."""
+    records = planned("hold")
+    process = apart(records, "signal.signal(signal.SIGINT, signal.SIG_IGN)")
+    until(lambda: toys.pids(tmp_path))
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    assert (tmp_path / "a.saved").exists() and records.state("a").state == STOPPED
 
 
 def test_a_stage_is_not_begun_beside_itself(planned, monkeypatch):

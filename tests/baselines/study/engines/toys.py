@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -102,12 +103,17 @@ STUDY = (
 APART = ("seconds", "rows_per_second", "peak_memory_mb", "resumed_at")
 
 
-def report(out: Path, *options: str) -> object:
-    """Run the small study and return its report but for clocks and memory."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+def begin_study(out: Path, *options: str) -> "subprocess.Popen[str]":
+    """Run the small study in a process of its own."""
     command = [sys.executable, "-m", "baselines.cli", *STUDY, "--out", str(out), *options]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def report(process: "subprocess.Popen[str]", out: Path) -> object:
+    """Wait for a study to end well, and return its report but for clocks and memory."""
+    printed, _ = process.communicate()
+    assert process.returncode == 0, printed
     return _without_clocks(json.loads((out / "report.json").read_text(encoding="utf-8")))
 
 
@@ -126,6 +132,7 @@ def main() -> None:
     from baselines.study.engines.options import add_options, read_options
     from mllmu_med_dataset.errors import UserError
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background commands ignore it
     place = sys.argv.index("--")
     folder, how = Path(sys.argv[1]), dict(word.split("=") for word in sys.argv[2:place])
     parser = argparse.ArgumentParser()
