@@ -21,7 +21,7 @@ from .study import of_seeds, read_study
 
 # Means over targets, in the order of the table.
 FIELDS = (
-    "ues", "ues_strict", "ues_robust", "ues_worst_view", "f", "u", "r", "t", "b", "k", "harm", "patients_leaked",
+    "ues", "ues_strict", "ues_robust", "f", "u", "r", "t", "b", "k", "harm", "patients_leaked",
     "true_recovery", "abstention", "degenerate",
 )  # fmt: skip
 SCORES = ("ues", "ues_strict", "ues_robust")
@@ -75,8 +75,6 @@ def _compared(
     scenario: str, models: Mapping[str, Rows], score: str
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     """Return the rows of one scenario and the declared differences of its methods, in this score."""
-    # Reports of a time before rows had runs stay as they were printed.
-    recent = all("by_run" in row for rows in models.values() for row in rows.values())
     estimates = {model: _estimate(rows, score) for model, rows in models.items()}
 
     def differ(one: str, other: str) -> Estimate:
@@ -84,7 +82,7 @@ def _compared(
         pairs = [(ours[seed][score], theirs[seed][score]) for seed in ours if seed in theirs]
         return over_targets([mine - its for mine, its in pairs if None not in (mine, its)], lowest=-1.0)
 
-    points = {model: found.point for model, found in estimates.items() if recent and model not in REFERENCES}
+    points = {model: found.point for model, found in estimates.items() if model not in REFERENCES}
     differences = [
         one | {"targets": differ(one["model"], one["against"]).targets} for one in comparisons(points, differ)
     ]
@@ -92,7 +90,7 @@ def _compared(
     rows = []
     for model, of_model in models.items():
         row = _row(scenario, model, of_model, score)
-        row["covers"] = estimates[model].covers if recent else None
+        row["covers"] = estimates[model].covers
         row |= {"letters": shared.get(model), "beats_retain_ft": above.get(model)}
         rows.append(row)
     return rows, differences

@@ -25,13 +25,13 @@ def _block(
     score = headline(scenario, documents[0].get("ues_version", 1))
     fields = [score, *(field for field in FIELDS if field != score)]
     fields = [field for field in fields if any(row[field] is not None for row in rows)]
-    alike, recent = any(row["letters"] for row in rows), any(row["by_run"] for row in rows)
-    header = ["model", *(["runs"] if recent else []), WORDS[score], "95 %", *(["alike"] if alike else [])]
+    alike = any(row["letters"] for row in rows)
+    header = ["model", "runs", WORDS[score], "95 %", *(["alike"] if alike else [])]
     lines = [[*header, *(WORDS[field] for field in fields[1:]), "verdicts"]]
     for row in rows:
         numbers = ["-" if row[field] is None else f"{row[field]:.2f}" for field in fields]
         name = row["model"] + (NOT_ABOVE if row["beats_retain_ft"] is False else "")
-        cells = [name, *([_runs(row)] if recent else []), numbers[0], _ends(row["low"], row["high"])]
+        cells = [name, _runs(row), numbers[0], _ends(row["low"], row["high"])]
         lines.append([*cells, *([row["letters"] or "-"] if alike else []), *numbers[1:], _counted(row["verdicts"])])
     seeds = sorted({seed for row in rows for seed in row["targets"]})
     covers = next((f"; intervals {row['covers']}" for row in rows if row["covers"] and row["low"] is not None), "")
