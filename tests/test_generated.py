@@ -1,9 +1,11 @@
 """Committed files that are made from others are what their makers make."""
 
 import json
+import re
 
 from baselines import sweep
 from baselines.methods import METHODS
+from baselines.study.seeds import SCORES, summary
 from mllmu_med_metrics.vocabulary import SCENARIOS
 from tests import generated
 
@@ -65,6 +67,25 @@ def test_the_baselines_page_shows_the_committed_study():
     header, *lines = block.split("privacy (means")[1].split("\n\n")[0].splitlines()[1:]
     (line,) = [line for line in lines if line.split()[0].rstrip("*") == "gd"][:1]
     assert line[: header.index(" F ") + 2].split()[-1] == f"{sum(scores) / len(scores):.2f}"
+
+
+def estimates() -> set[str]:
+    """Return every score and harm of the committed study with its interval, as prose gives them."""
+    found = []
+    for row in summary(generated.study_documents()):
+        found += [(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in SCORES]
+        found += [(one[v], one[f"{v}_low"], one[f"{v}_high"]) for one in row["attacks"].values() for v in ("f", "harm")]
+    return {"{:.2f} ({:.2f} to {:.2f})".format(*one) for one in found if None not in one}
+
+
+def test_every_estimate_in_the_findings_is_one_of_the_study():
+    page = (generated.ROOT / "baselines" / "README.md").read_text(encoding="utf-8")
+    first = (generated.ROOT / "README.md").read_text(encoding="utf-8").split("\nIn a clone")[0]
+    findings = page.split("**What it shows.**")[1].split("**What to do")[0]
+    for text, least in ((findings, 15), (first, 5)):
+        given = re.findall(r"[01]\.\d\d\s\([01]\.\d\d\sto\s[01]\.\d\d\)", text)
+        assert len(given) >= least
+        assert {" ".join(one.split()) for one in given} <= estimates()
 
 
 def test_the_baselines_page_shows_the_committed_trial():
