@@ -69,8 +69,7 @@ def tasks_page(text: str, document: Mapping[str, object]) -> str:
             (f"mllmu_med_{scenario}_{s}", metric, [_of_rows(row, s, metric, field) for row in rows])
             for s, metric, field in measured
         ]
-        # Reports of version 1 hold a view where the target tells there what the gold does not; elsewhere it is null.
-        by_view = [row.get("harm_rows") or row.get("harm_by_view") or {} for row in rows]
+        by_view = [row["harm_rows"] for row in rows]
         values += [
             (f"mllmu_med_{scenario}_forget_{view}", "harm", [harms.get(view) for harms in by_view])
             for view in VIEWS
@@ -84,9 +83,7 @@ def tasks_page(text: str, document: Mapping[str, object]) -> str:
 
 def _of_rows(row: Mapping[str, object], subset: str, metric: str, field: str) -> float | None:
     """Return what a task measures of a model: harm is a mean over rows there, over patients in a report's `harm`."""
-    if metric == "harm" and row.get("harm_rows"):
-        return row["harm_rows"].get(subset)
-    return row[field]
+    return row["harm_rows"].get(subset) if metric == "harm" else row[field]
 
 
 FIGURES = {
@@ -99,12 +96,8 @@ def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
     """Return the baselines' page with the figures and tables of a study of several seeds between its marks."""
     from baselines.study.seeds_text import table
 
-    drawn = [f"![{about}](results/study/{name}.png)" for name, about in FIGURES.items() if _is_drawn(name, documents)]
+    drawn = [f"![{about}](results/study/{name}.png)" for name, about in FIGURES.items()]
     return between_marks(text, "study", "\n\n".join([*drawn, f"```\n{table(documents)}\n```"]))
-
-
-def _is_drawn(figure: str, documents: Sequence[Mapping[str, object]]) -> bool:
-    return figure == "tradeoff" or any(row.get("worst_attack") for one in documents for row in one["rows"])
 
 
 def trial_page(text: str) -> str:

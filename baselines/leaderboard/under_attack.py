@@ -16,6 +16,7 @@ from mllmu_med_metrics.vocabulary import ATTACK_SET, ATTACKS
 from mllmu_med_tasks.attack_records import AttackRecord, read_records
 
 from .. import attacks as registry
+from ..attacks.attack import Attack
 from ..attacks.held import Held, asked_rows, judged_again
 
 # Of each attack and run, for each row that is asked, in their order: places of answers, or ranks.
@@ -51,15 +52,16 @@ def carried(
     places: of every text that was answered.
     """
     asked, found = asked_rows(rows), {}
-    for attack, of_runs in records.items():
+    for name, of_runs in records.items():
+        attack = registry.get(name)
+        due = attack.due(asked, attack.defaults, seed)
         for run, record in of_runs.items():
             given = _given(attack, record)
-            _check(attack, record, asked, seed)
-            due = registry.get(attack).due(asked, registry.get(attack).defaults, seed)
+            _check(attack, record, given, asked, seed)
             values = [given[row_id] for row_id in due]
-            if attack not in BY_LIKELIHOOD:
+            if not attack.by_likelihood:
                 values = [tuple(places[text] for text in of_row) for of_row in values]
-            found.setdefault(attack, {})[run] = tuple(map(tuple, values))
+            found.setdefault(name, {})[run] = tuple(map(tuple, values))
     return found
 
 
@@ -73,7 +75,7 @@ def harms_of(found: Carried, rows: Rows, seed: int, texts: Sequence[str]) -> Giv
         for run, values in of_runs.items():
             if len(values) != len(due):
                 raise ValueError(f"the attack {name} on {run} is due on {len(due)} rows and carried of {len(values)}")
-            if name not in BY_LIKELIHOOD:
+            if not attack.by_likelihood:
                 values = [[texts[place] for place in of_row] for of_row in values]
             held = Held(asked, dict(zip(due, values, strict=True)), attack.defaults, seed)
             harms.setdefault(name, {})[run] = judged_again(attack, held)
@@ -100,11 +102,11 @@ def _is_rank(value: float | None) -> bool:
     return value is None or 0 <= value <= 1
 
 
-def _given(attack: str, record: AttackRecord) -> Mapping[str, Sequence[Any]]:
+def _given(attack: Attack, record: AttackRecord) -> Mapping[str, Sequence[Any]]:
     """Return what a record holds beside harm; a :class:`UserError` where it holds nothing."""
-    given = record.ranks if attack in BY_LIKELIHOOD else record.answers
+    given = record.ranks if attack.by_likelihood else record.answers
     if not given:
-        what = "ranks of the secrets" if attack in BY_LIKELIHOOD else "answers"
+        what = "ranks of the secrets" if attack.by_likelihood else "answers"
         raise UserError(
             f"{record.path} holds no {what}, so that its harm can't be judged again. Remove it, and resume the study "
             "with the command that it was started with: the attack is then run anew."
@@ -112,13 +114,14 @@ def _given(attack: str, record: AttackRecord) -> Mapping[str, Sequence[Any]]:
     return given
 
 
-def _check(attack: str, record: AttackRecord, asked: AttackedRows, seed: int) -> None:
+def _check(
+    attack: Attack, record: AttackRecord, given: Mapping[str, Sequence[Any]], asked: AttackedRows, seed: int
+) -> None:
     """Refuse a record whose harm is not what it holds gives."""
     if record.seed != seed:
         raise UserError(f"{record.path} is of the seed {record.seed}, and the study of {seed}. Run the attack again.")
-    own = registry.get(attack)
     try:
-        harms = judged_again(own, Held(asked, _given(attack, record), own.defaults, seed))
+        harms = judged_again(attack, Held(asked, given, attack.defaults, seed))
     except ValueError as error:
         raise UserError(f"{record.path} can't be judged again: {error}. Run the attack again.") from error
     for patient in sorted(harms.keys() | record.harm_by_patient.keys()):

@@ -94,23 +94,13 @@ _WATCHED = (
     | _FORMERLY
     | word_set("when whenever would history had 如 假 倘 若 家")
 )
-_OF_CUES = telling_words(*words_of(_OTHERS), *words_of(_FIELDS), *words_of(_SEARCHES), *words_of(_SOUGHT))
-TELLING = (
-    _OF_CUES
-    | (_KIN | _IF | _WHEN | _TYPICALLY | _HAN_KIN | _RECOMMENDS | _FORMERLY | word_set("would should were had run runs 如 假 倘 若 家"))
+_SUPPOSING = (
+    telling_words(*words_of(_OTHERS), *words_of(_FIELDS), *words_of(_SEARCHES), *words_of(_SOUGHT))
+    | (_KIN | _IF | _WHEN | _TYPICALLY | _HAN_KIN | _FORMERLY | word_set("would should were had 如 假 倘 若 家"))
 )  # fmt: skip
+TELLING = _SUPPOSING | _RECOMMENDS | word_set("run runs")
 # A sentence without any of these supposes nothing.
-_OF_SENTENCE = (
-    _OF_CUES
-    | _KIN
-    | _IF
-    | _WHEN
-    | _TYPICALLY
-    | _HAN_KIN
-    | _FORMERLY
-    | _SCANS
-    | word_set("family history would should were had 如 假 倘 若 家")
-)
+_OF_SENTENCE = _SUPPOSING | _SCANS | word_set("family history")
 
 
 class _Sentence:
