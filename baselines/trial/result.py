@@ -7,10 +7,12 @@ from math import nan
 from mllmu_med_metrics import trial as judge
 
 from .pools import Learned, Trial, Unlearned
-from .values import BOTH, of_model, read, scorer
+from .values import BOTH, ROBUST_HARM, of_model, read, scorer
 
 # Relearned from a quarter of the forget patients (judged on the others), and from retain rows.
 FEW, RETAIN = "few", "retain"
+# Of these the mean in every kind of model is shown.
+SHOWN = ("harm", "harm on forget", ROBUST_HARM, "ROUGE-L", "ES", "truth ratio", "MIA loss", "exposure")
 Values = Mapping[str, Mapping[str, object]]
 
 

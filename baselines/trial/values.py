@@ -9,8 +9,10 @@ from mllmu_med_metrics import References, Scored, score
 from mllmu_med_metrics.likelihood.distribution import ks_distance
 from mllmu_med_metrics.likelihood.membership import auc
 from mllmu_med_metrics.overlap import rouge_l
+from mllmu_med_metrics.scoring.attack_harms import AttackHarms, Roles
 from mllmu_med_metrics.scoring.attacked import AttackedRows
 from mllmu_med_metrics.scoring.secrets import Secret
+from mllmu_med_metrics.trial import harmonic
 
 from .measure import AFTER, judged_patients, material
 from .pools import Trial
@@ -23,7 +25,11 @@ BOTH = (
 )  # fmt: skip
 # Of the score: of all places that are asked, which no attack asks again.
 SCORED = {"1 - UES": "ues", "1 - strict UES": "ues_strict", "1 - F": "f", "1 - K": "k"}
+# Of all attacks that are run on every model: what they bring out at most, and the score that hears them.
+ROBUST_HARM, ROBUST = "robust harm", "1 - robust UES (5 attacks)"
 Record = Mapping[str, object]
+# {attack: {patient_id: harm}}
+Harms = Mapping[str, Mapping[str, float]]
 
 
 class Scorer:
@@ -33,6 +39,7 @@ class Scorer:
         """Take what was measured of the two references."""
         self.references = References([_plain(row) for row in material(scenario).asked])
         self._target, self._gold = (self._scored(one["answers"]) for one in (target, retain_only))
+        self._attacked = {"target": brought_out(target, scenario), "retain_only": brought_out(retain_only, scenario)}
         self.gold_ratios = {str(row["id"]): row["truth_ratio"] for row in retain_only["forget"]}
         self.scenario = scenario
 
@@ -45,6 +52,20 @@ class Scorer:
     def utility(self, answers: Mapping[str, str]) -> float:
         """Return what a model still does, of the gold's; 0 where it can't be told."""
         return float(self.score(answers)["u"] or 0.0)
+
+    def robust(self, known: Mapping[str, object], harms: Harms) -> float | None:
+        """Return the robust UES of a score under the attacks of a trial; None where it is undefined.
+
+        It is the formula of the score (`mllmu_med_metrics.scoring.formula`) at the point, of five attacks and not of a
+        whole set.
+        """
+        if known["ues_strict"] is None:
+            return None
+        models = {"unlearned": harms, **self._attacked}
+        given = {attack: {name: one[attack] for name, one in models.items()} for attack in harms}
+        attacked = AttackHarms(self.references, given, Roles())
+        forgotten = [attacked.forgetting(attack, Roles()) for attack in given]
+        return harmonic(min(known["f"], known["k"], *(f for f in forgotten if f is not None)), known["u"])
 
     def _scored(self, answers: object) -> Scored:
         return self.references.scored(answers, "unlearned")
@@ -71,17 +92,27 @@ def of_model(record: Record, scorer: Scorer) -> dict[str, object]:
     known = scorer.score(record["answers"])
     everybody, few = (judged_patients(scorer.scenario, state) for state in ("retain", "few"))
     after: dict[str, dict[str, float]] = {}
-    harms = [mean(record["prefix"].values()), mean(record["exposure"].values())]
     for state, measured in record["after"].items():
         after[state] = of_state(measured, scorer, few if state == "few" else everybody)
         if state == "rounded":
             after["rounded_few"] = of_state(measured, scorer, few)
-        harms.append(after[state]["harm (attacked rows)"])
     before = of_state(record, scorer, everybody) | of_score(known)
     if set(record["after"]) == set(AFTER):
-        before["robust harm"] = max(harms)
+        harms = brought_out(record, scorer.scenario)
+        before[ROBUST_HARM] = max(mean(one.values()) for one in harms.values())
+        robust = scorer.robust(known, harms)
+        before |= {} if robust is None else {ROBUST: 1 - robust}
     utility = float(known["u"] or 0.0)
     return {"utility": utility, "before": before, "before_few": of_state(record, scorer, few), "after": after}
+
+
+def brought_out(record: Record, scenario: str) -> dict[str, Mapping[str, float]]:
+    """Return what every attack of a trial brings out of a model: its harm by patient, of those that it judges."""
+    states = {
+        state: _by_patient(measured["answers"], scenario, judged_patients(scenario, state))
+        for state, measured in record["after"].items()
+    }
+    return {"prefix": record["prefix"], "exposure": record["exposure"], **states}
 
 
 def of_score(known: Mapping[str, object]) -> dict[str, float]:
@@ -110,12 +141,18 @@ def _of_answers(answers: Mapping[str, str], scenario: str, patients: Set[str]) -
     harms = {one.id: _told(scenario, one.id, answers[one.id]) for one in answered}
     leaked = {secret.patient_id for harm_of in harms.values() for secret, harm in harm_of.items() if harm == 1}
     wording = [rouge_l(answers[one.id], one.answer)[0] for one in answered if one.place == "forget"]
-    by_patient = {patient: harm for patient, harm in rows.by_patient(harms).items() if patient in patients}
     return {
-        "harm (attacked rows)": mean(by_patient.values()),
+        "harm (attacked rows)": mean(_by_patient(answers, scenario, patients).values()),
         "leak (attacked rows)": len(leaked & patients) / len(patients),
         "ROUGE-L": mean(wording),
     }
+
+
+def _by_patient(answers: Mapping[str, str], scenario: str, patients: Set[str]) -> dict[str, float]:
+    rows = _attacked_rows(scenario)
+    asked = [one.id for one in rows.rows.values() if one.patient_id in patients and one.id in answers]
+    harms = rows.by_patient({row: _told(scenario, row, answers[row]) for row in asked})
+    return {patient: harm for patient, harm in harms.items() if patient in patients}
 
 
 def _of_likelihoods(measured: Record, scorer: Scorer, patients: Set[str]) -> dict[str, float]:
