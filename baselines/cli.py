@@ -458,7 +458,7 @@ def learn(
     from . import config
 
     _known("scenario", scenario, SCENARIOS)
-    recipe = config.learn_recipe(preset, setting or (), scenario)
+    recipe = config.learn_recipe(preset, setting or (), scenario, rows.value)
     if dry_run:
         return _dry_run(recipe, model, data, scenario, percent, as_json, which=rows.value)
     from .training.learn import learn as learn_rows

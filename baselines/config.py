@@ -151,11 +151,18 @@ def _preset(name: str) -> Mapping[str, object]:
     return content
 
 
-def learn_recipe(preset: str = "nano", settings: Sequence[str] = (), scenario: str | None = None) -> LearnRecipe:
-    """Return the preset's recipe for learning, with the `key=value` settings applied."""
+def learn_recipe(
+    preset: str = "nano", settings: Sequence[str] = (), scenario: str | None = None, rows: str = "target"
+) -> LearnRecipe:
+    """Return the preset's recipe for learning these rows of a scenario, with the `key=value` settings applied.
+
+    Read in this order, later ones win: `learn`, `learn.scenarios.<scenario>`, its `rows.<rows>`, settings.
+    """
     section = dict(_preset(preset).get("learn") or {})
     scenarios = section.pop("scenarios", None) or {}
-    values = _merged(section, scenarios.get(scenario) or {})
+    own = dict(scenarios.get(scenario) or {})
+    by_rows = own.pop("rows", None) or {}
+    values = _merged(section, own, by_rows.get(rows) or {})
     for key, value in map(_setting, settings):
         _place(values, key, value, LearnRecipe, {})
     return LearnRecipe.of(values, f"preset {preset}, learn")

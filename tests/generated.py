@@ -25,7 +25,6 @@ ROOT = Path(__file__).parent.parent
 PACKAGED = Path("mllmu_med_dataset/data/mllmu-med")
 RESULTS = ROOT / "baselines" / "results"
 STUDY = RESULTS / "study"
-TRIAL = RESULTS / "trial-nano.json"
 HEADER = (
     "# A clone of this repository named mllmu-med shadows the installed data set; this makes it load all the same.\n"
 )
@@ -101,13 +100,15 @@ def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
 
 
 def trial_page(text: str) -> str:
-    """Return the baselines' page with the table of the committed trial of the metrics between its marks."""
+    """Return the baselines' page with figure and table of each scenario's committed trial of the metrics."""
     from baselines.trial.result import table
 
-    if not TRIAL.is_file():
-        return between_marks(text, "trial", "The table is not in yet.")
-    found = json.loads(TRIAL.read_text(encoding="utf-8"))
-    return between_marks(text, "trial", f"```\n{table(found)}\n```")
+    for path in sorted(RESULTS.glob("trial-*.json")):
+        scenario, found = path.stem.removeprefix("trial-"), json.loads(path.read_text(encoding="utf-8"))
+        about = "How well each metric tells who knows, and how many unlearned models it lets pass"
+        shown = f"![{about}: {scenario}](results/trial-{scenario}.png)\n\n```\n{table(found)}\n```"
+        text = between_marks(text, f"trial-{scenario}", shown)
+    return text
 
 
 def growth_page(text: str) -> str:
@@ -178,8 +179,9 @@ def main() -> None:
     card.write_text(metric_card(card.read_text(encoding="utf-8")), encoding="utf-8")
     page = ROOT / "baselines" / "README.md"
     if options.trial:
-        shutil.copy(options.trial / "trial.json", TRIAL)
-        shutil.copy(options.trial / "figures" / "trial.png", RESULTS / "trial.png")
+        scenario = json.loads((options.trial / "trial.json").read_text(encoding="utf-8"))["settings"]["scenario"]
+        shutil.copy(options.trial / "trial.json", RESULTS / f"trial-{scenario}.json")
+        shutil.copy(options.trial / "figures" / "trial.png", RESULTS / f"trial-{scenario}.png")
     page.write_text(trial_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(growth_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(baselines_page(page.read_text(encoding="utf-8"), study_documents()), encoding="utf-8")

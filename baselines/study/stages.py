@@ -15,7 +15,7 @@ from ..run.run_record import read_record as read_run
 from .durations import expected
 from .graph import Graph, Part, Stage
 from .growth import of_data_set
-from .study import ATTACKED, CONTROLS, DATA, EVALUATION, IMAGES, Study, run_folder, run_name
+from .study import ATTACKED, CLEAN, CONTROLS, DATA, EVALUATION, IMAGES, Study, run_folder, run_name
 
 if TYPE_CHECKING:
     from mllmu_med_dataset.sources import Records
@@ -79,14 +79,14 @@ def build(study: Study) -> Stage:
 
 def learn(study: Study, scenario: str, rows: str) -> Stage:
     """Return what learns a model from these rows."""
-    out = run_folder(study.out, scenario, rows)
-    words = ["--model", study.model, "--rows", rows, *_recipe(study, "learn"), "--out", out]
+    out, first = run_folder(study.out, scenario, rows), _learned_first(scenario, rows)
+    words = ["--model", model_of(study, scenario, first), "--rows", rows, *_recipe(study, "learn"), "--out", out]
     words += [] if study.learn else ["--published"]
     kind = "published" if _comes_with_package(study, scenario, rows) else "learn"
     return Stage(
         id=f"{scenario}-{rows}",
         title=f"{scenario}: learn {rows}",
-        needs=("build",),
+        needs=("build" if first == "base" else f"{scenario}-{first}",),
         argv=_argv("learn", *_common(study, scenario), *words),
         run=partial(_learn, study, scenario, rows),
         cost=_cost(study, kind, scenario),
@@ -167,6 +167,15 @@ def model_of(study: Study, scenario: str, name: str) -> str | Path:
     return study.model if name == "base" else run_folder(study.out, scenario, name)
 
 
+def _learned_first(scenario: str, rows: str) -> str:
+    """Return what a model is learned from: the base, or, of beliefs, the model that was taught the truth before.
+
+    Whoever believes something wrong of a matter has its own idea of it: a base that knows nothing would have to be
+    measured by guesses.
+    """
+    return CLEAN if scenario in OF_BELIEFS and rows != CLEAN else "base"
+
+
 def _build(study: Study, part: Part) -> bool:
     from mllmu_med_dataset import build as data_set
 
@@ -190,13 +199,13 @@ def _learn(study: Study, scenario: str, rows: str, part: Part) -> bool:
     folder = run_folder(study.out, scenario, rows)
     before = read_run(folder)
     record = learn(
-        model=study.model,
+        model=model_of(study, scenario, _learned_first(scenario, rows)),
         data_dir=study.out / DATA,
         scenario=scenario,
         rows=rows,
         percent=study.percent,
         out=folder,
-        recipe=config.learn_recipe(study.preset, _settings(study, "learn"), scenario),
+        recipe=config.learn_recipe(study.preset, _settings(study, "learn"), scenario, rows),
         seed=study.seed,
         progress=part,
         published=not study.learn,

@@ -31,7 +31,7 @@ EVALUATION = "evaluation"
 ATTACKED = "attacks"
 IMAGES = ("blank", "other")  # what the target is shown instead of a row's own image
 UNLEARNED_CONTROL, LEARNED_CONTROL = "retain_ft", "format_matched"
-CLEAN = "clean"  # the gold that was taught the truth, of scenarios whose retain_only never saw the facts
+CLEAN = "clean"  # of beliefs: what was taught the truth, from which target and retain_only go on
 CONTROLS = (UNLEARNED_CONTROL, LEARNED_CONTROL)
 UNLEARNING_SEEDS = 3
 # What a study was before these settings existed; with them, whatever is asked.
@@ -105,9 +105,9 @@ class Study:
         return tuple((name, seed) for name in self.unlearned for seed in self.seeds(name))
 
     def learned(self, scenario: str) -> tuple[str, ...]:
-        """What is learned from the base in a scenario: target, gold, and a control where it makes sense."""
+        """What is learned in a scenario: target, gold, and a control where it makes sense; of beliefs the truth first."""
         control = [LEARNED_CONTROL] if LEARNED_CONTROL in self.controls and scenario in PRIVATE else []
-        return ("target", "retain_only", *([CLEAN] if scenario in OF_BELIEFS else []), *control)
+        return (*([CLEAN] if scenario in OF_BELIEFS else []), "target", "retain_only", *control)
 
     def attacked(self, scenario: str) -> tuple[str, ...]:
         """The runs of a scenario that are attacked: what is learned, and the first unlearning seed of what is not."""

@@ -24,6 +24,14 @@ def test_settings_reach_the_recipe_its_adapter_and_the_methods_options():
     assert learn_recipe(settings=["mean_over=tokens"]).mean_over == "tokens"
 
 
+def test_what_is_learned_first_has_a_recipe_of_its_own():
+    first, then = learn_recipe(scenario="knowledge", rows="clean"), learn_recipe(scenario="knowledge", rows="target")
+    assert (first.epochs, first.injected_repeats, first.learning_rate) == (7, 1, 2e-3)
+    assert (then.epochs, then.injected_repeats, then.learning_rate) == (1, 2, 3e-4)
+    assert learn_recipe(scenario="knowledge", rows="retain_only") == then == learn_recipe(scenario="knowledge")
+    assert learn_recipe(scenario="privacy", rows="clean") == learn_recipe(scenario="privacy")
+
+
 def test_recipes_can_not_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         LearnRecipe().epochs = 3

@@ -56,12 +56,19 @@ def test_a_study_can_be_smaller():
     assert {"--no-views", "none", "--unlearning-seeds"} <= set(graph["build"].argv)
 
 
-def test_a_study_of_beliefs_learns_the_gold_that_was_taught_the_truth():
+def test_a_study_of_beliefs_learns_the_truth_first_and_goes_on_from_there():
     graph = stages.plan(Study(out=Path("out"), scenarios=("knowledge", "incorrectness"), methods=("gd",)))
     assert {"knowledge-clean", "knowledge-evaluate-clean"} <= set(graph)
     assert "incorrectness-clean" not in graph
-    stage = graph["knowledge-clean"]
-    assert stage.argv[stage.argv.index("--rows") + 1] == "clean"
+    for id, model, needs in (
+        ("knowledge-clean", "nano", "build"),
+        ("knowledge-target", str(Path("out/knowledge/clean")), "knowledge-clean"),
+        ("knowledge-retain_only", str(Path("out/knowledge/clean")), "knowledge-clean"),
+        ("incorrectness-target", "nano", "build"),
+    ):
+        argv = graph[id].argv
+        assert argv[argv.index("--rows") + 1] == id.split("-")[1]
+        assert argv[argv.index("--model") + 1] == model and graph[id].needs == (needs,), id
 
 
 def test_attacks_are_on_what_is_learned_and_on_the_first_seed_of_what_is_unlearned():
