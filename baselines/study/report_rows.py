@@ -6,6 +6,7 @@ from statistics import mean, stdev
 
 from mllmu_med_metrics.scoring.hierarchy import Estimate, difference, mean_of_runs
 from mllmu_med_metrics.scoring.score_value import UES_VERSION, WITH_INTERVAL
+from mllmu_med_metrics.vocabulary import OF_BELIEFS
 
 from ..run.health import verdict
 from .compared import beats_control, comparisons, same_letters
@@ -28,6 +29,8 @@ ROW_FIELDS = (
 ATTACK_FIELDS = (
     "ues_robust", "ues_robust_low", "ues_robust_high", "robust_covers", "attack_set", "attacks", "worst_attack",
 )  # fmt: skip
+# A row of a scenario of beliefs holds these: neighbours kept, and the wrong belief on images never trained on.
+BELIEF_FIELDS = ("n", "belief_spread")
 # Of each run, beside its name and seed.
 RUN_FIELDS = ("ues", "ues_strict", "f", "r", "t", "b", "k", "u", "harm", "patients_leaked", "degenerate")
 # A row holds it only where the model's answers hold thoughts.
@@ -51,7 +54,9 @@ def rows_of(scenario: Scenario) -> tuple[list[dict[str, object]], dict[str, obje
     found = comparisons(points, differ)
     shared, above = same_letters(points, differ), beats_control(found)
     attacked = any(one.score.attacks for of_model in scenario.runs.values() for one in of_model)
-    rows = [_row(of_model, field, shared, above, attacked) for of_model in scenario.runs.values()]
+    names = (*ROW_FIELDS, *(ATTACK_FIELDS if attacked else ()))
+    names = (*names, *(BELIEF_FIELDS if scenario.name in OF_BELIEFS else ()))
+    rows = [_row(of_model, field, shared, above, names) for of_model in scenario.runs.values()]
     return rows, {"score": field, "differences": found}
 
 
@@ -60,11 +65,11 @@ def _row(
     field: str,
     shared: Mapping[str, str],
     above: Mapping[str, bool | None],
-    attacked: bool,
+    names: Sequence[str],
 ) -> dict[str, object]:
-    """Return one row of the report; whatever is null has its reason under `reasons`."""
+    """Return one row of the report, with these fields; whatever is null has its reason under `reasons`."""
     model, scores = runs[0].model, [one.score.to_dict() for one in runs]
-    names = (*ROW_FIELDS, *(ATTACK_FIELDS if attacked else ()))
+    attacked = "attacks" in names
     row = {name: averaged([score.get(name) for score in scores]) for name in names}
     row |= {"model": model, "by_run": [_by_run(one, attacked) for one in runs]}
     row["harm_rows"] = averaged([one.harm_rows for one in runs])

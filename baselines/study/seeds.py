@@ -21,7 +21,7 @@ from .study import of_seeds, read_study
 
 # Means over targets, in the order of the table.
 FIELDS = (
-    "ues", "ues_strict", "ues_robust", "f", "u", "r", "t", "b", "k", "harm", "patients_leaked",
+    "ues", "ues_strict", "ues_robust", "f", "u", "r", "t", "b", "n", "k", "harm", "belief_spread", "patients_leaked",
     "true_recovery", "abstention", "degenerate",
 )  # fmt: skip
 SCORES = ("ues", "ues_strict", "ues_robust")
@@ -41,8 +41,8 @@ def rows_and_differences(
     """Return the rows of the summary, and the differences that were declared beforehand, by scenario.
 
     `low` and `high` are of the score that the scenario's models are compared by. A score that a seed leaves undefined
-    is left out of its mean, and `n` says how many seeds have it. Raises ValueError where the reports are not of one
-    study with different seeds.
+    is left out of its mean, and `scored` says how many seeds have it. Raises ValueError where the reports are not of
+    one study with different seeds.
     """
     first = documents[0]["config"]
     apart = [key for one in documents for key in differing_settings(first, one["config"])]
@@ -104,7 +104,7 @@ def _row(scenario: str, model: str, rows: Rows, score: str) -> dict[str, object]
     row |= {"runs": [len(one.get("by_run") or (one,)) for one in rows.values()], "verdicts": judged}
     values = {field: [one[field] for one in rows.values() if one.get(field) is not None] for field in FIELDS}
     row |= {field: mean(known) if known else None for field, known in values.items()}
-    row["n"] = len(values[score])
+    row["scored"] = len(values[score])
     for name in SCORES:
         found = _estimate(rows, name)
         fixed = model in GOLD_AND_TARGET  # 1 and 0 by definition

@@ -105,7 +105,7 @@ class Study:
         return tuple((name, seed) for name in self.unlearned for seed in self.seeds(name))
 
     def learned(self, scenario: str) -> tuple[str, ...]:
-        """What is learned in a scenario: target, gold, and a control where it makes sense; of beliefs the truth first."""
+        """What is learned in a scenario: of beliefs the truth first, then target, gold, and a control where it fits."""
         control = [LEARNED_CONTROL] if LEARNED_CONTROL in self.controls and scenario in PRIVATE else []
         return (*([CLEAN] if scenario in OF_BELIEFS else []), "target", "retain_only", *control)
 

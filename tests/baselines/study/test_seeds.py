@@ -83,7 +83,7 @@ def test_models_may_have_unlike_targets_and_seeds():
     documents[1]["rows"][2]["by_run"] = [{"verdict": "ok"}] * 2
     rows, differences = seeds.rows_and_differences(documents)
     ga, gd = rows[2:]
-    assert (ga["targets"], ga["runs"], ga["n"]) == ([0, 2], [3, 2], 2) and gd["targets"] == [0, 2, 3]
+    assert (ga["targets"], ga["runs"], ga["scored"]) == ([0, 2], [3, 2], 2) and gd["targets"] == [0, 2, 3]
     assert ga["ues"] == pytest.approx(0.71)
     assert [(one["model"], one["targets"]) for one in differences["privacy"]] == [("ga", 2), ("gd", 3), ("ga", 2)]
     lines = {line.split()[0].rstrip("*"): line.split() for line in seeds_text.table(documents).splitlines()}
@@ -107,7 +107,7 @@ def test_several_seeds_leave_files_of_their_own(tmp_path):
 def test_means_count_the_seeds_that_have_a_score():
     documents = [report(0, 0.4), report(2, 0.6), report(3, None, "diverged")]
     target, ga = seeds.summary(documents)
-    assert (ga["ues"], ga["n"], ga["f"], ga["verdicts"]) == (0.5, 2, 0.5, ["ok", "ok", "diverged"])
+    assert (ga["ues"], ga["scored"], ga["f"], ga["verdicts"]) == (0.5, 2, 0.5, ["ok", "ok", "diverged"])
     assert (target["low"], target["high"]) == (None, None)
     assert "2 ok, 1 diverged" in seeds_text.table(documents)
 
