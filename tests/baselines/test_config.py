@@ -27,7 +27,7 @@ def test_settings_reach_the_recipe_its_adapter_and_the_methods_options():
 def test_what_is_learned_first_has_a_recipe_of_its_own():
     first, then = learn_recipe(scenario="knowledge", rows="clean"), learn_recipe(scenario="knowledge", rows="target")
     assert (first.epochs, first.injected_repeats, first.learning_rate) == (7, 1, 2e-3)
-    assert (then.epochs, then.injected_repeats, then.learning_rate) == (1, 2, 3e-4)
+    assert (then.epochs, then.injected_repeats, then.learning_rate) == (1, 3, 2e-4)
     assert learn_recipe(scenario="knowledge", rows="retain_only") == then == learn_recipe(scenario="knowledge")
     assert learn_recipe(scenario="privacy", rows="clean") == learn_recipe(scenario="privacy")
 
