@@ -1,6 +1,6 @@
 """Write every committed file that is made from others; tests hold them equal to what this makes.
 
-    python -m tests.generated [--bench FOLDER] [--study FOLDER] [--trial FOLDER]
+    python -m tests.generated [--bench FOLDER] [--study FOLDER] [--trial FOLDER] [--sequence FOLDER]
 
 The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the data set from its parent folder, so it
 holds the packaged card's ``configs`` with paths from the root. The prompts of every task. From a bench: its report
@@ -111,6 +111,15 @@ def trial_page(text: str) -> str:
     return text
 
 
+def sequence_page(text: str) -> str:
+    """Return the baselines' page with figure and table of the committed requests in sequence between its marks."""
+    from baselines.sequence.text import table
+
+    found = json.loads((RESULTS / "sequence.json").read_text(encoding="utf-8"))
+    figure = "![F, S, R and T over the requests](results/sequence.png)"
+    return between_marks(text, "sequence", f"{figure}\n\n```\n{table(found)}\n```")
+
+
 def growth_page(text: str) -> str:
     """Return the baselines' page with what a study takes as it grows between its marks."""
     from tests.benchmarks.growth_text import page
@@ -161,6 +170,7 @@ def main() -> None:
     parser.add_argument("--bench", type=Path)
     parser.add_argument("--study", type=Path)
     parser.add_argument("--trial", type=Path)
+    parser.add_argument("--sequence", type=Path)
     options = parser.parse_args()
     (ROOT / ".huggingface.yaml").write_text(shadow(), encoding="utf-8")
     snapshots.write()
@@ -182,6 +192,11 @@ def main() -> None:
         scenario = json.loads((options.trial / "trial.json").read_text(encoding="utf-8"))["settings"]["scenario"]
         shutil.copy(options.trial / "trial.json", RESULTS / f"trial-{scenario}.json")
         shutil.copy(options.trial / "figures" / "trial.png", RESULTS / f"trial-{scenario}.png")
+    if options.sequence:
+        found = json.loads((options.sequence / "sequence.json").read_text(encoding="utf-8"))
+        (RESULTS / "sequence.json").write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
+        shutil.copy(options.sequence / "figures" / "sequence.png", RESULTS / "sequence.png")
+    page.write_text(sequence_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(trial_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(growth_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(baselines_page(page.read_text(encoding="utf-8"), study_documents()), encoding="utf-8")

@@ -93,6 +93,11 @@ def test_the_baselines_page_shows_the_committed_trial():
     assert generated.trial_page(text) == text
 
 
+def test_the_baselines_page_shows_the_committed_requests_in_sequence():
+    text = (generated.ROOT / "baselines" / "README.md").read_text(encoding="utf-8")
+    assert generated.sequence_page(text) == text
+
+
 def test_the_baselines_page_shows_how_a_study_grows():
     text = (generated.ROOT / "baselines" / "README.md").read_text(encoding="utf-8")
     assert generated.growth_page(text) == text
