@@ -83,9 +83,28 @@ def test_every_estimate_in_the_findings_is_one_of_the_study():
     first = (generated.ROOT / "README.md").read_text(encoding="utf-8").split("\nIn a clone")[0]
     findings = page.split("**What it shows.**")[1].split("**What to do")[0]
     for text, least in ((findings, 15), (first, 5)):
-        given = re.findall(r"[01]\.\d\d\s\([01]\.\d\d\sto\s[01]\.\d\d\)", text)
-        assert len(given) >= least
-        assert {" ".join(one.split()) for one in given} <= estimates()
+        given = given_in(text)
+        assert len(given) >= least and set(given) <= estimates()
+
+
+NUMBER = r"-?[01]\.\d\d"
+
+
+def given_in(text: str) -> list[str]:
+    """Return every value with its interval that a text gives."""
+    return [
+        " ".join(one.split()) for one in re.findall(NUMBER + r"\s+\(" + NUMBER + r"\s+to\s+" + NUMBER + r"\)", text)
+    ]
+
+
+def test_every_estimate_of_requests_in_sequence_is_one_of_their_record():
+    page = (generated.ROOT / "baselines" / "README.md").read_text(encoding="utf-8")
+    rows = json.loads((generated.RESULTS / "sequence.json").read_text(encoding="utf-8"))["rows"]
+    names = ("headline", "last", "all_at_once", "gap", "backslide")
+    found = [[row[name], row[f"{name}_low"], row[f"{name}_high"]] for row in rows for name in names]
+    known = {"{:.2f} ({:.2f} to {:.2f})".format(*one) for one in found if None not in one}
+    given = given_in(page.split("<!-- sequence:end -->")[1].split("\n## ")[0])
+    assert len(given) >= 7 and set(given) <= known
 
 
 def test_the_baselines_page_shows_the_committed_trial():
