@@ -107,11 +107,13 @@ GRIDS = {
     ("request", "kl_min"): Grid("kl_weight", (2, 5, 10), {**ASCENT, **BYSTANDERS}),
     ("request", "idk"): Grid("retain_weight", (1, 5, 10), {"learning_rate": 1.6e-3, "epochs": 20, **BYSTANDERS}),
     ("request", "llmu"): Grid("kl_weight", (2, 5, 10), {"learning_rate": 8e-4, "epochs": 20, **BYSTANDERS}),
+    ("request", "npo"): Grid("retain_weight", (2, 5, 10, 20), {"learning_rate": 8e-4, "epochs": 20, **BYSTANDERS}),
     ("knowledge", "ga"): Grid("learning_rate", (2e-4, 4e-4, 8e-4, 1.6e-3), {"epochs": 2}),
     ("knowledge", "gd"): Grid("learning_rate", (2e-4, 4e-4, 8e-4), {"epochs": 4}),
     ("knowledge", "kl_min"): Grid("learning_rate", (4e-4, 8e-4, 1.6e-3), {"epochs": 2}),
     ("knowledge", "idk"): Grid("learning_rate", (3.2e-3, 6.4e-3, 1.28e-2), {"epochs": 4}),
     ("knowledge", "llmu"): Grid("learning_rate", (2e-4, 4e-4, 8e-4), {"epochs": 2}),
+    ("knowledge", "npo"): Grid("learning_rate", (1e-4, 2e-4, 4e-4), {"epochs": 2}),
 }
 # Where no run of that grid ended ok it goes on: below where all collapse, with a wider mask where none has an effect.
 FURTHER = {

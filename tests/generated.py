@@ -16,6 +16,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 
 import yaml
 
@@ -25,6 +26,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGED = Path("mllmu_med_dataset/data/mllmu-med")
 RESULTS = ROOT / "baselines" / "results"
 STUDY = RESULTS / "study"
+# Where a wrong belief is asked for, as the page says it.
+BELIEF_PLACES = {
+    "forget": "trained images", "image": "unseen images", "paraphrase": "other words", "text": "by name",
+    "reverse": "reverse",
+}  # fmt: skip
 HEADER = (
     "# A clone of this repository named mllmu-med shadows the installed data set; this makes it load all the same.\n"
 )
@@ -97,6 +103,21 @@ def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
 
     drawn = [f"![{about}](results/study/{name}.png)" for name, about in FIGURES.items()]
     return between_marks(text, "study", "\n\n".join([*drawn, f"```\n{table(documents)}\n```"]))
+
+
+def beliefs_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
+    """Return the baselines' page with what models say of beliefs, means over the targets of a study, between its marks."""
+    rows = [row for one in documents for row in one["rows"] if row["scenario"] == "knowledge"]
+    shown = {name: f"wrong, {words}" for name, words in BELIEF_PLACES.items()}
+    words = ["model", *shown.values(), "truth, trained images", "N", "K", "UES", "strict"]
+    lines = [f"| {' | '.join(words)} |", f"|{'---|' * len(words)}"]
+    for model in dict.fromkeys(row["model"] for row in rows):
+        ours = [row for row in rows if row["model"] == model]
+        values = [[row["harm_by_place"][place] for row in ours] for place in shown]
+        values += [[row[name] for row in ours] for name in ("true_recovery", "n", "k", "ues", "ues_strict")]
+        lines.append(f"| {model} | {' | '.join(f'{mean(one):.2f}' for one in values)} |")
+    seeds = ", ".join(str(one["seed"]) for one in documents if any(row in rows for row in one["rows"]))
+    return between_marks(text, "beliefs", "\n".join([f"Means over the targets of seeds {seeds}:", "", *lines]))
 
 
 def trial_page(text: str) -> str:
@@ -198,6 +219,7 @@ def main() -> None:
         shutil.copy(options.sequence / "figures" / "sequence.png", RESULTS / "sequence.png")
     page.write_text(sequence_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(trial_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+    page.write_text(beliefs_page(page.read_text(encoding="utf-8"), study_documents()), encoding="utf-8")
     page.write_text(growth_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     page.write_text(baselines_page(page.read_text(encoding="utf-8"), study_documents()), encoding="utf-8")
 

@@ -117,6 +117,11 @@ def test_the_baselines_page_shows_the_committed_requests_in_sequence():
     assert generated.sequence_page(text) == text
 
 
+def test_the_baselines_page_shows_what_models_say_of_beliefs():
+    text = (generated.ROOT / "baselines" / "README.md").read_text(encoding="utf-8")
+    assert generated.beliefs_page(text, generated.study_documents()) == text
+
+
 def test_the_baselines_page_shows_how_a_study_grows():
     text = (generated.ROOT / "baselines" / "README.md").read_text(encoding="utf-8")
     assert generated.growth_page(text) == text
