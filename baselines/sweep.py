@@ -107,7 +107,7 @@ GRIDS = {
     ("request", "kl_min"): Grid("kl_weight", (2, 5, 10), {**ASCENT, **BYSTANDERS}),
     ("request", "idk"): Grid("retain_weight", (1, 5, 10), {"learning_rate": 1.6e-3, "epochs": 20, **BYSTANDERS}),
     ("request", "llmu"): Grid("kl_weight", (2, 5, 10), {"learning_rate": 8e-4, "epochs": 20, **BYSTANDERS}),
-    ("request", "npo"): Grid("retain_weight", (2, 5, 10, 20), {"learning_rate": 8e-4, "epochs": 20, **BYSTANDERS}),
+    ("request", "npo"): Grid("retain_weight", (5, 10, 20, 40, 80), {"learning_rate": 8e-4, "epochs": 20, **BYSTANDERS}),
     ("knowledge", "ga"): Grid("learning_rate", (2e-4, 4e-4, 8e-4, 1.6e-3), {"epochs": 2}),
     ("knowledge", "gd"): Grid("learning_rate", (2e-4, 4e-4, 8e-4), {"epochs": 4}),
     ("knowledge", "kl_min"): Grid("learning_rate", (4e-4, 8e-4, 1.6e-3), {"epochs": 2}),
