@@ -106,7 +106,7 @@ def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
 
 
 def beliefs_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
-    """Return the baselines' page with what the models of a study say of beliefs, means over targets, between its marks."""
+    """Return the baselines' page with what the models of a study say of beliefs, means over its targets."""
     rows = [row for one in documents for row in one["rows"] if row["scenario"] == "knowledge"]
     shown = {name: f"wrong, {words}" for name, words in BELIEF_PLACES.items()}
     words = ["model", *shown.values(), "truth, trained images", "N", "K", "UES", "strict"]
