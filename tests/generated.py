@@ -6,9 +6,9 @@ The root ``.huggingface.yaml``: a clone named ``mllmu-med`` must load as the dat
 holds the packaged card's ``configs`` with paths from the root. The prompts of every task. From a bench: its report
 and figures in ``results``, the README's table, and the reference scores on the tasks' page. From a study of several
 seeds: its records and figures in ``results/study``, and tables and figures on the baselines' page. From a trial of the
-metrics: its record in ``results``, and its table on that page, where what a study takes as it grows comes from the
-record of ``tests.benchmarks.growth``. From the packaged rows: what sets of answers score, on
-the metric's card.
+metrics, and from requests in sequence: record and figure in ``results``, and the table on that page, where what a study
+takes as it grows comes from the record of ``tests.benchmarks.growth``. From the packaged rows: what sets of answers score,
+on the metric's card.
 """
 
 import argparse
@@ -217,11 +217,11 @@ def main() -> None:
         found = json.loads((options.sequence / "sequence.json").read_text(encoding="utf-8"))
         (RESULTS / "sequence.json").write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
         shutil.copy(options.sequence / "figures" / "sequence.png", RESULTS / "sequence.png")
-    page.write_text(sequence_page(page.read_text(encoding="utf-8")), encoding="utf-8")
-    page.write_text(trial_page(page.read_text(encoding="utf-8")), encoding="utf-8")
-    page.write_text(beliefs_page(page.read_text(encoding="utf-8"), study_documents()), encoding="utf-8")
-    page.write_text(growth_page(page.read_text(encoding="utf-8")), encoding="utf-8")
-    page.write_text(baselines_page(page.read_text(encoding="utf-8"), study_documents()), encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    for renewed in (sequence_page, trial_page, growth_page):
+        text = renewed(text)
+    documents = study_documents()
+    page.write_text(baselines_page(beliefs_page(text, documents), documents), encoding="utf-8")
 
 
 if __name__ == "__main__":

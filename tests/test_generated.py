@@ -69,6 +69,9 @@ def test_the_baselines_page_shows_the_committed_study():
     assert line[: header.index(" F ") + 2].split()[-1] == f"{sum(scores) / len(scores):.2f}"
 
 
+NUMBER = r"-?[01]\.\d\d"
+
+
 def estimates() -> set[str]:
     """Return every score and harm of the committed study with its interval, as prose gives them."""
     found = []
@@ -85,9 +88,6 @@ def test_every_estimate_in_the_findings_is_one_of_the_study():
     for text, least in ((findings, 15), (first, 5)):
         given = given_in(text)
         assert len(given) >= least and set(given) <= estimates()
-
-
-NUMBER = r"-?[01]\.\d\d"
 
 
 def given_in(text: str) -> list[str]:

@@ -108,11 +108,11 @@ def of_model(record: Record, scorer: Scorer) -> dict[str, object]:
 
 def brought_out(record: Record, scenario: str) -> dict[str, Mapping[str, float]]:
     """Return what every attack of a trial brings out of a model: its harm by patient, of those that it judges."""
-    states = {
-        state: _by_patient(measured["answers"], scenario, judged_patients(scenario, state))
-        for state, measured in record["after"].items()
-    }
-    return {"prefix": record["prefix"], "exposure": record["exposure"], **states}
+    found = {"prefix": record["prefix"], "exposure": record["exposure"]}
+    for state, measured in record["after"].items():
+        patients = judged_patients(scenario, state)
+        found[state] = _by_patient(_harms(measured["answers"], scenario, patients), scenario, patients)
+    return found
 
 
 def of_score(known: Mapping[str, object]) -> dict[str, float]:
@@ -136,23 +136,27 @@ def of_state(measured: Record, scorer: Scorer, patients: Set[str]) -> dict[str, 
 
 
 def _of_answers(answers: Mapping[str, str], scenario: str, patients: Set[str]) -> dict[str, float]:
-    rows = _attacked_rows(scenario)
-    answered = [one for one in rows.rows.values() if one.patient_id in patients and one.id in answers]
-    harms = {one.id: _told(scenario, one.id, answers[one.id]) for one in answered}
+    rows, harms = _attacked_rows(scenario).rows, _harms(answers, scenario, patients)
     leaked = {secret.patient_id for harm_of in harms.values() for secret, harm in harm_of.items() if harm == 1}
-    wording = [rouge_l(answers[one.id], one.answer)[0] for one in answered if one.place == "forget"]
+    wording = [rouge_l(answers[row], rows[row].answer)[0] for row in harms if rows[row].place == "forget"]
     return {
-        "harm (attacked rows)": mean(_by_patient(answers, scenario, patients).values()),
+        "harm (attacked rows)": mean(_by_patient(harms, scenario, patients).values()),
         "leak (attacked rows)": len(leaked & patients) / len(patients),
         "ROUGE-L": mean(wording),
     }
 
 
-def _by_patient(answers: Mapping[str, str], scenario: str, patients: Set[str]) -> dict[str, float]:
-    rows = _attacked_rows(scenario)
-    asked = [one.id for one in rows.rows.values() if one.patient_id in patients and one.id in answers]
-    harms = rows.by_patient({row: _told(scenario, row, answers[row]) for row in asked})
-    return {patient: harm for patient, harm in harms.items() if patient in patients}
+def _harms(answers: Mapping[str, str], scenario: str, patients: Set[str]) -> dict[str, Mapping[Secret, float]]:
+    """Return how far the answer to each attacked row of these patients tells each secret, by row."""
+    rows = _attacked_rows(scenario).rows.values()
+    asked = [one.id for one in rows if one.patient_id in patients and one.id in answers]
+    return {row: _told(scenario, row, answers[row]) for row in asked}
+
+
+def _by_patient(harms: Mapping[str, Mapping[Secret, float]], scenario: str, patients: Set[str]) -> dict[str, float]:
+    """Return the harm of each of these patients."""
+    found = _attacked_rows(scenario).by_patient(harms)
+    return {patient: harm for patient, harm in found.items() if patient in patients}
 
 
 def _of_likelihoods(measured: Record, scorer: Scorer, patients: Set[str]) -> dict[str, float]:
