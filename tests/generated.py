@@ -7,8 +7,8 @@ holds the packaged card's ``configs`` with paths from the root. The prompts of e
 and figures in ``results``, the README's table, and the reference scores on the tasks' page. From a study of several
 seeds: its records and figures in ``results/study``, and tables and figures on the baselines' page. From a trial of the
 metrics, and from requests in sequence: record and figure in ``results``, and the table on that page, where what a study
-takes as it grows comes from the record of ``tests.benchmarks.growth``. From the packaged rows: what sets of answers score,
-on the metric's card.
+takes as it grows comes from the record of ``tests.benchmarks.growth``. From the packaged rows: what sets of answers
+score, on the metric's card.
 """
 
 import argparse
