@@ -107,7 +107,8 @@ def baselines_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
 
 def beliefs_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
     """Return the baselines' page with what the models of a study say of beliefs, means over its targets."""
-    rows = [row for one in documents for row in one["rows"] if row["scenario"] == "knowledge"]
+    believing = [one for one in documents if "knowledge" in one["config"]["scenarios"]]
+    rows = [row for one in believing for row in one["rows"] if row["scenario"] == "knowledge"]
     shown = {name: f"wrong, {words}" for name, words in BELIEF_PLACES.items()}
     words = ["model", *shown.values(), "truth, trained images", "N", "K", "UES", "strict"]
     lines = [f"| {' | '.join(words)} |", f"|{'---|' * len(words)}"]
@@ -116,7 +117,7 @@ def beliefs_page(text: str, documents: Sequence[Mapping[str, object]]) -> str:
         values = [[row["harm_by_place"][place] for row in ours] for place in shown]
         values += [[row[name] for row in ours] for name in ("true_recovery", "n", "k", "ues", "ues_strict")]
         lines.append(f"| {model} | {' | '.join(f'{mean(one):.2f}' for one in values)} |")
-    seeds = ", ".join(str(one["seed"]) for one in documents if any(row in rows for row in one["rows"]))
+    seeds = ", ".join(str(one["seed"]) for one in believing)
     return between_marks(text, "beliefs", "\n".join([f"Means over the targets of seeds {seeds}:", "", *lines]))
 
 
